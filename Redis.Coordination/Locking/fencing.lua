@@ -1,0 +1,10 @@
+-- The guarded write (Kleppmann, "How to do distributed locking"): a writer whose lease was handed on while it was
+-- paused carries a smaller token than one that wrote after it. The highest token seen lives in the hash that the
+-- write changes, so that check and write are one step: a check before the write would not help.
+-- Returns false when the write must be refused.
+local function fencing_accepts(key, token)
+  local seen = tonumber(redis.call('HGET', key, 'fence') or '0')
+  if tonumber(token) < seen then return false end
+  redis.call('HSET', key, 'fence', token)
+  return true
+end

@@ -1,0 +1,89 @@
+using System.Reflection;
+using System.Text;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination;
+
+/// <summary>
+/// A Lua script kept as an embedded <c>.lua</c> file beside the class that runs it. It runs atomically on one Redis
+/// server; the client sends the text once per server and calls it by hash afterwards.
+/// </summary>
+/// <remarks>
+/// A line <c>--@include NAME</c> is replaced by the library script <c>NAME.lua</c> of this assembly, so that a service
+/// can embed, for example, the fencing check (<c>--@include fencing</c>) in its own guarded write.
+/// Instances are immutable and safe for concurrent use.
+/// </remarks>
+public sealed class RedisScript
+{
+    private const string IncludeDirective = "--@include ";
+
+    private RedisScript(string name, string text)
+    {
+        Name = name;
+        Text = text;
+    }
+
+    /// <summary>The file name without its extension; used in errors and traces.</summary>
+    public string Name { get; }
+
+    /// <summary>The Lua text that is sent to the server, with includes expanded.</summary>
+    public string Text { get; }
+
+    /// <summary>Loads <paramref name="name"/><c>.lua</c> from the namespace of <typeparamref name="TOwner"/>.</summary>
+    /// <typeparam name="TOwner">The class beside which the file lies.</typeparam>
+    /// <param name="name">The file name without <c>.lua</c>.</param>
+    /// <exception cref="InvalidOperationException">The script, or one that it includes, is not embedded.</exception>
+    public static RedisScript Load<TOwner>(string name) => Load(typeof(TOwner), name);
+
+    /// <inheritdoc cref="Load{TOwner}(string)"/>
+    /// <param name="owner">The class beside which the file lies.</param>
+    /// <param name="name">The file name without <c>.lua</c>.</param>
+    public static RedisScript Load(Type owner, string name)
+    {
+        ArgumentNullException.ThrowIfNull(owner);
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        return new RedisScript(name, Expand(Read(owner.Assembly, $"{owner.Namespace}.{name}.lua")));
+    }
+
+    /// <summary>Runs the script on the primary.</summary>
+    /// <exception cref="RedisServerException">The script raised an error; nothing after that point was written.</exception>
+    /// <exception cref="RedisConnectionException">No connection; with a lost one the script may have run.</exception>
+    /// <exception cref="RedisTimeoutException">No reply in time; the script may have run.</exception>
+    public Task<RedisResult> EvaluateAsync(IDatabase database, RedisKey[] keys, params RedisValue[] arguments)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        return database.ScriptEvaluateAsync(Text, keys, arguments, CommandFlags.DemandMaster);
+    }
+
+    private static string Expand(string text)
+    {
+        if (!text.Contains(IncludeDirective, StringComparison.Ordinal))
+        {
+            return text;
+        }
+        var expanded = new StringBuilder();
+        foreach (var line in text.Split('\n'))
+        {
+            expanded.Append(line.StartsWith(IncludeDirective, StringComparison.Ordinal)
+                ? Include(line[IncludeDirective.Length..].Trim())
+                : line).Append('\n');
+        }
+        return expanded.ToString();
+    }
+
+    private static string Include(string name)
+    {
+        var assembly = typeof(RedisScript).Assembly;
+        var resource = Array.Find(assembly.GetManifestResourceNames(), r => r.EndsWith($".{name}.lua", StringComparison.Ordinal))
+            ?? throw new InvalidOperationException($"No library script '{name}.lua' to include.");
+        return Read(assembly, resource);
+    }
+
+    private static string Read(Assembly assembly, string resource)
+    {
+        using var stream = assembly.GetManifestResourceStream(resource)
+            ?? throw new InvalidOperationException($"The script '{resource}' is not an embedded resource of {assembly.GetName().Name}.");
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}
