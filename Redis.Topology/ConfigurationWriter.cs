@@ -1,0 +1,43 @@
+using System.Globalization;
+using System.Text;
+
+namespace AspireRedis.Topology;
+
+/// <summary>Writes lines of a Redis configuration file and quotes what needs it.</summary>
+internal sealed class ConfigurationWriter
+{
+    private readonly StringBuilder _text = new();
+
+    public void Line(string directive, params ReadOnlySpan<object> arguments)
+    {
+        _text.Append(directive);
+        foreach (var argument in arguments)
+        {
+            _text.Append(' ').Append(Quote(Convert.ToString(argument, CultureInfo.InvariantCulture)!));
+        }
+
+        _text.Append('\n');
+    }
+
+    public void Raw(string line) => _text.Append(line).Append('\n');
+
+    public void RawAll(IEnumerable<string> lines)
+    {
+        foreach (var line in lines)
+        {
+            Raw(line);
+        }
+    }
+
+    public override string ToString() => _text.ToString();
+
+    private static string Quote(string value)
+    {
+        if (value.Length > 0 && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or '/' or ':'))
+        {
+            return value;
+        }
+
+        return $"\"{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+    }
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace AspireRedis.Topology;
+
+/// <summary>Finds TCP ports that nothing listens on at loopback. Safe for concurrent use.</summary>
+public static class PortAllocator
+{
+    private const int Lowest = 10000;
+    private const int UsualFirstEphemeral = 32768;
+
+    private static readonly Lock Gate = new();
+    private static readonly HashSet<int> Taken = [];
+    private static readonly int FirstEphemeral = ReadFirstEphemeral();
+
+    /// <summary>A free port, never the same twice in one process.</summary>
+    /// <returns>The port; it is not reserved against other processes.</returns>
+    /// <exception cref="InvalidOperationException">No free port was found.</exception>
+    public static int Next()
+    {
+        lock (Gate)
+        {
+            for (var attempt = 0; attempt < 1000; attempt++)
+            {
+                // Not an ephemeral port where that can be helped: while a node is down, any outgoing connection may take
+                // its port, and a client that keeps trying to reconnect may even connect to itself.
+                var port = FirstEphemeral - Lowest >= 2000 ? TryListen(Random.Shared.Next(Lowest, FirstEphemeral)) : TryListen(0);
+                if (port is not null && Taken.Add(port.Value))
+                {
+                    return port.Value;
+                }
+            }
+        }
+
+        throw new InvalidOperationException("No free TCP port was found on loopback in 1000 attempts.");
+    }
+
+    private static int? TryListen(int port)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, port);
+        try
+        {
+            listener.Start();
+            return ((IPEndPoint)listener.LocalEndpoint).Port;
+        }
+        catch (SocketException)
+        {
+            return null;
+        }
+    }
+
+    private static int ReadFirstEphemeral()
+    {
+        try
+        {
+            var range = File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+            return Math.Min(int.Parse(range[0], CultureInfo.InvariantCulture), UsualFirstEphemeral);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException)
+        {
+            return UsualFirstEphemeral;
+        }
+    }
+}

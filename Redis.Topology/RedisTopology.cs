@@ -1,0 +1,298 @@
+using System.Globalization;
+using System.Net;
+
+namespace AspireRedis.Topology;
+
+/// <summary>
+/// Which Redis nodes there are, how each is configured and how clients reach them: the one definition that the AppHost,
+/// the tests and a local run share. Immutable and safe for concurrent use.
+/// </summary>
+/// <remarks>
+/// Every node has a configuration file of its own instead of command-line settings. When Sentinel promotes or demotes a
+/// server it sends CONFIG REWRITE, so the file remembers the role; a <c>--replicaof</c> on the command line would give a
+/// restarted server its original role again, and a promoted one would come back as a replica of a dead node.
+/// For the same reason an existing file is never overwritten.
+/// </remarks>
+public sealed class RedisTopology
+{
+    private RedisTopology(RedisTopologyOptions options, Func<string, RedisRole, RedisAddress> place)
+    {
+        Options = options;
+        Primary = Node("redis", 1, RedisRole.Primary);
+        Replicas = [.. Enumerable.Range(2, options.Replicas).Select(i => Node("redis", i, RedisRole.Replica))];
+        Sentinels = [.. Enumerable.Range(1, options.Sentinels).Select(i => Node("sentinel", i, RedisRole.Sentinel))];
+        LockNodes = [.. Enumerable.Range(1, options.LockNodes).Select(i => Node("lock", i, RedisRole.LockNode))];
+        Servers = [Primary, .. Replicas];
+        Nodes = [.. Servers, .. Sentinels, .. LockNodes];
+
+        var shared = Nodes.GroupBy(n => n.Address).FirstOrDefault(g => g.Count() > 1);
+        if (shared is not null)
+        {
+            throw new ArgumentException($"{string.Join(" and ", shared.Select(n => n.Name))} are both placed at {shared.Key}.", nameof(place));
+        }
+
+        RedisNode Node(string prefix, int number, RedisRole role)
+        {
+            var name = string.Create(CultureInfo.InvariantCulture, $"{prefix}-{number}");
+            var (host, port) = place(name, role);
+            if (!IPAddress.TryParse(host, out _) || port is < 1 or > 65535)
+            {
+                throw new ArgumentException($"{name} is placed at '{host}' port {port}: an IP address and a port from 1 to 65535 are needed.", nameof(place));
+            }
+
+            return new RedisNode(name, role, host, port);
+        }
+    }
+
+    /// <summary>What the topology was made from.</summary>
+    public RedisTopologyOptions Options { get; }
+
+    /// <summary>The primary at first, <c>redis-1</c>. After a failover ask Sentinel.</summary>
+    public RedisNode Primary { get; }
+
+    /// <summary>The replicas at first: <c>redis-2</c>, ...</summary>
+    public IReadOnlyList<RedisNode> Replicas { get; }
+
+    /// <summary>The primary and the replicas.</summary>
+    public IReadOnlyList<RedisNode> Servers { get; }
+
+    /// <summary>The Sentinels: <c>sentinel-1</c>, ...</summary>
+    public IReadOnlyList<RedisNode> Sentinels { get; }
+
+    /// <summary>The independent servers for Redlock: <c>lock-1</c>, ...</summary>
+    public IReadOnlyList<RedisNode> LockNodes { get; }
+
+    /// <summary>All nodes, in the order in which they should first be started.</summary>
+    public IReadOnlyList<RedisNode> Nodes { get; }
+
+    /// <summary>
+    /// The StackExchange.Redis connection string of the shop's data: the Sentinels with <c>serviceName</c>, or the servers
+    /// themselves where there are no Sentinels. Holds the password, if there is one.
+    /// </summary>
+    public string ConnectionString => Sentinels.Count > 0
+        ? $"{string.Join(',', Sentinels.Select(n => n.Address))},serviceName={Options.ServiceName}{PasswordSuffix}"
+        : $"{string.Join(',', Servers.Select(n => n.Address))}{PasswordSuffix}";
+
+    /// <summary>One StackExchange.Redis connection string per lock node, in their order. Holds the password, if there is one.</summary>
+    public IReadOnlyList<string> LockNodeConnectionStrings => [.. LockNodes.Select(ConnectionStringOf)];
+
+    private string PasswordSuffix => Options.Password is null ? "" : $",password={Options.Password}";
+
+    /// <summary>A topology on free loopback ports.</summary>
+    /// <param name="options">What to make; null for the defaults.</param>
+    /// <returns>The topology; nothing is started or written.</returns>
+    /// <exception cref="ArgumentException">An option is not usable; the parameter name is the option's.</exception>
+    public static RedisTopology Create(RedisTopologyOptions? options = null) => Create(options ?? new(), PortAllocator.Next);
+
+    /// <summary>A topology on consecutive ports: servers, Sentinels and lock nodes in this order.</summary>
+    /// <param name="options">What to make.</param>
+    /// <param name="firstPort">The primary's port.</param>
+    /// <returns>The topology; nothing is started or written.</returns>
+    /// <exception cref="ArgumentException">An option or a port is not usable.</exception>
+    public static RedisTopology Create(RedisTopologyOptions options, int firstPort)
+    {
+        var port = firstPort;
+        return Create(options, () => port++);
+    }
+
+    /// <summary>A topology whose ports come from <paramref name="nextPort"/>, asked once per node in the order of <see cref="Nodes"/>.</summary>
+    /// <param name="options">What to make.</param>
+    /// <param name="nextPort">Gives the next port.</param>
+    /// <returns>The topology; nothing is started or written.</returns>
+    /// <exception cref="ArgumentException">An option or a port is not usable.</exception>
+    public static RedisTopology Create(RedisTopologyOptions options, Func<int> nextPort)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(nextPort);
+        return Create(options, (_, _) => new RedisAddress(options.Host, nextPort()));
+    }
+
+    /// <summary>A topology whose every node is placed by the caller, as containers with addresses of their own need.</summary>
+    /// <param name="options">What to make; <see cref="RedisTopologyOptions.Host"/> is not used.</param>
+    /// <param name="place">Gives the address of a node from its name and role; asked once per node in the order of <see cref="Nodes"/>.</param>
+    /// <returns>The topology; nothing is started or written.</returns>
+    /// <exception cref="ArgumentException">An option or an address is not usable, or two nodes share an address.</exception>
+    public static RedisTopology Create(RedisTopologyOptions options, Func<string, RedisRole, RedisAddress> place)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(place);
+        options.Validate();
+        return new RedisTopology(options, place);
+    }
+
+    /// <summary>The StackExchange.Redis connection string of one node alone.</summary>
+    /// <param name="node">Any node.</param>
+    /// <returns><c>host:port[,password=...]</c>.</returns>
+    public string ConnectionStringOf(RedisNode node)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        return $"{node.Address}{PasswordSuffix}";
+    }
+
+    /// <summary>The node at an address, as Sentinel reports it.</summary>
+    /// <param name="address">Host and port.</param>
+    /// <returns>The node, or null when none is there.</returns>
+    public RedisNode? NodeAt(RedisAddress address) => Nodes.FirstOrDefault(n => n.Address == address);
+
+    /// <summary>A node's own directory: configuration, data and log.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="root">The directory of the whole topology.</param>
+    /// <returns>An absolute path.</returns>
+    public static string DirectoryOf(RedisNode node, string root)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        ArgumentException.ThrowIfNullOrEmpty(root);
+        return Path.Combine(Path.GetFullPath(root), node.Name);
+    }
+
+    /// <summary>A node's configuration file: <c>redis.conf</c>, or <c>sentinel.conf</c>, in its directory.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="root">The directory of the whole topology.</param>
+    /// <returns>An absolute path.</returns>
+    public static string ConfigurationPath(RedisNode node, string root) =>
+        Path.Combine(DirectoryOf(node, root), node.Role == RedisRole.Sentinel ? "sentinel.conf" : "redis.conf");
+
+    /// <summary>The arguments that start a node with <c>redis-server</c>, once <see cref="WriteConfiguration(string)"/> has run.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="root">The directory of the whole topology.</param>
+    /// <returns>The configuration file, and <c>--sentinel</c> for a Sentinel.</returns>
+    public static IReadOnlyList<string> Arguments(RedisNode node, string root)
+    {
+        var path = ConfigurationPath(node, root);
+        return node.Role == RedisRole.Sentinel ? [path, "--sentinel"] : [path];
+    }
+
+    /// <summary>The first content of a node's configuration file. It must be writable where it ends up: Sentinel keeps its state in it and has servers rewrite theirs.</summary>
+    /// <param name="node">A node of this topology.</param>
+    /// <param name="dataDirectory">The node's working directory as the node itself sees it, such as <c>/data</c> in a container.</param>
+    /// <returns>The text, with a line feed after each line.</returns>
+    public string ConfigurationText(RedisNode node, string dataDirectory)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        ArgumentException.ThrowIfNullOrEmpty(dataDirectory);
+        var text = new ConfigurationWriter();
+        text.Raw($"bind {Options.Bind ?? node.Host}");
+        text.Line("port", node.Port);
+        text.Line("protected-mode", Options.Password is null ? "no" : "yes");
+        text.Line("daemonize", "no");
+        text.Line("dir", dataDirectory);
+        if (Options.Password is { } password)
+        {
+            text.Line("requirepass", password);
+        }
+
+        if (node.Role == RedisRole.Sentinel)
+        {
+            Sentinel(text, node);
+            text.RawAll(Options.SentinelSettings);
+        }
+        else if (node.Role == RedisRole.LockNode)
+        {
+            Persistence(text, Options.LockNodePersistence ?? Options.Persistence);
+            text.RawAll(Options.LockNodeSettings);
+        }
+        else
+        {
+            Persistence(text, Options.Persistence);
+            Replication(text, node);
+            text.RawAll(Options.ServerSettings);
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>Creates the directory of every node and the configuration files that do not exist yet. Existing files are left as they are, other options included.</summary>
+    /// <param name="root">The directory of the whole topology.</param>
+    /// <exception cref="InvalidOperationException">A file exists and is for another port.</exception>
+    /// <exception cref="IOException">A directory or file cannot be written.</exception>
+    public void WriteConfiguration(string root)
+    {
+        foreach (var node in Nodes)
+        {
+            WriteConfiguration(node, root);
+        }
+    }
+
+    /// <summary>Creates the directory of one node and its configuration file, if that does not exist yet.</summary>
+    /// <param name="node">A node of this topology.</param>
+    /// <param name="root">The directory of the whole topology.</param>
+    /// <exception cref="InvalidOperationException">The file exists and is for another port.</exception>
+    /// <exception cref="IOException">The directory or file cannot be written.</exception>
+    public void WriteConfiguration(RedisNode node, string root)
+    {
+        var directory = DirectoryOf(node, root);
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(directory);
+        }
+        else
+        {
+            // The file may hold a password, and Redis rewrites it with the default mode.
+            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        var path = ConfigurationPath(node, root);
+        if (File.Exists(path))
+        {
+            var port = string.Create(CultureInfo.InvariantCulture, $"port {node.Port}");
+            if (!File.ReadLines(path).Contains(port))
+            {
+                throw new InvalidOperationException(
+                    $"{path} was written for another port than {node.Name}'s {node.Port}. Use the same ports as before, or delete the directory.");
+            }
+
+            return;
+        }
+
+        // Never a half-written file under the final name.
+        var temporary = path + ".new";
+        File.WriteAllText(temporary, ConfigurationText(node, directory));
+        File.Move(temporary, path);
+    }
+
+    private static void Persistence(ConfigurationWriter text, RedisPersistence persistence)
+    {
+        text.Raw(persistence.Snapshots ? "save 3600 1 300 100 60 10000" : "save \"\"");
+        text.Line("appendonly", persistence.AppendOnly == AppendFsync.Off ? "no" : "yes");
+        if (persistence.AppendOnly != AppendFsync.Off)
+        {
+            text.Line("appendfsync", persistence.AppendOnly == AppendFsync.Always ? "always" : "everysec");
+        }
+    }
+
+    private void Replication(ConfigurationWriter text, RedisNode node)
+    {
+        // The default of 5 s makes a replica wait for others to share its first sync with.
+        text.Line("repl-diskless-sync-delay", 0);
+        text.Line("replica-announce-ip", node.Host);
+        text.Line("replica-announce-port", node.Port);
+        if (Options.Password is { } password)
+        {
+            // The primary too: it becomes a replica one day.
+            text.Line("masterauth", password);
+        }
+
+        if (node.Role == RedisRole.Replica)
+        {
+            text.Line("replicaof", Primary.Host, Primary.Port);
+        }
+    }
+
+    private void Sentinel(ConfigurationWriter text, RedisNode node)
+    {
+        var name = Options.ServiceName;
+        // A name that stops resolving, as a killed container's does, makes Sentinel record an empty host.
+        text.Line("sentinel", "resolve-hostnames", "no");
+        text.Line("sentinel", "announce-hostnames", "no");
+        text.Line("sentinel", "announce-ip", node.Host);
+        text.Line("sentinel", "announce-port", node.Port);
+        text.Line("sentinel", "monitor", name, Primary.Host, Primary.Port, Options.EffectiveQuorum);
+        text.Line("sentinel", "down-after-milliseconds", name, (long)Options.DownAfter.TotalMilliseconds);
+        text.Line("sentinel", "failover-timeout", name, (long)Options.FailoverTimeout.TotalMilliseconds);
+        text.Line("sentinel", "parallel-syncs", name, 1);
+        if (Options.Password is { } password)
+        {
+            text.Line("sentinel", "auth-pass", name, password);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+
+namespace AspireRedis.Topology;
+
+/// <summary>
+/// Just enough of the Redis protocol (RESP2) to ask a node how it is: this library must not need a client library, and a
+/// client that reconnects by itself would hide what the node does. One command at a time; not safe for concurrent use.
+/// </summary>
+internal sealed class RespConnection : IDisposable
+{
+    private readonly TcpClient _client;
+    private readonly byte[] _buffer = new byte[4096];
+    private int _start;
+    private int _end;
+
+    private RespConnection(TcpClient client) => _client = client;
+
+    /// <summary>How long connecting, and each command, may take when the caller's token does not end it before.</summary>
+    public static TimeSpan Timeout { get; } = TimeSpan.FromSeconds(2);
+
+    public static async Task<RespConnection> ConnectAsync(RedisAddress address, string? password, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(Timeout);
+        var client = new TcpClient { NoDelay = true };
+        try
+        {
+            await client.ConnectAsync(address.Host, address.Port, deadline.Token).ConfigureAwait(false);
+            var connection = new RespConnection(client);
+            if (password is not null)
+            {
+                await connection.ExecuteAsync(cancellationToken, "AUTH", password).ConfigureAwait(false);
+            }
+
+            return connection;
+        }
+        catch (Exception e)
+        {
+            client.Dispose();
+            throw Translated(e, address.ToString(), "connect", cancellationToken);
+        }
+    }
+
+    /// <summary>Connects, runs one command and disconnects.</summary>
+    public static async Task<object?> OnceAsync(RedisAddress address, string? password, CancellationToken cancellationToken, params string[] command)
+    {
+        using var connection = await ConnectAsync(address, password, cancellationToken).ConfigureAwait(false);
+        return await connection.ExecuteAsync(cancellationToken, command).ConfigureAwait(false);
+    }
+
+    /// <summary>Runs one command. The reply is a string, a long, an array of replies, or null.</summary>
+    public async Task<object?> ExecuteAsync(CancellationToken cancellationToken, params string[] command)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(Timeout);
+        try
+        {
+            var request = new StringBuilder().Append(CultureInfo.InvariantCulture, $"*{command.Length}\r\n");
+            foreach (var part in command)
+            {
+                request.Append(CultureInfo.InvariantCulture, $"${Encoding.UTF8.GetByteCount(part)}\r\n{part}\r\n");
+            }
+
+            await _client.GetStream().WriteAsync(Encoding.UTF8.GetBytes(request.ToString()), deadline.Token).ConfigureAwait(false);
+            return await ReadAsync(deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            throw Translated(e, _client.Client?.RemoteEndPoint?.ToString() ?? "a closed connection", command[0], cancellationToken);
+        }
+    }
+
+    public void Dispose() => _client.Dispose();
+
+    private static Exception Translated(Exception e, string address, string what, CancellationToken cancellationToken) => e switch
+    {
+        OperationCanceledException when cancellationToken.IsCancellationRequested => e,
+        OperationCanceledException => new IOException($"{address}: no answer to {what} within {Timeout.TotalSeconds} s.", e),
+        SocketException => new IOException($"{address}: {what}: {e.Message}", e),
+        _ => e,
+    };
+
+    private async Task<object?> ReadAsync(CancellationToken cancellationToken)
+    {
+        var line = await ReadLineAsync(cancellationToken).ConfigureAwait(false);
+        var rest = line[1..];
+        switch (line[0])
+        {
+            case '+':
+                return rest;
+            case '-':
+                throw new RespErrorException(rest);
+            case ':':
+                return long.Parse(rest, CultureInfo.InvariantCulture);
+            case '$':
+                var length = int.Parse(rest, CultureInfo.InvariantCulture);
+                return length < 0 ? null : await ReadTextAsync(length, cancellationToken).ConfigureAwait(false);
+            case '*':
+                var count = int.Parse(rest, CultureInfo.InvariantCulture);
+                if (count < 0)
+                {
+                    return null;
+                }
+
+                var items = new object?[count];
+                for (var i = 0; i < count; i++)
+                {
+                    items[i] = await ReadAsync(cancellationToken).ConfigureAwait(false);
+                }
+
+                return items;
+            default:
+                throw new IOException($"Not a Redis reply: {line}");
+        }
+    }
+
+    private async Task<string> ReadLineAsync(CancellationToken cancellationToken)
+    {
+        var line = new List<byte>();
+        while (line.Count < 2 || line[^1] != '\n' || line[^2] != '\r')
+        {
+            line.Add(await ReadByteAsync(cancellationToken).ConfigureAwait(false));
+        }
+
+        return line.Count > 2 ? Encoding.UTF8.GetString([.. line[..^2]]) : throw new IOException("An empty line is not a Redis reply.");
+    }
+
+    private async Task<string> ReadTextAsync(int length, CancellationToken cancellationToken)
+    {
+        var bytes = new byte[length + 2];
+        for (var i = 0; i < bytes.Length; i++)
+        {
+            bytes[i] = await ReadByteAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        return Encoding.UTF8.GetString(bytes, 0, length);
+    }
+
+    private async ValueTask<byte> ReadByteAsync(CancellationToken cancellationToken)
+    {
+        if (_start == _end)
+        {
+            _start = 0;
+            _end = await _client.GetStream().ReadAsync(_buffer, cancellationToken).ConfigureAwait(false);
+            if (_end == 0)
+            {
+                throw new IOException("The server closed the connection.");
+            }
+        }
+
+        return _buffer[_start++];
+    }
+}

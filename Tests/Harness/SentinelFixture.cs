@@ -1,0 +1,6 @@
+using AspireRedis.Topology;
+
+namespace AspireRedis.Testing;
+
+/// <summary>One primary, two replicas and three Sentinels.</summary>
+public class SentinelFixture() : LocalRedisFixture(new RedisTopologyOptions());
