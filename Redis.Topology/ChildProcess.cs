@@ -188,24 +188,35 @@ public sealed partial class ChildProcess : IDisposable
     /// <summary>SIGCONT: a frozen process goes on where it was. Does nothing when it has ended.</summary>
     public void Thaw() => Signal(SigCont);
 
-    /// <summary>SIGTERM, after thawing it, and SIGKILL when that does not end it in time.</summary>
+    /// <summary>SIGTERM, and SIGCONT for a frozen process, and SIGKILL when that does not end it in time.</summary>
     /// <param name="bound">How long to wait before SIGKILL.</param>
+    /// <param name="repeatAfter">When to send SIGTERM again, for programs that may refuse it once; null for never.</param>
     /// <param name="cancellationToken">Ends the wait, without SIGKILL.</param>
     /// <returns>True when it ended by itself, false when it had to be killed.</returns>
-    public async Task<bool> StopAsync(TimeSpan bound, CancellationToken cancellationToken = default)
+    public async Task<bool> StopAsync(TimeSpan bound, TimeSpan? repeatAfter = null, CancellationToken cancellationToken = default)
     {
-        Signal(SigTerm);
-        // A frozen process would keep the signal for later.
-        Signal(SigCont);
-        try
+        var clock = Stopwatch.StartNew();
+        while (true)
         {
-            await WaitForExitAsync(bound, cancellationToken).ConfigureAwait(false);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            Kill();
-            return false;
+            Signal(SigTerm);
+            // A frozen process would keep the signal for later.
+            Signal(SigCont);
+            var left = bound - clock.Elapsed;
+            var wait = repeatAfter is { } repeat && repeat < left ? repeat : left;
+            try
+            {
+                await WaitForExitAsync(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+                return true;
+            }
+            catch (TimeoutException) when (clock.Elapsed >= bound)
+            {
+                Kill();
+                return false;
+            }
+            catch (TimeoutException)
+            {
+                // Once more.
+            }
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Collections.ObjectModel;
-using System.Globalization;
 
 namespace AspireRedis.Topology;
 
@@ -11,10 +10,12 @@ public sealed class LocalRedis : IAsyncDisposable
 
     private readonly Dictionary<string, RedisProcess> _processes = [];
     private readonly bool _deleteDirectory;
+    private readonly RedisTopologyProbe _probe;
 
     private LocalRedis(RedisTopology topology, string directory, bool deleteDirectory)
     {
         Topology = topology;
+        _probe = new RedisTopologyProbe(topology);
         Directory = Path.GetFullPath(directory);
         _deleteDirectory = deleteDirectory;
         Processes = new ReadOnlyDictionary<string, RedisProcess>(_processes);
@@ -76,43 +77,10 @@ public sealed class LocalRedis : IAsyncDisposable
     /// <returns>A task that ends when the topology is complete.</returns>
     /// <exception cref="TimeoutException">The bound has passed; the message says what is missing.</exception>
     public Task WaitUntilCompleteAsync(TimeSpan? bound = null, CancellationToken cancellationToken = default) =>
-        Poll.UntilAsync(MissingAsync, bound ?? DefaultBound, "The Redis topology is complete", cancellationToken);
+        Poll.UntilAsync(_probe.MissingAsync, bound ?? DefaultBound, "The Redis topology is complete", cancellationToken);
 
-    /// <summary>The server that is the primary now: what the Sentinel with the newest configuration says, or without Sentinels the server that says so itself.</summary>
-    /// <param name="cancellationToken">Ends the question.</param>
-    /// <returns>A server; it may be one that has just died and is not replaced yet.</returns>
-    /// <exception cref="InvalidOperationException">No node answers that could tell.</exception>
-    public async Task<RedisNode> CurrentPrimaryAsync(CancellationToken cancellationToken = default)
-    {
-        var failures = new List<string>();
-        (RedisAddress Address, long Epoch)? newest = null;
-        var answers = Topology.Sentinels.Count > 0
-            ? Topology.Sentinels.Select(n => (Node: n, Answer: MasterAccordingToAsync(n, cancellationToken)))
-            : Topology.Servers.Select(n => (Node: n, Answer: MasterItselfAsync(n, cancellationToken)));
-        // All asked at once: one that is frozen answers by its timeout only.
-        foreach (var (node, answer) in answers.ToList())
-        {
-            try
-            {
-                if (await answer.ConfigureAwait(false) is { } master && (newest is null || master.Epoch > newest.Value.Epoch))
-                {
-                    newest = master;
-                }
-            }
-            catch (IOException e)
-            {
-                failures.Add($"{node.Name}: {e.Message}");
-            }
-        }
-
-        if (newest is null)
-        {
-            throw new InvalidOperationException($"No node can tell which server is the primary. {string.Join("; ", failures)}");
-        }
-
-        return Topology.NodeAt(newest.Value.Address)
-            ?? throw new InvalidOperationException($"Sentinel reports a primary at {newest.Value.Address}, which is no node of the topology.");
-    }
+    /// <inheritdoc cref="RedisTopologyProbe.CurrentPrimaryAsync"/>
+    public Task<RedisNode> CurrentPrimaryAsync(CancellationToken cancellationToken = default) => _probe.CurrentPrimaryAsync(cancellationToken);
 
     /// <summary>Waits for a failover: until another server than <paramref name="node"/> is the primary and says so itself.</summary>
     /// <param name="node">The primary before.</param>
@@ -129,7 +97,7 @@ public sealed class LocalRedis : IAsyncDisposable
             {
                 primary = await CurrentPrimaryAsync(token).ConfigureAwait(false);
                 return primary == node ? $"{node.Name} still is"
-                    : await MasterItselfAsync(primary, token).ConfigureAwait(false) is null ? $"{primary.Name} is to be, but is a replica yet"
+                    : await _probe.MasterItselfAsync(primary, token).ConfigureAwait(false) is null ? $"{primary.Name} is to be, but is a replica yet"
                     : null;
             },
             bound ?? DefaultBound,
@@ -181,7 +149,7 @@ public sealed class LocalRedis : IAsyncDisposable
         if (isNew)
         {
             // A Sentinel asks for the replicas when it starts and then after 10 s only.
-            await Poll.UntilAsync(token => MissingServersAsync(Topology.Primary, token), bound, "The replicas are in sync", cancellationToken)
+            await Poll.UntilAsync(token => _probe.MissingServersAsync(Topology.Primary, token), bound, "The replicas are in sync", cancellationToken)
                 .ConfigureAwait(false);
         }
 
@@ -206,86 +174,4 @@ public sealed class LocalRedis : IAsyncDisposable
 
     private bool FollowsAnother(RedisNode node) =>
         File.ReadLines(RedisTopology.ConfigurationPath(node, Directory)).Any(l => l.StartsWith("replicaof ", StringComparison.Ordinal));
-
-    private async Task<string?> MissingAsync(CancellationToken token)
-    {
-        var primary = await CurrentPrimaryAsync(token).ConfigureAwait(false);
-        var missing = await MissingServersAsync(primary, token).ConfigureAwait(false);
-        foreach (var sentinel in Topology.Sentinels)
-        {
-            missing ??= await MissingSentinelAsync(sentinel, primary, token).ConfigureAwait(false);
-        }
-
-        foreach (var node in Topology.LockNodes)
-        {
-            missing ??= await AskAsync(node, token, "PING").ConfigureAwait(false) is "PONG" ? null : $"{node.Name} does not answer PING";
-        }
-
-        return missing;
-    }
-
-    private async Task<string?> MissingServersAsync(RedisNode primary, CancellationToken token)
-    {
-        var role = (object?[])(await AskAsync(primary, token, "ROLE").ConfigureAwait(false))!;
-        if (role[0] is not "master")
-        {
-            return $"{primary.Name} is not yet the primary";
-        }
-
-        var inSync = ((object?[])role[2]!).Length;
-        if (inSync != Topology.Servers.Count - 1)
-        {
-            return $"{primary.Name} has {inSync} of {Topology.Servers.Count - 1} replicas in sync";
-        }
-
-        foreach (var server in Topology.Servers.Where(n => n != primary))
-        {
-            // "slave", host, port, state, offset
-            role = (object?[])(await AskAsync(server, token, "ROLE").ConfigureAwait(false))!;
-            if (role is not ["slave", string host, long port, "connected", ..] || new RedisAddress(host, (int)port) != primary.Address)
-            {
-                return $"{server.Name} does not follow {primary.Name} yet ({string.Join(' ', role)})";
-            }
-        }
-
-        return null;
-    }
-
-    private async Task<string?> MissingSentinelAsync(RedisNode sentinel, RedisNode primary, CancellationToken token)
-    {
-        var name = Topology.Options.ServiceName;
-        var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", name).ConfigureAwait(false));
-        var replicas = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "REPLICAS", name).ConfigureAwait(false))!).Select(Fields).ToList();
-        var others = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "SENTINELS", name).ConfigureAwait(false))!).Select(Fields).ToList();
-        // More flags than these mean down, disconnected or a failover in progress.
-        return AddressOf(master) != primary.Address || master["flags"] != "master" ? $"{sentinel.Name} sees {AddressOf(master)} as {master["flags"]}"
-            : replicas.Count(r => r["flags"] == "slave") != Topology.Servers.Count - 1 || replicas.Count != Topology.Servers.Count - 1
-                ? $"{sentinel.Name} sees replicas {Seen(replicas)}"
-            : others.Count(s => s["flags"] == "sentinel") != Topology.Sentinels.Count - 1 || others.Count != Topology.Sentinels.Count - 1
-                ? $"{sentinel.Name} sees Sentinels {Seen(others)}"
-            : await AskAsync(sentinel, token, "SENTINEL", "CKQUORUM", name).ConfigureAwait(false) is string quorum && quorum.StartsWith("OK", StringComparison.Ordinal)
-                ? null
-            : $"{sentinel.Name} has no quorum";
-
-        static string Seen(List<Dictionary<string, string>> instances) =>
-            instances.Count == 0 ? "none" : string.Join(", ", instances.Select(i => $"{AddressOf(i)} as {i["flags"]}"));
-    }
-
-    private async Task<(RedisAddress Address, long Epoch)?> MasterAccordingToAsync(RedisNode sentinel, CancellationToken token)
-    {
-        var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", Topology.Options.ServiceName).ConfigureAwait(false));
-        return (AddressOf(master), long.Parse(master["config-epoch"], CultureInfo.InvariantCulture));
-    }
-
-    private async Task<(RedisAddress Address, long Epoch)?> MasterItselfAsync(RedisNode server, CancellationToken token) =>
-        await AskAsync(server, token, "ROLE").ConfigureAwait(false) is object?[] and ["master", ..] ? (server.Address, 0) : null;
-
-    private Task<object?> AskAsync(RedisNode node, CancellationToken token, params string[] command) =>
-        RespConnection.OnceAsync(node.Address, Topology.Options.Password, token, command);
-
-    private static RedisAddress AddressOf(Dictionary<string, string> instance) =>
-        new(instance["ip"], int.Parse(instance["port"], CultureInfo.InvariantCulture));
-
-    private static Dictionary<string, string> Fields(object? reply) =>
-        ((object?[])reply!).Chunk(2).ToDictionary(pair => (string)pair[0]!, pair => (string)pair[1]!);
 }

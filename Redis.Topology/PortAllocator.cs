@@ -36,6 +36,23 @@ public static class PortAllocator
         throw new InvalidOperationException("No free TCP port was found on loopback in 1000 attempts.");
     }
 
+    /// <summary>The port that users know, where it is free, else another one.</summary>
+    /// <param name="preferred">The port to take if nothing listens on it.</param>
+    /// <returns>The port; it is not reserved against other processes.</returns>
+    /// <exception cref="InvalidOperationException">No free port was found.</exception>
+    public static int Next(int preferred)
+    {
+        lock (Gate)
+        {
+            if (TryListen(preferred) is not null && Taken.Add(preferred))
+            {
+                return preferred;
+            }
+        }
+
+        return Next();
+    }
+
     private static int? TryListen(int port)
     {
         using var listener = new TcpListener(IPAddress.Loopback, port);

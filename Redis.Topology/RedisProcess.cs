@@ -12,6 +12,9 @@ public sealed class RedisProcess : IAsyncDisposable
     /// <summary>How long a node may take to end after SIGTERM when nothing else is said: 30 s.</summary>
     public static readonly TimeSpan DefaultStopBound = TimeSpan.FromSeconds(30);
 
+    // A server that is writing its first append-only file, as a replica does after its first sync, refuses SIGTERM for good.
+    private static readonly TimeSpan RefusedStop = TimeSpan.FromMilliseconds(500);
+
     private readonly RedisTopology _topology;
     private readonly string _root;
     private readonly RedisServerBinary _binary;
@@ -40,6 +43,9 @@ public sealed class RedisProcess : IAsyncDisposable
 
     /// <summary>Whether the process exists, be it frozen.</summary>
     public bool IsRunning => _child is { HasExited: false };
+
+    /// <summary>The exit code of the latest process, 128 plus the signal's number when a signal ended it; null while it runs.</summary>
+    public int? ExitCode => _child?.ExitCode;
 
     /// <summary>Writes the node's configuration if it does not exist, starts the node and waits until it answers PING.</summary>
     /// <param name="topology">The topology.</param>
@@ -104,7 +110,7 @@ public sealed class RedisProcess : IAsyncDisposable
         {
             if (_child is { } child)
             {
-                await child.StopAsync(bound ?? DefaultStopBound, cancellationToken).ConfigureAwait(false);
+                await child.StopAsync(bound ?? DefaultStopBound, RefusedStop, cancellationToken).ConfigureAwait(false);
             }
         }
         finally

@@ -128,7 +128,7 @@ public sealed class ServiceProcess : IAsyncDisposable
     public async Task<int> StopAsync(TimeSpan? bound = null, CancellationToken cancellationToken = default)
     {
         var limit = bound ?? DefaultStopBound;
-        return await _child.StopAsync(limit, cancellationToken)
+        return await _child.StopAsync(limit, cancellationToken: cancellationToken)
             ? _child.ExitCode!.Value
             : throw new TimeoutException(WithOutput($"{Name} did not end within {limit.TotalSeconds} s of SIGTERM and was killed."));
     }

@@ -1,0 +1,156 @@
+using System.Globalization;
+
+namespace AspireRedis.Topology;
+
+/// <summary>Asks the nodes of a topology how they are, at protocol level and without changing anything. Safe for concurrent use.</summary>
+/// <param name="topology">The nodes to ask.</param>
+public sealed class RedisTopologyProbe(RedisTopology topology)
+{
+    /// <summary>The nodes that are asked.</summary>
+    public RedisTopology Topology { get; } = topology ?? throw new ArgumentNullException(nameof(topology));
+
+    /// <summary>The server that is the primary now: what the Sentinel with the newest configuration says, or without Sentinels the server that says so itself.</summary>
+    /// <param name="cancellationToken">Ends the question.</param>
+    /// <returns>A server; it may be one that has just died and is not replaced yet.</returns>
+    /// <exception cref="InvalidOperationException">No node answers that could tell.</exception>
+    public async Task<RedisNode> CurrentPrimaryAsync(CancellationToken cancellationToken = default)
+    {
+        var failures = new List<string>();
+        (RedisAddress Address, long Epoch)? newest = null;
+        var answers = Topology.Sentinels.Count > 0
+            ? Topology.Sentinels.Select(n => (Node: n, Answer: MasterAccordingToAsync(n, cancellationToken)))
+            : Topology.Servers.Select(n => (Node: n, Answer: MasterItselfAsync(n, cancellationToken)));
+        // All asked at once: one that is frozen answers by its timeout only.
+        foreach (var (node, answer) in answers.ToList())
+        {
+            try
+            {
+                if (await answer.ConfigureAwait(false) is { } master && (newest is null || master.Epoch > newest.Value.Epoch))
+                {
+                    newest = master;
+                }
+            }
+            catch (IOException e)
+            {
+                failures.Add($"{node.Name}: {e.Message}");
+            }
+        }
+
+        if (newest is null)
+        {
+            throw new InvalidOperationException($"No node can tell which server is the primary. {string.Join("; ", failures)}");
+        }
+
+        return Topology.NodeAt(newest.Value.Address)
+            ?? throw new InvalidOperationException($"Sentinel reports a primary at {newest.Value.Address}, which is no node of the topology.");
+    }
+
+    /// <summary>
+    /// Whether one server is the primary, all others follow it and are in sync, and every Sentinel agrees, knows all the
+    /// others and could fail over.
+    /// </summary>
+    /// <param name="token">Ends the question.</param>
+    /// <returns>Null when all is well, else what is missing.</returns>
+    /// <exception cref="IOException">A node does not answer.</exception>
+    /// <exception cref="InvalidOperationException">No node answers that could tell which server is the primary.</exception>
+    public async Task<string?> MissingAsync(CancellationToken token = default)
+    {
+        var primary = await CurrentPrimaryAsync(token).ConfigureAwait(false);
+        var missing = await MissingServersAsync(primary, token).ConfigureAwait(false);
+        foreach (var sentinel in Topology.Sentinels)
+        {
+            missing ??= await MissingSentinelAsync(sentinel, primary, token).ConfigureAwait(false);
+        }
+
+        foreach (var node in Topology.LockNodes)
+        {
+            missing ??= await MissingAsync(node, token).ConfigureAwait(false);
+        }
+
+        return missing;
+    }
+
+    /// <summary>Whether one node does its work: a replica must be in sync with its primary, any other node must answer.</summary>
+    /// <param name="node">A node of the topology.</param>
+    /// <param name="token">Ends the question.</param>
+    /// <returns>Null when it does, else what is missing.</returns>
+    /// <exception cref="IOException">The node does not answer.</exception>
+    public async Task<string?> MissingAsync(RedisNode node, CancellationToken token = default)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        if (node.Role is RedisRole.Sentinel or RedisRole.LockNode)
+        {
+            return await AskAsync(node, token, "PING").ConfigureAwait(false) is "PONG" ? null : $"{node.Name} does not answer PING";
+        }
+
+        // The role of the moment: any server may be the primary by now.
+        return (object?[])(await AskAsync(node, token, "ROLE").ConfigureAwait(false))! is ["slave", _, _, string link, ..] && link != "connected"
+            ? $"{node.Name} is not in sync with its primary ({link})"
+            : null;
+    }
+
+    internal async Task<string?> MissingServersAsync(RedisNode primary, CancellationToken token)
+    {
+        var role = (object?[])(await AskAsync(primary, token, "ROLE").ConfigureAwait(false))!;
+        if (role[0] is not "master")
+        {
+            return $"{primary.Name} is not yet the primary";
+        }
+
+        var inSync = ((object?[])role[2]!).Length;
+        if (inSync != Topology.Servers.Count - 1)
+        {
+            return $"{primary.Name} has {inSync} of {Topology.Servers.Count - 1} replicas in sync";
+        }
+
+        foreach (var server in Topology.Servers.Where(n => n != primary))
+        {
+            // "slave", host, port, state, offset
+            role = (object?[])(await AskAsync(server, token, "ROLE").ConfigureAwait(false))!;
+            if (role is not ["slave", string host, long port, "connected", ..] || new RedisAddress(host, (int)port) != primary.Address)
+            {
+                return $"{server.Name} does not follow {primary.Name} yet ({string.Join(' ', role)})";
+            }
+        }
+
+        return null;
+    }
+
+    private async Task<string?> MissingSentinelAsync(RedisNode sentinel, RedisNode primary, CancellationToken token)
+    {
+        var name = Topology.Options.ServiceName;
+        var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", name).ConfigureAwait(false));
+        var replicas = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "REPLICAS", name).ConfigureAwait(false))!).Select(Fields).ToList();
+        var others = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "SENTINELS", name).ConfigureAwait(false))!).Select(Fields).ToList();
+        // More flags than these mean down, disconnected or a failover in progress.
+        return AddressOf(master) != primary.Address || master["flags"] != "master" ? $"{sentinel.Name} sees {AddressOf(master)} as {master["flags"]}"
+            : replicas.Count(r => r["flags"] == "slave") != Topology.Servers.Count - 1 || replicas.Count != Topology.Servers.Count - 1
+                ? $"{sentinel.Name} sees replicas {Seen(replicas)}"
+            : others.Count(s => s["flags"] == "sentinel") != Topology.Sentinels.Count - 1 || others.Count != Topology.Sentinels.Count - 1
+                ? $"{sentinel.Name} sees Sentinels {Seen(others)}"
+            : await AskAsync(sentinel, token, "SENTINEL", "CKQUORUM", name).ConfigureAwait(false) is string quorum && quorum.StartsWith("OK", StringComparison.Ordinal)
+                ? null
+            : $"{sentinel.Name} has no quorum";
+
+        static string Seen(List<Dictionary<string, string>> instances) =>
+            instances.Count == 0 ? "none" : string.Join(", ", instances.Select(i => $"{AddressOf(i)} as {i["flags"]}"));
+    }
+
+    private async Task<(RedisAddress Address, long Epoch)?> MasterAccordingToAsync(RedisNode sentinel, CancellationToken token)
+    {
+        var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", Topology.Options.ServiceName).ConfigureAwait(false));
+        return (AddressOf(master), long.Parse(master["config-epoch"], CultureInfo.InvariantCulture));
+    }
+
+    internal async Task<(RedisAddress Address, long Epoch)?> MasterItselfAsync(RedisNode server, CancellationToken token) =>
+        await AskAsync(server, token, "ROLE").ConfigureAwait(false) is object?[] and ["master", ..] ? (server.Address, 0) : null;
+
+    private Task<object?> AskAsync(RedisNode node, CancellationToken token, params string[] command) =>
+        RespConnection.OnceAsync(node.Address, Topology.Options.Password, token, command);
+
+    private static RedisAddress AddressOf(Dictionary<string, string> instance) =>
+        new(instance["ip"], int.Parse(instance["port"], CultureInfo.InvariantCulture));
+
+    private static Dictionary<string, string> Fields(object? reply) =>
+        ((object?[])reply!).Chunk(2).ToDictionary(pair => (string)pair[0]!, pair => (string)pair[1]!);
+}

@@ -1,0 +1,21 @@
+namespace AspireRedis.Topology.Tests;
+
+/// <summary>Lets this assembly be a process of its own, for what only the death of a whole process shows.</summary>
+internal static class Program
+{
+    public const string HoldAChild = "hold-a-child";
+
+    private static async Task<int> Main(string[] arguments)
+    {
+        if (arguments is not [HoldAChild, var log])
+        {
+            return 2;
+        }
+
+        using var child = ChildProcess.Start("sleep", ["600"], log);
+        child.Freeze();
+        Console.WriteLine($"child:{child.Id}");
+        await Task.Delay(Timeout.Infinite);
+        return 0;
+    }
+}
