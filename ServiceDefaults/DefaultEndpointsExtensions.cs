@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace AspireRedis.ServiceDefaults;
+
+/// <summary>The endpoints that every service has.</summary>
+public static class DefaultEndpointsExtensions
+{
+    /// <summary>
+    /// Maps <c>/health</c> (all checks; 503 unless the service can do its work) and <c>/alive</c> (the process works), in
+    /// every environment, for whatever runs the service asks them. That is fine: they show names and states, and have no
+    /// side effect.
+    /// </summary>
+    public static WebApplication MapDefaultEndpoints(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.MapHealthChecks("/health", new HealthCheckOptions { ResponseWriter = HealthReportWriter.WriteAsync })
+            .WithoutTelemetry();
+        app.MapHealthChecks("/alive", new HealthCheckOptions
+        {
+            ResponseWriter = HealthReportWriter.WriteAsync,
+            Predicate = check => check.Tags.Contains(HealthTags.Live),
+        }).WithoutTelemetry();
+        return app;
+    }
+
+    /// <summary>Keeps probes, which come every few seconds for ever, out of traces and HTTP metrics.</summary>
+    private static void WithoutTelemetry(this IEndpointConventionBuilder builder)
+    {
+        builder.DisableHttpMetrics();
+        builder.Add(endpoint =>
+        {
+            var handle = endpoint.RequestDelegate!;
+            endpoint.RequestDelegate = context =>
+            {
+                if (context.Features.Get<IHttpActivityFeature>()?.Activity is { } span)
+                {
+                    // Exporters skip it, and the spans of the checks below it inherit the decision.
+                    span.IsAllDataRequested = false;
+                    span.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
+                }
+                return handle(context);
+            };
+        });
+    }
+}

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace AspireRedis.ServiceDefaults;
+
+/// <summary>Every error of an API is a problem in the sense of RFC 9457, in Development as in Production.</summary>
+public static class ProblemDetailsDefaultsExtensions
+{
+    private const long MaxRequestBodySize = 64 * 1024;
+
+    /// <summary>Adds the problem details and limits request bodies to 64 KiB.</summary>
+    public static TBuilder AddProblemDetailsDefaults<TBuilder>(this TBuilder builder)
+        where TBuilder : IHostApplicationBuilder
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = Customize);
+        builder.Services.AddSingleton<IProblemDetailsWriter, AnyAcceptProblemDetailsWriter>();
+        builder.Services.AddExceptionHandler<ProblemExceptionHandler>();
+        // Else a request that cannot be bound ends in a bare 400 that does not say why.
+        builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        // The reader that .NET 10 prefers leaves the request body half read when the JSON is wrong, upon which Kestrel
+        // drops the connection with a warning.
+        AppContext.SetSwitch("Microsoft.AspNetCore.UseStreamBasedJsonParsing", true);
+        builder.Services.Configure<KestrelServerOptions>(options => options.Limits.MaxRequestBodySize = MaxRequestBodySize);
+        return builder;
+    }
+
+    /// <summary>Turns exceptions and bodiless errors into problems. Call it before all other middleware.</summary>
+    public static WebApplication UseProblemDetailsDefaults(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.UseExceptionHandler(new ExceptionHandlerOptions
+        {
+            // What is not our fault needs no stack trace; ProblemExceptionHandler notes a 503 in one line.
+            SuppressDiagnosticsCallback = context => context.HttpContext.Response.StatusCode != StatusCodes.Status500InternalServerError,
+        });
+        // The constructor of the result fills in title and type.
+        app.UseStatusCodePages(context => TypedResults.Problem(statusCode: context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
+        return app;
+    }
+
+    internal static void Customize(ProblemDetailsContext context)
+    {
+        // The bare trace id, as dashboards search for it.
+        context.ProblemDetails.Extensions["traceId"] = Activity.Current?.TraceId.ToString() ?? context.HttpContext.TraceIdentifier;
+        if (context.ProblemDetails.Status == StatusCodes.Status503ServiceUnavailable && context.HttpContext.Response.Headers.RetryAfter.Count == 0)
+        {
+            context.HttpContext.Response.Headers.RetryAfter = "1";
+        }
+        if (context.ProblemDetails is HttpValidationProblemDetails validation)
+        {
+            validation.Errors = validation.Errors.ToDictionary(error => CamelCase(error.Key), error => error.Value);
+        }
+    }
+
+    /// <summary><c>Lines[0].Quantity</c> as the caller wrote it: <c>lines[0].quantity</c>.</summary>
+    private static string CamelCase(string path)
+        => string.Join('.', path.Split('.').Select(JsonNamingPolicy.CamelCase.ConvertName));
+}

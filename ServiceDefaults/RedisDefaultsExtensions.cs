@@ -1,0 +1,51 @@
+using AspireRedis.Coordination;
+using AspireRedis.Coordination.Availability;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using StackExchange.Redis;
+
+namespace AspireRedis.ServiceDefaults;
+
+/// <summary>Redis, wired into a host.</summary>
+public static class RedisDefaultsExtensions
+{
+    /// <summary>
+    /// Adds the shared connection, leases, streams and durable writes, and the health check <c>redis</c>. The service
+    /// starts without Redis too; use it through <see cref="RedisDeployment"/>, which then fails at once instead of
+    /// blocking a thread for the time of a connection attempt.
+    /// </summary>
+    /// <param name="builder">The host under construction.</param>
+    /// <param name="connectionName">The key below <c>ConnectionStrings</c>.</param>
+    public static TBuilder AddRedisDefaults<TBuilder>(this TBuilder builder, string connectionName = "redis")
+        where TBuilder : IHostApplicationBuilder
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var clientName = builder.Environment.ApplicationName.Replace(' ', '-');
+        builder.AddRedisClient(
+            connectionName,
+            settings =>
+            {
+                settings.DisableHealthChecks = true; // RedisHealthCheck says more.
+                settings.DisableAutoActivation = true; // RedisConnector outlives a Redis that is away.
+            },
+            options =>
+            {
+                RedisConnectionDefaults.Apply(options);
+                options.ClientName = clientName;
+            });
+
+        // It reports each step of each connection attempt at level Information.
+        builder.Logging.AddFilter("StackExchange.Redis", LogLevel.Warning);
+
+        builder.Services.AddSingleton<RedisConnector>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<RedisConnector>());
+        builder.Services.AddSingleton(provider => new RedisDeployment(
+            () => provider.GetRequiredService<RedisConnector>().Connection,
+            () => provider.GetRequiredService<IOptions<ConfigurationOptions>>().Value));
+        builder.Services.AddRedisCoordination();
+        builder.Services.AddHealthChecks().AddCheck<RedisHealthCheck>("redis", tags: [HealthTags.Ready]);
+        return builder;
+    }
+}

@@ -1,0 +1,31 @@
+using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Locking;
+using Polly;
+using StackExchange.Redis;
+
+namespace AspireRedis.ServiceDefaults;
+
+/// <summary>Knows which exceptions mean that the same request may succeed in a moment.</summary>
+internal static class Unavailability
+{
+    // Error codes of a server that is starting, failing over, demoted, busy, or not allowed to write.
+    private static readonly string[] s_transient =
+        ["LOADING", "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "OOM", "BUSY"];
+
+    /// <summary>What to tell the caller; null when the exception is something else.</summary>
+    public static string? Explain(Exception exception) => exception switch
+    {
+        NotDurableException => "The change was made, but is not yet safe against a failover. Repeat the request to learn its outcome.",
+        LeaseNotAcquiredException or LeaseLostException => "Somebody else is working on the same resource. Try again.",
+        RedisConnectionException or RedisTimeoutException => "Redis did not answer. The outcome is open; try again.",
+        RedisServerException e when Array.Exists(s_transient, code => code == e.Message.Split(' ', 2)[0])
+            => "Redis takes no such commands at the moment. Try again.",
+        // The shared connection knows replicas only, as in the middle of a failover.
+        RedisCommandException e when e.Message.StartsWith("Command cannot be issued to a replica", StringComparison.Ordinal)
+            => "Redis has no primary at the moment. Try again.",
+        HttpRequestException or ExecutionRejectedException or OperationCanceledException { InnerException: TimeoutException }
+            => "Another service did not answer. The outcome is open; try again.",
+        TimeoutException => "The work took too long. The outcome is open; try again.",
+        _ => null,
+    };
+}
