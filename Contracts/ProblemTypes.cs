@@ -1,0 +1,23 @@
+namespace AspireRedis.Contracts;
+
+/// <summary>The <c>type</c> of a problem (RFC 9457) that a caller tells apart by more than its status.</summary>
+public static class ProblemTypes
+{
+    /// <summary>404: no such product.</summary>
+    public const string UnknownSku = "urn:aspireredis:problem:unknown-sku";
+
+    /// <summary>409: fewer items left than asked for.</summary>
+    public const string OutOfStock = "urn:aspireredis:problem:out-of-stock";
+
+    /// <summary>409: the items of this order were given back; it cannot be placed any more.</summary>
+    public const string ReservationEnded = "urn:aspireredis:problem:reservation-ended";
+
+    /// <summary>409: this order id has a reservation of other items.</summary>
+    public const string ReservationDiffers = "urn:aspireredis:problem:reservation-differs";
+
+    /// <summary>422: the idempotency key was used for another request.</summary>
+    public const string IdempotencyKeyReused = "urn:aspireredis:problem:idempotency-key-reused";
+
+    /// <summary>503: the order is placed, but fewer replicas have it than required.</summary>
+    public const string NotDurable = "urn:aspireredis:problem:not-durable";
+}

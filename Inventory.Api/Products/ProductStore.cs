@@ -1,0 +1,49 @@
+using System.Globalization;
+using AspireRedis.Coordination;
+using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Locking;
+using StackExchange.Redis;
+
+namespace AspireRedis.Inventory.Products;
+
+/// <summary>
+/// The products in Redis: hash <c>product:{sku}</c> with name, price, stock, units sold and the highest fencing token
+/// that wrote it.
+/// </summary>
+internal sealed class ProductStore(RedisDeployment redis, RedisLeaseProvider leases)
+{
+    private static readonly RedisScript s_put = RedisScript.Load<ProductStore>("put-product");
+
+    // Lease names and keys share the hash tag {sku}: each script stays in one slot of a Cluster.
+    public static RedisKey Key(string sku) => $"product:{{{sku}}}";
+
+    public async Task<Product?> FindAsync(string sku, CancellationToken cancellationToken)
+    {
+        var fields = await redis.Database.HashGetAsync(Key(sku), ["name", "price", "stock"]).WaitAsync(cancellationToken);
+        return fields[0].IsNull
+            ? null
+            : new Product(sku, fields[0]!, decimal.Parse((string)fields[1]!, CultureInfo.InvariantCulture), (int)fields[2]);
+    }
+
+    /// <summary>Units sold, by the projection of the order events.</summary>
+    public async Task<long?> FindUnitsSoldAsync(string sku, CancellationToken cancellationToken)
+    {
+        var fields = await redis.Database.HashGetAsync(Key(sku), ["name", "sold"]).WaitAsync(cancellationToken);
+        return fields[0].IsNull ? null : (long)fields[1];
+    }
+
+    /// <summary>Creates the product or replaces name, price and stock; true when it is new.</summary>
+    public async Task<bool> PutAsync(Product product, CancellationToken cancellationToken)
+    {
+        // Setting the stock is not commutative with a reservation, so it takes the same lease.
+        await using var lease = await leases.AcquireAsync(Sku.LeaseName(product.Sku), cancellationToken: cancellationToken);
+        var outcome = (string?)await s_put.EvaluateAsync(redis.Database, [Key(product.Sku)],
+            lease.FencingToken, product.Name, product.Price.ToString("0.00", CultureInfo.InvariantCulture), product.Stock);
+        if (outcome == "stale")
+        {
+            leases.ReportFenceRejection(lease);
+            throw new LeaseLostException(lease.Resource);
+        }
+        return outcome == "created";
+    }
+}

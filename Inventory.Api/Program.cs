@@ -1,0 +1,33 @@
+using AspireRedis.Contracts;
+using AspireRedis.Coordination;
+using AspireRedis.Inventory.Products;
+using AspireRedis.Inventory.Reservations;
+using AspireRedis.Inventory.Sales;
+using AspireRedis.ServiceDefaults;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults();
+builder.AddRedisDefaults();
+builder.AddProblemDetailsDefaults();
+builder.Services.AddOpenApi();
+builder.Services.AddValidation();
+
+builder.Services.AddSingleton<ProductStore>();
+builder.Services.AddSingleton<ReservationStore>();
+builder.Services.AddSingleton<ReservationService>();
+builder.Services.AddOptions<ReservationOptions>().BindConfiguration("Reservations").ValidateDataAnnotations().ValidateOnStart();
+builder.Services.AddHttpClient<OrdersClient>(client => client.BaseAddress = new Uri("https+http://orders-api"));
+builder.Services.AddHostedService<ReservationReaper>();
+builder.Services.AddConsumerGroup<OrderPlaced, SalesProjection>(Topics.OrderPlaced, (options, provider) =>
+{
+    provider.GetRequiredService<IConfiguration>().GetSection("Consumer").Bind(options);
+    options.Group = "sales";
+});
+
+var app = builder.Build();
+app.UseProblemDetailsDefaults();
+app.MapDefaultEndpoints();
+app.MapOpenApi();
+app.MapProducts();
+app.MapReservations();
+app.Run();

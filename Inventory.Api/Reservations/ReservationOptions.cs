@@ -1,0 +1,22 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace AspireRedis.Inventory.Reservations;
+
+/// <summary>Options of the section <c>Reservations</c>.</summary>
+internal sealed class ReservationOptions
+{
+    /// <summary>How long items are set aside for an order that is not placed yet. Default 60 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan HoldFor { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// How long after that the items go back at the earliest: more than the clocks of two Redis nodes may differ, as the
+    /// deadline may be set by one primary and checked by the next. Default 5 s.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
+    public TimeSpan ClockMargin { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long the record of a reservation is kept after its last change. Default 30 days.</summary>
+    [Range(typeof(TimeSpan), "01:00:00", "366.00:00:00")]
+    public TimeSpan KeepFor { get; set; } = TimeSpan.FromDays(30);
+}

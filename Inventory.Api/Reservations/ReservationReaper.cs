@@ -1,0 +1,48 @@
+namespace AspireRedis.Inventory.Reservations;
+
+/// <summary>
+/// Gives items back whose order was never placed, because its caller crashed or went away. After the deadline no order
+/// can be placed on the reservation any more (the script that places it checks the same clock), so an order that
+/// Orders.Api does not know then will never exist.
+/// </summary>
+internal sealed class ReservationReaper(
+    ReservationStore store, ReservationService service, IServiceScopeFactory scopes, TimeProvider clock, ILogger<ReservationReaper> logger)
+    : BackgroundService
+{
+    private const int Batch = 100;
+
+    // How much later than its deadline an item may come back; no request waits for it.
+    private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(2);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(s_interval, clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                foreach (var orderId in await store.FindOverdueAsync(Batch, stoppingToken))
+                {
+                    await SettleAsync(orderId, stoppingToken);
+                }
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Redis or Orders.Api is away: the deadlines stay where they are.
+                logger.LogWarning("Overdue reservations could not be settled and are tried again: {Reason}", e.Message);
+            }
+        }
+    }
+
+    private async Task SettleAsync(string orderId, CancellationToken cancellationToken)
+    {
+        using var scope = scopes.CreateScope();
+        if (await scope.ServiceProvider.GetRequiredService<OrdersClient>().IsPlacedAsync(orderId, cancellationToken))
+        {
+            await service.MarkPlacedAsync(orderId, cancellationToken);
+            return;
+        }
+        await service.GiveBackAsync(orderId, "The order was not placed in time.", cancellationToken);
+        logger.LogInformation("The items reserved for {OrderId} are back in stock: the order was not placed in time.", orderId);
+    }
+}

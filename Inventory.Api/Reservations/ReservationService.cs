@@ -1,0 +1,130 @@
+using AspireRedis.Contracts;
+using AspireRedis.Coordination.Locking;
+using AspireRedis.Inventory.Products;
+using Microsoft.Extensions.Options;
+
+namespace AspireRedis.Inventory.Reservations;
+
+internal abstract record ReserveResult
+{
+    public sealed record Reserved(Reservation Reservation) : ReserveResult;
+
+    public sealed record UnknownSku(string Sku) : ReserveResult;
+
+    public sealed record OutOfStock(string Sku) : ReserveResult;
+
+    /// <summary>The reservation of this order has ended; the order needs a new id.</summary>
+    public sealed record Ended(string Reason) : ReserveResult;
+
+    /// <summary>The order has a reservation of other items.</summary>
+    public sealed record Different : ReserveResult;
+}
+
+/// <summary>
+/// Sets items aside for orders. Every change of a stock happens under the lease of its SKU and in a script that checks
+/// the fencing token. One reservation is worked on by one caller at a time (<c>lock:order:{id}</c>), and each step can be
+/// repeated, so that a caller who got no answer asks again with the same order id.
+/// </summary>
+internal sealed class ReservationService(
+    ReservationStore store, ProductStore products, RedisLeaseProvider leases, IOptions<ReservationOptions> options)
+{
+    public async Task<ReserveResult> ReserveAsync(string orderId, IReadOnlyList<ReservationLine> lines, CancellationToken cancellationToken)
+    {
+        await using var order = await leases.AcquireAsync(ReservationStore.LeaseName(orderId), cancellationToken: cancellationToken);
+        var record = await store.FindAsync(orderId, cancellationToken);
+        if (record is { State: ReservationState.GivenBack })
+        {
+            return new ReserveResult.Ended(record.Reason ?? "It was given back.");
+        }
+        if (record is not null && !SameItems(record.Lines, lines))
+        {
+            return new ReserveResult.Different();
+        }
+        if (record is not null and not { State: ReservationState.Open })
+        {
+            return new ReserveResult.Reserved(new Reservation(orderId, record.Lines, record.PlaceBefore));
+        }
+        if (record is null)
+        {
+            // Before anything is taken, so that nothing can be taken that the reaper would not find.
+            var placeBefore = await store.ServerTimeAsync(cancellationToken) + options.Value.HoldFor;
+            record = new ReservationRecord(ReservationState.Open, [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, 0))], placeBefore, null);
+            await store.SaveAsync(orderId, record, cancellationToken);
+            await store.WatchDeadlineAsync(orderId, placeBefore, cancellationToken);
+        }
+
+        var taken = new List<OrderedLine>(lines.Count);
+        // One SKU's lease at a time, so no order of acquisition can deadlock.
+        foreach (var line in lines)
+        {
+            var (outcome, price) = await TakeAsync(orderId, line, order, cancellationToken);
+            if (outcome != WriteOutcome.Done)
+            {
+                await GiveBackAsync(orderId, record, order, outcome == WriteOutcome.UnknownSku ? $"Unknown SKU '{line.Sku}'." : $"Not enough '{line.Sku}' in stock.", cancellationToken);
+                return outcome == WriteOutcome.UnknownSku ? new ReserveResult.UnknownSku(line.Sku) : new ReserveResult.OutOfStock(line.Sku);
+            }
+            taken.Add(new OrderedLine(line.Sku, line.Quantity, price));
+        }
+        order.ThrowIfLost();
+        record = record with { State = ReservationState.Complete, Lines = taken };
+        await store.SaveAsync(orderId, record, cancellationToken);
+        return new ReserveResult.Reserved(new Reservation(orderId, taken, record.PlaceBefore));
+    }
+
+    /// <summary>Puts everything back, whatever was taken. Final, and harmless when repeated.</summary>
+    public async Task GiveBackAsync(string orderId, string reason, CancellationToken cancellationToken)
+    {
+        await using var order = await leases.AcquireAsync(ReservationStore.LeaseName(orderId), cancellationToken: cancellationToken);
+        await GiveBackAsync(orderId, await store.FindAsync(orderId, cancellationToken), order, reason, cancellationToken);
+    }
+
+    /// <summary>The order is placed: its items are not to be taken back by the reaper.</summary>
+    public async Task MarkPlacedAsync(string orderId, CancellationToken cancellationToken)
+    {
+        await using var order = await leases.AcquireAsync(ReservationStore.LeaseName(orderId), cancellationToken: cancellationToken);
+        if (await store.FindAsync(orderId, cancellationToken) is { State: not ReservationState.GivenBack } record)
+        {
+            await store.SaveAsync(orderId, record with { State = ReservationState.Placed }, cancellationToken);
+        }
+        await store.UnwatchDeadlineAsync(orderId, cancellationToken);
+    }
+
+    private async Task<(WriteOutcome Outcome, decimal Price)> TakeAsync(string orderId, ReservationLine line, Lease order, CancellationToken cancellationToken)
+    {
+        // Sold out is sold out: the many who come too late need not queue for the lease to learn it. An order that has
+        // its items already must not be turned away here, so only an order without any is.
+        if (await products.FindAsync(line.Sku, cancellationToken) is not { } product)
+        {
+            return (WriteOutcome.UnknownSku, 0);
+        }
+        if (product.Stock < line.Quantity && !await store.HasItemsAsync(line.Sku, orderId, cancellationToken))
+        {
+            return (WriteOutcome.OutOfStock, 0);
+        }
+        await using var lease = await leases.AcquireAsync(Sku.LeaseName(line.Sku), cancellationToken: cancellationToken);
+        // Read again: the price may have changed while we waited.
+        product = await products.FindAsync(line.Sku, cancellationToken);
+        order.ThrowIfLost();
+        return product is null
+            ? (WriteOutcome.UnknownSku, 0)
+            : (await store.TakeAsync(lease, line.Sku, orderId, line.Quantity), product.Price);
+    }
+
+    private async Task GiveBackAsync(string orderId, ReservationRecord? record, Lease order, string reason, CancellationToken cancellationToken)
+    {
+        // Also when there is none: a request that is still on its way must find the reservation ended.
+        record ??= new ReservationRecord(ReservationState.Open, [], DateTimeOffset.UnixEpoch, null);
+        foreach (var line in record.Lines)
+        {
+            await using var lease = await leases.AcquireAsync(Sku.LeaseName(line.Sku), cancellationToken: cancellationToken);
+            order.ThrowIfLost();
+            await store.GiveBackAsync(lease, line.Sku, orderId);
+        }
+        // The items first: a crash in between leaves a reservation that the reaper gives back again.
+        await store.SaveAsync(orderId, record with { State = ReservationState.GivenBack, Reason = record.Reason ?? reason }, cancellationToken);
+        await store.UnwatchDeadlineAsync(orderId, cancellationToken);
+    }
+
+    private static bool SameItems(IReadOnlyList<OrderedLine> recorded, IReadOnlyList<ReservationLine> asked)
+        => recorded.Select(l => (l.Sku, l.Quantity)).SequenceEqual(asked.Select(l => (l.Sku, l.Quantity)));
+}

@@ -1,0 +1,97 @@
+using System.Text.Json;
+using AspireRedis.Coordination;
+using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Locking;
+using AspireRedis.Inventory.Products;
+using Microsoft.Extensions.Options;
+using StackExchange.Redis;
+
+namespace AspireRedis.Inventory.Reservations;
+
+internal enum WriteOutcome
+{
+    Done,
+    UnknownSku,
+    OutOfStock,
+}
+
+/// <summary>
+/// Reservations in Redis. <c>reservation:{orderId}</c> is the record of the whole, written under the lease
+/// <c>lock:order:{id}</c>. <c>product:{sku}:reservation:ID</c> says how many items of one product are set aside; it lies
+/// with the product, changes in the same script as the stock, and is what makes repetition harmless.
+/// <c>reservation_deadlines</c> tells the reaper where to look.
+/// </summary>
+internal sealed class ReservationStore(RedisDeployment redis, RedisLeaseProvider leases, IOptions<ReservationOptions> options)
+{
+    private static readonly RedisKey s_deadlines = "reservation_deadlines";
+
+    private static readonly RedisScript s_take = RedisScript.Load<ReservationStore>("take-items");
+    private static readonly RedisScript s_giveBack = RedisScript.Load<ReservationStore>("give-items-back");
+
+    public static string LeaseName(string orderId) => $"lock:order:{{{orderId}}}";
+
+    public static RedisKey ItemsKey(string sku, string orderId) => $"product:{{{sku}}}:reservation:{orderId}";
+
+    public async Task<ReservationRecord?> FindAsync(string orderId, CancellationToken cancellationToken)
+    {
+        var json = await redis.Database.StringGetAsync(RecordKey(orderId)).WaitAsync(cancellationToken);
+        return json.IsNull ? null : JsonSerializer.Deserialize((string)json!, ReservationJson.Default.ReservationRecord);
+    }
+
+    public async Task SaveAsync(string orderId, ReservationRecord record, CancellationToken cancellationToken)
+        => await redis.Database.StringSetAsync(RecordKey(orderId),
+            JsonSerializer.Serialize(record, ReservationJson.Default.ReservationRecord), options.Value.KeepFor).WaitAsync(cancellationToken);
+
+    /// <summary>Now, by the clock that the deadline is checked against.</summary>
+    public async Task<DateTimeOffset> ServerTimeAsync(CancellationToken cancellationToken)
+    {
+        var time = (RedisResult[])(await redis.Database.ExecuteAsync("TIME").WaitAsync(cancellationToken))!;
+        return DateTimeOffset.FromUnixTimeMilliseconds(((long)time[0] * 1000) + ((long)time[1] / 1000));
+    }
+
+    public Task WatchDeadlineAsync(string orderId, DateTimeOffset placeBefore, CancellationToken cancellationToken)
+        => redis.Database.SortedSetAddAsync(s_deadlines, orderId, placeBefore.ToUnixTimeMilliseconds()).WaitAsync(cancellationToken);
+
+    public Task UnwatchDeadlineAsync(string orderId, CancellationToken cancellationToken)
+        => redis.Database.SortedSetRemoveAsync(s_deadlines, orderId).WaitAsync(cancellationToken);
+
+    /// <summary>Orders whose deadline, and the margin behind it, has passed.</summary>
+    public async Task<string[]> FindOverdueAsync(int atMost, CancellationToken cancellationToken)
+    {
+        var until = await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin;
+        var overdue = await redis.Database.SortedSetRangeByScoreAsync(s_deadlines, stop: until.ToUnixTimeMilliseconds(), take: atMost)
+            .WaitAsync(cancellationToken);
+        return Array.ConvertAll(overdue, id => (string)id!);
+    }
+
+    /// <summary>Whether items of this product are set aside for the order.</summary>
+    public Task<bool> HasItemsAsync(string sku, string orderId, CancellationToken cancellationToken)
+        => redis.Database.KeyExistsAsync(ItemsKey(sku, orderId)).WaitAsync(cancellationToken);
+
+    /// <summary>Takes items out of the stock for an order; a repetition finds them taken.</summary>
+    public async Task<WriteOutcome> TakeAsync(Lease lease, string sku, string orderId, int quantity)
+        => await WriteAsync(s_take, lease, sku, orderId, quantity) switch
+        {
+            "taken" => WriteOutcome.Done,
+            "short" => WriteOutcome.OutOfStock,
+            "unknown" => WriteOutcome.UnknownSku,
+            var other => throw new InvalidOperationException($"take-items.lua answered '{other}'."),
+        };
+
+    /// <summary>Puts the items of an order back into the stock; a repetition finds nothing to put back.</summary>
+    public Task GiveBackAsync(Lease lease, string sku, string orderId) => WriteAsync(s_giveBack, lease, sku, orderId);
+
+    private static RedisKey RecordKey(string orderId) => $"reservation:{{{orderId}}}";
+
+    private async Task<string> WriteAsync(RedisScript script, Lease lease, string sku, string orderId, params RedisValue[] arguments)
+    {
+        var outcome = (string)(await script.EvaluateAsync(
+            redis.Database, [ProductStore.Key(sku), ItemsKey(sku, orderId)], [lease.FencingToken, .. arguments]))!;
+        if (outcome == "stale")
+        {
+            leases.ReportFenceRejection(lease);
+            throw new LeaseLostException(lease.Resource);
+        }
+        return outcome;
+    }
+}

@@ -1,0 +1,33 @@
+using System.Net;
+using AspireRedis.Contracts;
+using Microsoft.AspNetCore.Mvc;
+
+namespace AspireRedis.Orders;
+
+/// <summary>Calls Inventory.Api. Both calls may be repeated with the same order id, which the resilience handler does.</summary>
+internal sealed class InventoryClient(HttpClient http)
+{
+    /// <summary>Sets the items aside, or says why not: 404 and 409 are answers, everything else is an exception.</summary>
+    public async Task<(Reservation? Reservation, ProblemDetails? Refusal)> ReserveAsync(
+        string orderId, IReadOnlyList<ReservationLine> lines, CancellationToken cancellationToken)
+    {
+        using var response = await http.PutAsJsonAsync(ReservationOf(orderId), new ReservationRequest(lines), cancellationToken);
+        if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Conflict
+            && await response.Content.ReadFromJsonAsync<ProblemDetails>(cancellationToken) is { Type: not null } problem)
+        {
+            return (null, problem);
+        }
+        response.EnsureSuccessStatusCode();
+        return (await response.Content.ReadFromJsonAsync<Reservation>(cancellationToken)
+            ?? throw new HttpRequestException("Inventory.Api answered a reservation with nothing."), null);
+    }
+
+    /// <summary>Gives the items of an order back.</summary>
+    public async Task GiveBackAsync(string orderId, CancellationToken cancellationToken)
+    {
+        using var response = await http.DeleteAsync(ReservationOf(orderId), cancellationToken);
+        response.EnsureSuccessStatusCode();
+    }
+
+    private static Uri ReservationOf(string orderId) => new($"/reservations/{orderId}", UriKind.Relative);
+}

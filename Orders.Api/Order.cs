@@ -1,0 +1,29 @@
+using System.Text.Json.Serialization;
+using AspireRedis.Contracts;
+
+namespace AspireRedis.Orders;
+
+/// <summary>Where an order stands.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<OrderStatus>))]
+public enum OrderStatus
+{
+    /// <summary>Its items are reserved; the payment is under way.</summary>
+    [JsonStringEnumMemberName("placed")]
+    Placed,
+
+    /// <summary>It is paid.</summary>
+    [JsonStringEnumMemberName("confirmed")]
+    Confirmed,
+
+    /// <summary>The payment was declined and the items went back.</summary>
+    [JsonStringEnumMemberName("rejected")]
+    Rejected,
+}
+
+/// <summary>An order as it is stored in <c>order:{id}</c>.</summary>
+internal sealed record Order(
+    string OrderId, string UserId, string Email, decimal Total, IReadOnlyList<OrderedLine> Lines, OrderStatus Status, DateTimeOffset PlacedAt);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(IReadOnlyList<OrderedLine>))]
+internal sealed partial class OrderJson : JsonSerializerContext;

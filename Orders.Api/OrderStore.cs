@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Text.Json;
+using AspireRedis.Contracts;
+using AspireRedis.Coordination;
+using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Streams;
+using Microsoft.Extensions.Options;
+using StackExchange.Redis;
+
+namespace AspireRedis.Orders;
+
+internal enum PlaceOutcome
+{
+    Placed,
+
+    /// <summary>An earlier attempt has placed it.</summary>
+    Existed,
+
+    /// <summary>The reservation had run out.</summary>
+    Late,
+}
+
+/// <summary>
+/// Orders in Redis. State and event change in one script, so that no order exists without its event and no event without
+/// its order; the payment's outcome, the mail about it and the acknowledgement of the event likewise.
+/// </summary>
+/// <remarks>
+/// The scripts touch an order and a stream, which lie in different slots of a Redis Cluster: this design is for one
+/// primary with replicas (Sentinel).
+/// </remarks>
+internal sealed class OrderStore(RedisDeployment redis, DurableWriter writer, StreamProducer producer, IOptions<OrderOptions> options)
+{
+    private static readonly RedisScript s_place = RedisScript.Load<OrderStore>("place-order");
+    private static readonly RedisScript s_settle = RedisScript.Load<OrderStore>("settle-order");
+
+    public async Task<Order?> FindAsync(string orderId, CancellationToken cancellationToken)
+    {
+        var fields = await redis.Database.HashGetAsync(Key(orderId), ["user_id", "email", "total", "lines", "status", "placed_at"])
+            .WaitAsync(cancellationToken);
+        return fields[0].IsNull
+            ? null
+            : new Order(orderId, fields[0]!, fields[1]!, decimal.Parse((string)fields[2]!, CultureInfo.InvariantCulture),
+                JsonSerializer.Deserialize((string)fields[3]!, OrderJson.Default.IReadOnlyListOrderedLine)!,
+                Enum.Parse<OrderStatus>((string)fields[4]!, ignoreCase: true),
+                DateTimeOffset.Parse((string)fields[5]!, CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>Acknowledges an order that an earlier attempt has placed, at the level that orders are promised.</summary>
+    public Task AcknowledgeAsync(string orderId, CancellationToken cancellationToken)
+        // Nothing but the first step of the script runs: the order exists, and orders are never deleted.
+        => writer.EvaluateAsync(s_place, [Key(orderId), Topics.OrderPlaced.Key], [0, 0], options.Value.Durability, cancellationToken);
+
+    /// <summary>Writes the order and appends <see cref="OrderPlaced"/>, unless the time for it is over.</summary>
+    public async Task<PlaceOutcome> PlaceAsync(Order order, DateTimeOffset placeBefore, CancellationToken cancellationToken)
+    {
+        using var append = producer.PrepareAppend(Topics.OrderPlaced,
+            new OrderPlaced(order.OrderId, order.UserId, order.Total, order.Lines), eventId: $"{order.OrderId}-placed");
+        RedisValue[] fields =
+        [
+            "user_id", order.UserId,
+            "email", order.Email,
+            "total", order.Total.ToString("0.00", CultureInfo.InvariantCulture),
+            "lines", JsonSerializer.Serialize(order.Lines, OrderJson.Default.IReadOnlyListOrderedLine),
+            "status", "placed",
+            "placed_at", order.PlacedAt.ToString("O", CultureInfo.InvariantCulture),
+        ];
+        try
+        {
+            var outcome = (string)(await writer.EvaluateAsync(s_place, [Key(order.OrderId), Topics.OrderPlaced.Key],
+                [placeBefore.ToUnixTimeMilliseconds(), fields.Length, .. fields, .. append.Fields], options.Value.Durability, cancellationToken))!;
+            return outcome switch
+            {
+                "late" => PlaceOutcome.Late,
+                "existed" => PlaceOutcome.Existed,
+                _ => PlaceOutcome.Placed,
+            };
+        }
+        catch (Exception e)
+        {
+            append.Failed(e);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Ends a placed order, requests the mail about it and acknowledges the event that led here, in one script. False
+    /// when the order had ended before; the event is acknowledged all the same.
+    /// </summary>
+    public async Task<bool> SettleAsync(StreamMessage<OrderPlaced> cause, OrderStatus status, EmailRequested mail, CancellationToken cancellationToken)
+    {
+        var name = status == OrderStatus.Confirmed ? "confirmed" : "rejected";
+        // The same at each redelivery, so the mail has the same Message-ID.
+        using var append = producer.PrepareAppend(Topics.Email, mail, eventId: $"{mail.OrderId}-{name}");
+        try
+        {
+            var settled = await writer.EvaluateAsync(s_settle, [Key(mail.OrderId), cause.Topic.Key, Topics.Email.Key],
+                [cause.Group, cause.EntryId, name, .. append.Fields], options.Value.Durability, cancellationToken);
+            return (int)settled == 1;
+        }
+        catch (Exception e)
+        {
+            append.Failed(e);
+            throw;
+        }
+    }
+
+    private static RedisKey Key(string orderId) => $"order:{{{orderId}}}";
+}

@@ -1,0 +1,39 @@
+using System.Security.Cryptography;
+using System.Text;
+using AspireRedis.Coordination;
+using AspireRedis.Coordination.Availability;
+using Microsoft.Extensions.Options;
+using StackExchange.Redis;
+
+namespace AspireRedis.Orders.Placing;
+
+/// <param name="OrderId">The order id that belongs to the key, from this request or an earlier one.</param>
+/// <param name="SameRequest">False when the key was used for another request.</param>
+internal readonly record struct IdempotencyClaim(string OrderId, bool SameRequest);
+
+/// <summary>
+/// Ties an <c>Idempotency-Key</c> to an order id before anything else happens. A repetition, whatever became of the
+/// first attempt, then works on the same order, and every step of placing an order can be repeated.
+/// See draft-ietf-httpapi-idempotency-key-header.
+/// </summary>
+internal sealed class IdempotencyKeys(DurableWriter writer, IOptions<OrderOptions> options)
+{
+    private static readonly RedisScript s_claim = RedisScript.Load<IdempotencyKeys>("claim-key");
+
+    /// <param name="userId">Keys of different users do not meet.</param>
+    /// <param name="key">What the client sent.</param>
+    /// <param name="request">What it asked for; another request under the same key is an error of the client.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<IdempotencyClaim> ClaimAsync(string userId, string key, byte[] request, CancellationToken cancellationToken)
+    {
+        var hash = Convert.ToHexString(SHA256.HashData(request));
+        // Durable like the order itself: a failover that forgot the key would let the repetition order twice.
+        var reply = (string[])(await writer.EvaluateAsync(s_claim, [RedisKey(userId, key)],
+            [OrderId.New(), hash, (long)options.Value.IdempotencyWindow.TotalMilliseconds], options.Value.Durability, cancellationToken))!;
+        return new IdempotencyClaim(reply[0], reply[1] == hash);
+    }
+
+    // Hashed: what a client sends is no part of a key.
+    private static RedisKey RedisKey(string userId, string key)
+        => $"idempotency:{{{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{userId.Length}:{userId}:{key}")))}}}";
+}

@@ -1,0 +1,50 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace AspireRedis.Orders.Placing;
+
+/// <summary>What <c>POST /orders</c> takes.</summary>
+/// <param name="UserId">The customer.</param>
+/// <param name="Email">Where the confirmation goes.</param>
+/// <param name="Lines">Products and quantities; each SKU once.</param>
+public sealed record PlaceOrderRequest(
+    [property: Required, StringLength(64, MinimumLength = 1)] string UserId,
+    [property: Required, EmailAddress, StringLength(254)] string Email,
+    [property: Required, MinLength(1), MaxLength(20)] IReadOnlyList<PlaceOrderLine> Lines) : IValidatableObject
+{
+    /// <inheritdoc/>
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Lines is not null && Lines.Any(l => l is null))
+        {
+            yield return new ValidationResult("A line must not be null.", [nameof(Lines)]);
+        }
+        else if (Lines is not null && Lines.DistinctBy(l => l.Sku).Count() < Lines.Count)
+        {
+            yield return new ValidationResult("Each SKU may occur once.", [nameof(Lines)]);
+        }
+    }
+}
+
+/// <summary>One product of an order.</summary>
+/// <param name="Sku">The product.</param>
+/// <param name="Quantity">How many, 1 to 1000.</param>
+public sealed record PlaceOrderLine(
+    [property: Required, RegularExpression("[A-Za-z0-9._-]{1,64}", ErrorMessage = "A SKU has 1 to 64 letters, digits, dots, dashes or underscores.")] string Sku,
+    [property: Required, Range(1, 1000)] int? Quantity);
+
+/// <summary>The answer to a placed order.</summary>
+/// <param name="OrderId">Its id.</param>
+/// <param name="Status">Where it stands.</param>
+/// <param name="Total">Sum over the lines.</param>
+/// <param name="Durability">What the order survives: <c>memory</c>, or <c>replica</c> when a replica has it too.</param>
+public sealed record PlacedOrder(string OrderId, OrderStatus Status, decimal Total, string Durability);
+
+/// <summary>An order as the customer sees it.</summary>
+/// <param name="OrderId">Its id.</param>
+/// <param name="Status">Where it stands.</param>
+/// <param name="UserId">The customer.</param>
+/// <param name="Total">Sum over the lines.</param>
+/// <param name="Lines">What was ordered.</param>
+/// <param name="PlacedAt">When.</param>
+public sealed record OrderView(
+    string OrderId, OrderStatus Status, string UserId, decimal Total, IReadOnlyList<Contracts.OrderedLine> Lines, DateTimeOffset PlacedAt);

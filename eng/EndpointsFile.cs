@@ -1,0 +1,17 @@
+namespace AspireRedis;
+
+/// <summary>
+/// The file through which <c>./run</c>, and scripts beside it, learn where everything is: <c>NAME=value</c> lines, there
+/// from when the system is healthy until it stops. The AppHost and the local run compile it in.
+/// </summary>
+internal static class EndpointsFile
+{
+    public static void Write(string path, IEnumerable<(string Name, string Value)> endpoints)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        // Readers wait for the file, so it appears whole.
+        var temporary = path + ".new";
+        File.WriteAllLines(temporary, endpoints.Select(e => $"{e.Name}={e.Value}"));
+        File.Move(temporary, path, overwrite: true);
+    }
+}
