@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Locking;
 
@@ -104,6 +103,8 @@ public sealed class Lease : IAsyncDisposable
                 {
                     break;
                 }
+                // Timers count whole milliseconds; cut off, the rest would be spent spinning.
+                remaining = TimeSpan.FromMilliseconds(Math.Ceiling(remaining.TotalMilliseconds));
                 await Task.Delay(_options.AutoRenew && renewal < remaining ? renewal : remaining, clock, _disposing.Token);
                 if (_options.AutoRenew && Remaining > TimeSpan.Zero && !await RenewAsync())
                 {
@@ -111,8 +112,9 @@ public sealed class Lease : IAsyncDisposable
                 }
             }
         }
-        catch (OperationCanceledException) when (_disposing.IsCancellationRequested)
+        catch (Exception) when (_disposing.IsCancellationRequested)
         {
+            // Given back, whatever became of a renewal that was under way.
             return;
         }
         _provider.ReportLost(Resource);
@@ -133,11 +135,16 @@ public sealed class Lease : IAsyncDisposable
             }
             Volatile.Write(ref _validUntil, RedisLeaseProvider.ValidUntil(_provider.Clock, asked, _options.Ttl));
         }
-        catch (Exception e) when (e is RedisException or TimeoutException)
+        catch (Exception) when (!_disposing.IsCancellationRequested)
         {
+            // Whatever it was, the holder must hear of the loss in time.
             Activity.Current?.AddEvent(new ActivityEvent("lease.renewal_failed"));
-            // Tried again after a short pause, until the TTL is over.
-            await Task.Delay(TimeSpan.FromMilliseconds(Math.Min(50, _options.Ttl.TotalMilliseconds / 10)), _provider.Clock, _disposing.Token);
+            // Tried again after a short pause, until the TTL is over and not beyond.
+            var pause = Math.Min(Math.Min(50, _options.Ttl.TotalMilliseconds / 10), Math.Ceiling(Remaining.TotalMilliseconds));
+            if (pause > 0)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(pause), _provider.Clock, _disposing.Token);
+            }
         }
         return true;
     }

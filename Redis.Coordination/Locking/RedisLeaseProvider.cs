@@ -139,7 +139,7 @@ public sealed class RedisLeaseProvider
         {
             await s_release.EvaluateAsync(_deployment.Database, [resource], owner, ReleaseChannel(resource));
         }
-        catch (Exception e) when (e is RedisException or TimeoutException)
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
             _logger.LogWarning(e, "The lease {Resource} could not be given back; it ends with its TTL.", resource);
         }
@@ -178,12 +178,11 @@ public sealed class RedisLeaseProvider
             return lease;
         }
         activity?.AddEvent(new ActivityEvent("lease.contended"));
+        var subscribing = _deployment.Connection.GetSubscriber().SubscribeAsync(RedisChannel.Literal(ReleaseChannel(resource)));
         s_waiters.Add(1, s_kind);
-        var subscriber = _deployment.Connection.GetSubscriber();
-        ChannelMessageQueue? released = null;
         try
         {
-            released = await subscriber.SubscribeAsync(RedisChannel.Literal(ReleaseChannel(resource))).WaitAsync(cancellationToken);
+            var released = await subscribing.WaitAsync(cancellationToken);
             while (true)
             {
                 // Also at once after subscribing: the release may have been published just before.
@@ -199,10 +198,20 @@ public sealed class RedisLeaseProvider
         finally
         {
             s_waiters.Add(-1, s_kind);
-            if (released is not null)
-            {
-                await released.UnsubscribeAsync(CommandFlags.FireAndForget);
-            }
+            _ = UnsubscribeAsync(subscribing);
+        }
+    }
+
+    /// <summary>Also for a subscription that the caller did not wait for: it would gather messages for ever.</summary>
+    private async Task UnsubscribeAsync(Task<ChannelMessageQueue> subscribing)
+    {
+        try
+        {
+            await (await subscribing).UnsubscribeAsync(CommandFlags.FireAndForget);
+        }
+        catch (Exception e)
+        {
+            _logger.LogDebug(e, "There was no subscription to end.");
         }
     }
 

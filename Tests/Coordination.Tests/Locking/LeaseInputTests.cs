@@ -1,0 +1,68 @@
+using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.Tests.Support;
+using AspireRedis.Testing;
+
+namespace AspireRedis.Coordination.Tests.Locking;
+
+public sealed class LeaseInputTests(RedisFixture redis) : IClassFixture<RedisFixture>
+{
+    public static TheoryData<string, LeaseOptions, string> Refused => new()
+    {
+        { "", new(), "resource" },
+        { "  \t", new(), "resource" },
+        { new('x', 1025), new(), "resource" },
+        // 1024 characters, but 2048 bytes.
+        { new('é', 1024), new(), "resource" },
+        { "x", new() { Ttl = TimeSpan.Zero }, "LeaseOptions.Ttl" },
+        { "x", new() { Ttl = TimeSpan.FromMilliseconds(99) }, "LeaseOptions.Ttl" },
+        { "x", new() { Ttl = TimeSpan.FromSeconds(-1) }, "LeaseOptions.Ttl" },
+        { "x", new() { Ttl = TimeSpan.FromMinutes(61) }, "LeaseOptions.Ttl" },
+        { "x", new() { Ttl = TimeSpan.MaxValue }, "LeaseOptions.Ttl" },
+        { "x", new() { Ttl = Timeout.InfiniteTimeSpan }, "LeaseOptions.Ttl" },
+        { "x", new() { WaitTimeout = TimeSpan.FromTicks(-1) }, "LeaseOptions.WaitTimeout" },
+        { "x", new() { WaitTimeout = Timeout.InfiniteTimeSpan }, "LeaseOptions.WaitTimeout" },
+        { "x", new() { WaitTimeout = TimeSpan.FromHours(25) }, "LeaseOptions.WaitTimeout" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Refused), DisableDiscoveryEnumeration = true)]
+    public async Task Bad_input_is_refused_with_its_name(string resource, LeaseOptions options, string name)
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        var thrown = await Assert.ThrowsAnyAsync<ArgumentException>(() => client.Leases.AcquireAsync(resource, options));
+        Assert.Contains(name, thrown.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Null_is_refused()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await Assert.ThrowsAsync<ArgumentNullException>(() => client.Leases.AcquireAsync(null!));
+    }
+
+    [Theory]
+    [InlineData(100)]
+    [InlineData(3_600_000)]
+    public async Task The_limits_of_the_TTL_are_accepted(int milliseconds)
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var lease = await client.Leases.AcquireAsync($"limit:{milliseconds}", new LeaseOptions { Ttl = TimeSpan.FromMilliseconds(milliseconds) });
+        Assert.Equal($"limit:{milliseconds}", lease.Resource);
+    }
+
+    [Theory]
+    [InlineData("a name: with {braces}, quotes \" and \n a line feed")]
+    [InlineData("Stühle/椅子/🪑")]
+    [InlineData("{")]
+    [InlineData("}{")]
+    public async Task Any_other_text_is_a_name(string resource)
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using (await client.Leases.AcquireAsync(resource))
+        {
+            Assert.True(await client.Database.KeyExistsAsync(resource));
+            Assert.Null(await client.Leases.TryAcquireAsync(resource, new LeaseOptions { WaitTimeout = TimeSpan.Zero }));
+        }
+        Assert.False(await client.Database.KeyExistsAsync(resource));
+    }
+}

@@ -1,0 +1,55 @@
+using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.Streams;
+using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination.Tests.Support;
+
+/// <summary>What one service process has: a shared connection of its own and the coordination services on it.</summary>
+internal sealed class TestClient : IAsyncDisposable
+{
+    private readonly TimeProvider _clock;
+
+    private TestClient(ConnectionMultiplexer connection, ConfigurationOptions options, TimeProvider clock)
+    {
+        _clock = clock;
+        Connection = connection;
+        Deployment = new RedisDeployment(() => connection, () => options);
+        Leases = new RedisLeaseProvider(Deployment, clock, NullLogger<RedisLeaseProvider>.Instance);
+        Producer = new StreamProducer(Deployment, clock);
+    }
+
+    public ConnectionMultiplexer Connection { get; }
+
+    public IDatabase Database => Connection.GetDatabase();
+
+    public RedisDeployment Deployment { get; }
+
+    public RedisLeaseProvider Leases { get; }
+
+    public StreamProducer Producer { get; }
+
+    public static async Task<TestClient> ConnectAsync(
+        string connectionString, TimeProvider? clock = null, Action<ConfigurationOptions>? configure = null)
+    {
+        var options = ConfigurationOptions.Parse(connectionString);
+        RedisConnectionDefaults.Apply(options);
+        configure?.Invoke(options);
+        return new TestClient(await ConnectionMultiplexer.ConnectAsync(options), options, clock ?? TimeProvider.System);
+    }
+
+    public static ServiceProcess StartVictim(params string[] arguments)
+        => ServiceProcess.StartDotNet(Path.Combine(AppContext.BaseDirectory, $"{typeof(Numbered).Assembly.GetName().Name}.dll"), arguments: arguments);
+
+    public DurableWriter CreateWriter(DurableWriterOptions options) => new(Deployment, Options.Create(options));
+
+    public ConsumerGroup<T> CreateGroup<T>(StreamTopic<T> topic, ConsumerGroupOptions options, IStreamHandler<T> handler)
+        where T : class
+        => new(Deployment, topic, options, handler, _clock, NullLogger<ConsumerGroup<T>>.Instance);
+
+    public async ValueTask DisposeAsync() => await Connection.CloseAsync(allowCommandsToComplete: false);
+}
