@@ -99,14 +99,20 @@ public sealed partial class ChildProcess : IDisposable
         }
 
         logFile = Path.GetFullPath(logFile);
-        string[] shell = ["/bin/sh", "-c", Script, "sh", logFile, fileName, .. arguments];
+        environment ??= new Dictionary<string, string?>();
+        // A POSIX shell drops variables that it could not name itself, such as services__orders-api__http__0.
+        var beyondShell = environment.Where(v => v.Value is not null && !v.Key.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')).ToArray();
+        string[] command = beyondShell.Length == 0
+            ? [fileName, .. arguments]
+            : ["env", .. beyondShell.Select(v => $"{v.Key}={v.Value}"), fileName, .. arguments];
+        string[] shell = ["/bin/sh", "-c", Script, "sh", logFile, .. command];
         if (SetSid is not null)
         {
             shell = [SetSid, .. shell];
         }
 
         var start = new ProcessStartInfo(shell[0], shell[1..]) { RedirectStandardInput = true, WorkingDirectory = workingDirectory ?? "" };
-        foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
+        foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
         }

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using AspireRedis;
 using AspireRedis.LocalRun;
 using AspireRedis.Topology;
 

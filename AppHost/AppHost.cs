@@ -1,0 +1,29 @@
+using AspireRedis.AppHost;
+using AspireRedis.Hosting;
+
+var builder = DistributedApplication.CreateBuilder(args);
+
+// With a container engine, one Redis server in a container; without one, a primary, two replicas and three Sentinels as
+// processes of the installed redis-server. Redis:Mode (auto, container, executable) overrides.
+var inContainer = builder.RunsRedisInContainers();
+IResourceBuilder<IResourceWithConnectionString> redis = inContainer
+    ? builder.AddRedis("redis").WithDataVolume().WithPersistence()
+    : builder.AddRedisSentinel("redis");
+
+var inventory = builder.AddProject<Projects.Inventory_Api>("inventory-api");
+var orders = builder.AddProject<Projects.Orders_Api>("orders-api")
+    // A single server has no replica that could acknowledge an order.
+    .WithEnvironment("Orders__Durability", inContainer ? "Memory" : "Replica");
+var notifications = builder.AddProject<Projects.Notifications_Worker>("notifications-worker");
+
+orders.WithReference(inventory).WaitFor(inventory);
+// The inventory asks whether an order was placed before it gives reserved items back.
+inventory.WithReference(orders);
+
+foreach (var service in new[] { inventory, orders, notifications })
+{
+    service.WithReference(redis).WaitFor(redis).WithHttpHealthCheck("/health");
+}
+
+builder.WriteEndpointsFile(redis, inventory, orders, notifications);
+builder.Build().Run();
