@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Http.Resilience;
+using Microsoft.Extensions.Logging;
 
 namespace AspireRedis.ServiceDefaults;
 
@@ -8,6 +9,8 @@ internal static class HttpClientDefaultsExtensions
 {
     public static void AddHttpClientDefaults(this IHostApplicationBuilder builder)
     {
+        // Two lines for each call, among them those that export these very lines.
+        builder.Logging.AddFilter("Polly", LogLevel.Warning);
         builder.Services.AddServiceDiscovery();
         builder.Services.ConfigureHttpClientDefaults(http =>
         {

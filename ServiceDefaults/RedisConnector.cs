@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -24,7 +25,7 @@ internal sealed class RedisConnector(IServiceProvider services, ILogger<RedisCon
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        _connecting = Task.Factory.StartNew(Connect, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        _connecting = ConnectAsync(_stopping.Token);
         // Where Redis is there, nothing that starts after us finds it missing; where it is not, the service starts all the same.
         if (await Task.WhenAny(_connecting, Task.Delay(s_startupWait, cancellationToken)) == _connecting)
         {
@@ -35,20 +36,27 @@ internal sealed class RedisConnector(IServiceProvider services, ILogger<RedisCon
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await _stopping.CancelAsync();
-        await _connecting.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _connecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public void Dispose() => _stopping.Dispose();
 
-    private void Connect()
+    private async Task ConnectAsync(CancellationToken stopping)
     {
-        var token = _stopping.Token;
-        for (var attempt = 1; !token.IsCancellationRequested; attempt++)
+        for (var attempt = 1; !stopping.IsCancellationRequested; attempt++)
         {
             try
             {
-                // Also set when no node answers yet: from here on the client reconnects by itself.
-                _connection = services.GetRequiredService<IConnectionMultiplexer>();
+                // On a thread of its own; one that is still at it when the host stops is left behind.
+                var connection = await Task.Factory.StartNew(services.GetRequiredService<IConnectionMultiplexer>,
+                    CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(stopping);
+                Watch(connection);
+                // Also when no node answers yet: from here on the client reconnects by itself.
+                _connection = connection;
+                return;
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
                 return;
             }
             // The two others speak of a missing or malformed connection string, which ends the start.
@@ -56,7 +64,21 @@ internal sealed class RedisConnector(IServiceProvider services, ILogger<RedisCon
             {
                 logger.Log(attempt == 1 ? LogLevel.Warning : LogLevel.Debug, "Redis cannot be reached and is tried again: {Reason}", e.Message);
             }
-            token.WaitHandle.WaitOne(s_pause);
+            await Task.Delay(s_pause, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    private void Watch(IConnectionMultiplexer connection)
+    {
+        connection.ConnectionFailed += (_, e) => logger.LogWarning(
+            "The {ConnectionType} connection to {Node} failed: {FailureType}", e.ConnectionType, Text(e.EndPoint), e.FailureType);
+        connection.ConnectionRestored += (_, e) => logger.LogInformation(
+            "The {ConnectionType} connection to {Node} is back.", e.ConnectionType, Text(e.EndPoint));
+        if (!connection.IsConnected)
+        {
+            logger.LogWarning("Redis cannot be reached yet.");
+        }
+    }
+
+    private static string Text(EndPoint? node) => EndPointCollection.ToString(node);
 }

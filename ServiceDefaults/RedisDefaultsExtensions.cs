@@ -36,8 +36,8 @@ public static class RedisDefaultsExtensions
                 options.ClientName = clientName;
             });
 
-        // It reports each step of each connection attempt at level Information.
-        builder.Logging.AddFilter("StackExchange.Redis", LogLevel.Warning);
+        // It logs each step of each attempt, and ten errors a second while Redis is away. RedisConnector says it once.
+        builder.Logging.AddFilter("StackExchange.Redis", LogLevel.None);
 
         builder.Services.AddSingleton<RedisConnector>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<RedisConnector>());

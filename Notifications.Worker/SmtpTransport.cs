@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using MailKit;
+using MailKit.Net.Smtp;
+using MailKit.Security;
+using Microsoft.Extensions.Options;
+using MimeKit;
+
+namespace AspireRedis.Notifications;
+
+/// <summary>Hands mails to an SMTP server, over a connection each: it needs no upkeep and no lock.</summary>
+internal sealed class SmtpTransport(IOptions<MailOptions> options) : IMailTransport
+{
+    private readonly SmtpOptions _options = options.Value.Smtp;
+
+    public string Name => "SMTP";
+
+    public void Describe(Activity span)
+    {
+        span.SetTag("server.address", _options.Host);
+        span.SetTag("server.port", _options.Port);
+    }
+
+    public async Task SendAsync(MimeMessage mail, CancellationToken cancellationToken)
+    {
+        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bounded.CancelAfter(_options.Timeout);
+        try
+        {
+            using var client = new SmtpClient();
+            await client.ConnectAsync(_options.Host, _options.Port, _options.Security, bounded.Token);
+            if (_options.UserName.Length > 0)
+            {
+                await client.AuthenticateAsync(_options.UserName, _options.Password, bounded.Token);
+            }
+            await client.SendAsync(mail, bounded.Token);
+            await QuitAsync(client, bounded.Token);
+        }
+        // The texts of the server's replies contain addresses and stay out of logs and traces.
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw NotSent($"did not take the mail within {_options.Timeout}");
+        }
+        catch (SmtpCommandException e)
+        {
+            throw NotSent($"answered {(int)e.StatusCode} ({e.ErrorCode})");
+        }
+        catch (AuthenticationException)
+        {
+            throw NotSent("did not accept Mail:Smtp:UserName and Mail:Smtp:Password");
+        }
+        catch (SslHandshakeException)
+        {
+            throw NotSent($"could not agree on TLS with us (Mail:Smtp:Security is {_options.Security})");
+        }
+        catch (Exception e) when (e is SocketException or IOException or ProtocolException or NotSupportedException)
+        {
+            throw NotSent($"failed: {e.Message.TrimEnd('.')}");
+        }
+    }
+
+    private static async Task QuitAsync(SmtpClient client, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await client.DisconnectAsync(quit: true, cancellationToken);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or ProtocolException or CommandException)
+        {
+            // The server has the mail; a failure here must not send it again.
+        }
+    }
+
+    private MailNotSentException NotSent(string reason) => new($"The SMTP server {_options.Host}:{_options.Port} {reason}.");
+}
