@@ -25,6 +25,7 @@ public sealed class ConsumerGroup<T>
     private const int ReclaimBatch = 100;
 
     private static readonly RedisScript s_reclaim = RedisScript.Load(typeof(ConsumerGroup<>), "reclaim");
+    private static readonly RedisScript s_resume = RedisScript.Load(typeof(ConsumerGroup<>), "resume");
     private static readonly RedisScript s_refresh = RedisScript.Load(typeof(ConsumerGroup<>), "refresh");
     private static readonly RedisScript s_deadLetter = RedisScript.Load(typeof(ConsumerGroup<>), "dead-letter");
 
@@ -68,8 +69,11 @@ public sealed class ConsumerGroup<T>
     {
         using var drained = new CancellationTokenSource();
         var workers = Enumerable.Range(0, _options.MaxConcurrency).Select(_ => WorkAsync(stopping, drained.Token)).ToArray();
-        // The background work outlives the reader: entries in handlers are to be refreshed while they drain.
-        var maintaining = MaintainAsync(stopping, drained.Token);
+        // Apart from each other: claimed entries wait for room among the handlers, and refreshing must not wait with
+        // them. It outlives the reader: entries in handlers are to be refreshed while they drain.
+        var refreshing = RepeatAsync(RefreshAsync, drained.Token);
+        var cursor = "0-0";
+        var reclaiming = RepeatAsync(async () => cursor = await ReclaimAsync(cursor, stopping), stopping);
         try
         {
             await ReadAsync(stopping);
@@ -80,7 +84,7 @@ public sealed class ConsumerGroup<T>
             drained.CancelAfter(_options.DrainTimeout);
             await Task.WhenAll(workers);
             await drained.CancelAsync();
-            await maintaining;
+            await Task.WhenAll(refreshing, reclaiming);
             StreamMetrics.Forget(_topic.Key, _options.Group);
         }
     }
@@ -95,16 +99,13 @@ public sealed class ConsumerGroup<T>
                 await CreateGroupAsync(stopping);
                 await using var connection = await _deployment.OpenDedicatedAsync($"{_topic.Key}-{_options.Group}", _options.Block, stopping);
                 var clientId = (long)await connection.Database.ExecuteAsync("CLIENT", "ID").WaitAsync(stopping);
-                // A blocked read is ended by the server on request: were it abandoned, the server could still serve
-                // it, and the entries would be pending although nobody has them.
-                await using var unblock = stopping.Register(() => _ = UnblockAsync(clientId));
                 // What this consumer read and did not finish: a reply that was lost with the last connection, or an
                 // earlier life under the same name.
-                await ReadOwnPendingAsync(connection, stopping);
+                await ResumeAsync(stopping);
                 pause = TimeSpan.Zero;
                 while (!stopping.IsCancellationRequested)
                 {
-                    await EnqueueAsync(await ReadGroupAsync(connection, ">", _options.Block), stopping);
+                    await EnqueueAsync(await ReadGroupAsync(connection, clientId, stopping), stopping);
                 }
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -134,41 +135,72 @@ public sealed class ConsumerGroup<T>
         }
     }
 
-    private async Task ReadOwnPendingAsync(DedicatedConnection connection, CancellationToken stopping)
+    /// <summary>Takes up what is pending for this consumer and not in its hands.</summary>
+    private async Task ResumeAsync(CancellationToken stopping)
     {
-        for (var last = "0"; ;)
+        for (var last = "0-0"; last.Length > 0;)
         {
-            var entries = await ReadGroupAsync(connection, last, block: null);
-            if (entries.Length == 0)
-            {
-                return;
-            }
-            last = entries[^1].Id;
-            await EnqueueAsync(entries, stopping);
+            var reply = await s_resume.EvaluateAsync(_deployment.Database, [_topic.Key],
+                [_options.Group, _options.Consumer, last, ReclaimBatch, .. _inFlight.Keys.Select(id => (RedisValue)id)]);
+            last = (string)reply[0]!;
+            await EnqueueClaimedAsync(reply, stopping);
         }
     }
 
-    private async Task<StreamEntryReply[]> ReadGroupAsync(DedicatedConnection connection, string after, TimeSpan? block)
+    private async Task<StreamEntryReply[]> ReadGroupAsync(DedicatedConnection connection, long clientId, CancellationToken stopping)
     {
-        object[] command = block is { } time
-            ? ["GROUP", _options.Group, _options.Consumer, "COUNT", _options.BatchSize, "BLOCK", (long)time.TotalMilliseconds, "STREAMS", (RedisKey)_topic.Key, after]
-            : ["GROUP", _options.Group, _options.Consumer, "COUNT", _options.BatchSize, "STREAMS", (RedisKey)_topic.Key, after];
-        var reply = await connection.Database.ExecuteAsync("XREADGROUP", command);
+        var reading = connection.Database.ExecuteAsync("XREADGROUP", "GROUP", _options.Group, _options.Consumer, "COUNT", _options.BatchSize,
+            "BLOCK", (long)_options.Block.TotalMilliseconds, "STREAMS", (RedisKey)_topic.Key, ">");
+        try
+        {
+            await reading.WaitAsync(stopping);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The server ends a blocked read on request: were it abandoned, the server could still serve it, and the
+            // entries would be pending although nobody has them. It may not have begun yet, so once may not be enough.
+            while (!reading.IsCompleted)
+            {
+                await UnblockAsync(clientId);
+                await Task.WhenAny(reading, Task.Delay(20, CancellationToken.None));
+            }
+        }
+        var reply = await reading;
         // [[stream, entries]], or nil when the time was over.
         return reply.IsNull ? [] : StreamEntryReply.ParseAll(reply[0][1]);
     }
 
+    /// <summary>Hands on what <c>resume.lua</c> or <c>reclaim.lua</c> has claimed.</summary>
+    private async Task EnqueueClaimedAsync(RedisResult reply, CancellationToken stopping)
+    {
+        var deleted = (string[])reply[2]!;
+        if (deleted.Length > 0)
+        {
+            _logger.LogError("{Count} entries of {Stream} were trimmed while group {Group} had them pending; their events are lost to it: {EntryIds}",
+                deleted.Length, _topic.Key, _options.Group, string.Join(' ', deleted));
+        }
+        var entries = StreamEntryReply.ParseAll(reply[1], (long[])reply[3]!);
+        StreamMetrics.Reclaimed.Add(entries.Length, _tags);
+        await EnqueueAsync(entries, stopping);
+    }
+
     private async Task EnqueueAsync(StreamEntryReply[] entries, CancellationToken stopping)
     {
-        foreach (var entry in entries)
+        // All of them at once, before any waits for room: what waits is refreshed too, or somebody would take it.
+        var mine = Array.FindAll(entries, e => _inFlight.TryAdd(e.Id, true));
+        var handedOn = 0;
+        try
         {
-            if (entry.Fields is null)
+            for (; handedOn < mine.Length; handedOn++)
             {
-                await ClearTrimmedAsync([entry.Id]);
+                await _work.Writer.WriteAsync(mine[handedOn], stopping);
             }
-            else if (_inFlight.TryAdd(entry.Id, true))
+        }
+        finally
+        {
+            foreach (var entry in mine.AsSpan(handedOn))
             {
-                await _work.Writer.WriteAsync(entry, stopping);
+                _inFlight.TryRemove(entry.Id, out _);
             }
         }
     }
@@ -188,7 +220,7 @@ public sealed class ConsumerGroup<T>
 
     private async Task HandleAsync(StreamEntryReply entry, CancellationToken cancellationToken)
     {
-        var fields = entry.Fields!;
+        var fields = entry.Fields;
         using var activity = StartActivity(entry, fields);
         var outcome = "failed";
         try
@@ -276,7 +308,12 @@ public sealed class ConsumerGroup<T>
         {
             var moved = (long)await s_deadLetter.EvaluateAsync(
                 _deployment.Database, [_topic.Key, _topic.DeadLetterKey], _options.Group, entry.Id, reason, entry.DeliveryCount);
-            StreamMetrics.DeadLettered.Add(moved, _tags);
+            if (moved == 0)
+            {
+                // Acknowledged or trimmed meanwhile.
+                return;
+            }
+            StreamMetrics.DeadLettered.Add(1, _tags);
             _logger.LogError("Entry {EntryId} of {Stream} went to {DeadLetters}: {Reason}.", entry.Id, _topic.Key, _topic.DeadLetterKey, reason);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
@@ -286,47 +323,46 @@ public sealed class ConsumerGroup<T>
         }
     }
 
-    /// <summary>Refreshes what is being handled, reclaims what is idle, and samples lag and pending.</summary>
-    private async Task MaintainAsync(CancellationToken stopping, CancellationToken drained)
+    /// <summary>Does <paramref name="work"/> at each third of MinIdle, whether it fails or not.</summary>
+    private async Task RepeatAsync(Func<Task> work, CancellationToken until)
     {
-        // A third of MinIdle: two rounds may fail before somebody takes an entry from a living handler.
+        // A third: two rounds may fail before somebody takes an entry from a living handler.
         using var timer = new PeriodicTimer(_options.MinIdle / 3, _clock);
-        var cursor = "0-0";
         try
         {
-            while (await timer.WaitForNextTickAsync(drained))
+            while (await timer.WaitForNextTickAsync(until))
             {
                 try
                 {
-                    await RefreshAsync();
-                    if (!stopping.IsCancellationRequested)
-                    {
-                        cursor = await ReclaimAsync(cursor, stopping);
-                        await SampleAsync();
-                    }
+                    await work();
                 }
-                catch (Exception e) when (e is RedisException or TimeoutException)
+                catch (Exception e) when (!until.IsCancellationRequested)
                 {
                     _logger.LogDebug(e, "Maintenance of group {Group} of {Stream} failed and is tried again.", _options.Group, _topic.Key);
                 }
-                catch (Exception e) when (stopping.IsCancellationRequested && e is OperationCanceledException or ChannelClosedException)
-                {
-                    // What was claimed stays pending for another instance; handlers still drain.
-                }
             }
         }
-        catch (OperationCanceledException)
+        catch (Exception e) when (until.IsCancellationRequested)
         {
-            // Drained.
+            // The end. What was claimed and not handed on stays pending for another instance.
+            _logger.LogDebug(e, "Maintenance of group {Group} of {Stream} has ended.", _options.Group, _topic.Key);
         }
     }
 
+    /// <summary>Keeps what this instance has in its hands from being taken, and samples lag and pending.</summary>
     private async Task RefreshAsync()
     {
         foreach (var chunk in _inFlight.Keys.Chunk(500))
         {
             await s_refresh.EvaluateAsync(_deployment.Database, [_topic.Key],
                 [_options.Group, _options.Consumer, .. chunk.Select(id => (RedisValue)id)]);
+        }
+        foreach (var group in await _deployment.Database.StreamGroupInfoAsync(_topic.Key))
+        {
+            if (group.Name == _options.Group)
+            {
+                StreamMetrics.Report(_topic.Key, _options.Group, group.Lag, group.PendingMessageCount);
+            }
         }
     }
 
@@ -341,39 +377,11 @@ public sealed class ConsumerGroup<T>
             var reply = await s_reclaim.EvaluateAsync(_deployment.Database, [_topic.Key],
                 _options.Group, _options.Consumer, (long)_options.MinIdle.TotalMilliseconds, cursor, ReclaimBatch);
             cursor = (string)reply[0]!;
-            var deleted = (string[])reply[2]!;
-            if (deleted.Length > 0)
-            {
-                ReportTrimmed(deleted);
-            }
-            var entries = StreamEntryReply.ParseAll(reply[1], (long[])reply[3]!);
-            StreamMetrics.Reclaimed.Add(entries.Length, _tags);
-            await EnqueueAsync(entries, stopping);
+            await EnqueueClaimedAsync(reply, stopping);
         }
         while (cursor != "0-0" && !stopping.IsCancellationRequested);
         return cursor;
     }
-
-    private async Task SampleAsync()
-    {
-        foreach (var group in await _deployment.Database.StreamGroupInfoAsync(_topic.Key))
-        {
-            if (group.Name == _options.Group)
-            {
-                StreamMetrics.Report(_topic.Key, _options.Group, group.Lag, group.PendingMessageCount);
-            }
-        }
-    }
-
-    private async Task ClearTrimmedAsync(string[] ids)
-    {
-        await _deployment.Database.StreamAcknowledgeAsync(_topic.Key, _options.Group, Array.ConvertAll(ids, id => (RedisValue)id));
-        ReportTrimmed(ids);
-    }
-
-    private void ReportTrimmed(string[] ids)
-        => _logger.LogError("{Count} entries of {Stream} were trimmed while group {Group} had them pending; their events are lost to it: {EntryIds}",
-            ids.Length, _topic.Key, _options.Group, string.Join(' ', ids));
 
     private async Task UnblockAsync(long clientId)
     {
