@@ -18,6 +18,7 @@ public static class RedisDefaultsExtensions
     /// </summary>
     /// <param name="builder">The host under construction.</param>
     /// <param name="connectionName">The key below <c>ConnectionStrings</c>.</param>
+    /// <exception cref="InvalidOperationException">There is no such connection string.</exception>
     public static TBuilder AddRedisDefaults<TBuilder>(this TBuilder builder, string connectionName = "redis")
         where TBuilder : IHostApplicationBuilder
     {
@@ -27,6 +28,10 @@ public static class RedisDefaultsExtensions
             connectionName,
             settings =>
             {
+                if (string.IsNullOrWhiteSpace(settings.ConnectionString))
+                {
+                    throw new InvalidOperationException($"No Redis is configured: set ConnectionStrings:{connectionName}.");
+                }
                 settings.DisableHealthChecks = true; // RedisHealthCheck says more.
                 settings.DisableAutoActivation = true; // RedisConnector outlives a Redis that is away.
             },
