@@ -1,7 +1,8 @@
 using AspireRedis.AppHost;
 using AspireRedis.Hosting;
 
-var builder = DistributedApplication.CreateBuilder(args);
+var withDashboard = !args.Contains("--no-dashboard");
+var builder = DistributedApplication.CreateBuilder(new DistributedApplicationOptions { Args = args, DisableDashboard = !withDashboard });
 
 // With a container engine, one Redis server in a container; without one, a primary, two replicas and three Sentinels as
 // processes of the installed redis-server. Redis:Mode (auto, container, executable) overrides.
@@ -23,6 +24,11 @@ inventory.WithReference(orders);
 foreach (var service in new[] { inventory, orders, notifications })
 {
     service.WithReference(redis).WaitFor(redis).WithHttpHealthCheck("/health");
+    if (!withDashboard)
+    {
+        // Nobody listens, and an exporter that retries would hold up the shutdown.
+        service.WithEnvironment("OTEL_EXPORTER_OTLP_ENDPOINT", "");
+    }
 }
 
 builder.WriteEndpointsFile(redis, inventory, orders, notifications);

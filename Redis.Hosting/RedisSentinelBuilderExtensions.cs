@@ -56,7 +56,7 @@ public static class RedisSentinelBuilderExtensions
                 });
             });
 
-        var nodes = topology.Servers.Concat(topology.Sentinels).ToDictionary(node => node, node => builder.AddNode(resource.Resource, node, server, root, probe));
+        var nodes = topology.Servers.Concat(topology.Sentinels).ToDictionary(node => node, node => builder.AddNode(resource, node, server, root, probe));
         foreach (var replica in topology.Replicas)
         {
             nodes[replica].WaitFor(nodes[topology.Primary]);
@@ -80,11 +80,12 @@ public static class RedisSentinelBuilderExtensions
     }
 
     private static IResourceBuilder<RedisNodeResource> AddNode(
-        this IDistributedApplicationBuilder builder, RedisSentinelResource parent, RedisNode node, RedisServerBinary server, string root, RedisTopologyProbe probe)
+        this IDistributedApplicationBuilder builder, IResourceBuilder<RedisSentinelResource> parent, RedisNode node, RedisServerBinary server, string root, RedisTopologyProbe probe)
     {
-        var name = $"{parent.Name}-{node.Name}";
-        return builder.AddResource(new RedisNodeResource(name, node, parent, server.Path, RedisTopology.DirectoryOf(node, root)))
+        var name = $"{parent.Resource.Name}-{node.Name}";
+        return builder.AddResource(new RedisNodeResource(name, node, parent.Resource, server.Path, RedisTopology.DirectoryOf(node, root)))
             .WithArgs([.. RedisTopology.Arguments(node, root)])
+            .WithParentRelationship(parent)
             .WithEndpoint(port: node.Port, targetPort: node.Port, scheme: "redis", name: "tcp", isProxied: false)
             .WithIconName(node.Role == RedisRole.Sentinel ? "Eye" : "Database")
             .WithHealthCheck(builder.AddCheck($"{name}_answers", token => probe.MissingAsync(node, token)))
