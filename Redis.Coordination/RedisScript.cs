@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Security.Cryptography;
 using System.Text;
 using StackExchange.Redis;
 
@@ -21,6 +22,9 @@ public sealed class RedisScript
     {
         Name = name;
         Text = text;
+#pragma warning disable CA5350 // Redis names scripts by it; nothing is protected with it.
+        Hash = Convert.ToHexStringLower(SHA1.HashData(Encoding.UTF8.GetBytes(text)));
+#pragma warning restore CA5350
     }
 
     /// <summary>The file name without its extension; used in errors and traces.</summary>
@@ -28,6 +32,9 @@ public sealed class RedisScript
 
     /// <summary>The Lua text that is sent to the server, with includes expanded.</summary>
     public string Text { get; }
+
+    /// <summary>What the server knows the script by.</summary>
+    internal string Hash { get; }
 
     /// <summary>Loads <paramref name="name"/><c>.lua</c> from the namespace of <typeparamref name="TOwner"/>.</summary>
     /// <typeparam name="TOwner">The class beside which the file lies.</typeparam>
@@ -54,6 +61,17 @@ public sealed class RedisScript
         ArgumentNullException.ThrowIfNull(database);
         return database.ScriptEvaluateAsync(Text, keys, arguments, CommandFlags.DemandMaster);
     }
+
+    /// <summary>
+    /// One <c>EVALSHA</c> and nothing else: <see cref="EvaluateAsync"/> sends the script again, behind whatever was sent
+    /// meanwhile, when the server turns out not to know it.
+    /// </summary>
+    internal Task<RedisResult> EvaluateByHashAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
+        => database.ExecuteAsync("EVALSHA", [Hash, keys.Length, .. keys.Select(k => (object)k), .. arguments.Select(a => (object)a)]);
+
+    /// <summary>One <c>EVAL</c> and nothing else; the server knows the script from then on.</summary>
+    internal Task<RedisResult> EvaluateByTextAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
+        => database.ExecuteAsync("EVAL", [Text, keys.Length, .. keys.Select(k => (object)k), .. arguments.Select(a => (object)a)]);
 
     private static string Expand(string text)
     {

@@ -53,7 +53,14 @@ public sealed class DurableWriter : IAsyncDisposable
         }
         _ = _loop.Value;
         var write = new Write(script, keys, arguments, cancellationToken);
-        await _queue.Writer.WriteAsync(write, cancellationToken);
+        try
+        {
+            await _queue.Writer.WriteAsync(write, cancellationToken);
+        }
+        catch (ChannelClosedException)
+        {
+            throw new ObjectDisposedException(nameof(DurableWriter));
+        }
         return await write.Completion.Task.WaitAsync(cancellationToken);
     }
 
@@ -130,9 +137,22 @@ public sealed class DurableWriter : IAsyncDisposable
             }
             connection ??= await _deployment.OpenDedicatedAsync("durable-writer", _options.AcknowledgeTimeout, _stopping.Token);
             var database = connection.Database;
-            var replies = batch.ConvertAll(w => w.Script.EvaluateAsync(database, w.Keys, w.Arguments));
+            var replies = batch.ConvertAll(w => w.Script.EvaluateByHashAsync(database, w.Keys, w.Arguments));
             // Behind all of them on the same connection: a reply above the number asked for speaks for every one.
-            var acknowledged = (long)await database.ExecuteAsync("WAIT", _options.Replicas, (long)_options.AcknowledgeTimeout.TotalMilliseconds);
+            var acknowledged = await WaitAsync(database);
+            var resent = false;
+            for (var i = 0; i < batch.Count; i++)
+            {
+                if (await IsUnknownScriptAsync(replies[i]))
+                {
+                    replies[i] = batch[i].Script.EvaluateByTextAsync(database, batch[i].Keys, batch[i].Arguments);
+                    resent = true;
+                }
+            }
+            if (resent)
+            {
+                acknowledged = await WaitAsync(database);
+            }
             var broken = false;
             for (var i = 0; i < batch.Count; i++)
             {
@@ -155,6 +175,22 @@ public sealed class DurableWriter : IAsyncDisposable
             await connection.DisposeAsync();
         }
         return null;
+    }
+
+    private async Task<long> WaitAsync(IDatabase database)
+        => (long)await database.ExecuteAsync("WAIT", _options.Replicas, (long)_options.AcknowledgeTimeout.TotalMilliseconds);
+
+    private static async Task<bool> IsUnknownScriptAsync(Task<RedisResult> reply)
+    {
+        try
+        {
+            await reply;
+            return false;
+        }
+        catch (Exception e)
+        {
+            return e is RedisServerException && e.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
+        }
     }
 
     /// <summary>Completes one write; true when the connection is not to be used again.</summary>
