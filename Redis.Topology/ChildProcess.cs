@@ -33,7 +33,7 @@ public sealed partial class ChildProcess : IDisposable
     private readonly Process _process;
     private readonly StreamWriter _watchdog;
     private readonly Lock _gate = new();
-    private bool _released;
+    private int _released;
     private bool _disposed;
 
     private ChildProcess(Process process, string logFile)
@@ -184,11 +184,9 @@ public sealed partial class ChildProcess : IDisposable
                 throw new TimeoutException($"Process {Id} is still there {DeathBound.TotalSeconds} s after SIGKILL.");
             }
         }
-
-        ReleaseWatchdog();
     }
 
-    /// <summary>SIGSTOP: the process keeps its sockets and answers nothing. Does nothing when it has ended.</summary>
+    /// <summary>SIGSTOP: the process keeps its sockets and answers nothing. Does nothing when it has ended. A program that is frozen before it has shown that it runs may outlive this process: its guard may not have started.</summary>
     public void Freeze() => Signal(SigStop);
 
     /// <summary>SIGCONT: a frozen process goes on where it was. Does nothing when it has ended.</summary>
@@ -267,25 +265,22 @@ public sealed partial class ChildProcess : IDisposable
         }
     }
 
+    // Process calls this under a lock of its own, which its other members take as well: no lock here, or the two deadlock.
     private void ReleaseWatchdog()
     {
-        lock (_gate)
+        if (Interlocked.Exchange(ref _released, 1) != 0)
         {
-            if (_released)
-            {
-                return;
-            }
+            return;
+        }
 
-            _released = true;
-            try
-            {
-                _watchdog.Write('\n');
-                _watchdog.Dispose();
-            }
-            catch (IOException)
-            {
-                // It is gone as well.
-            }
+        try
+        {
+            _watchdog.Write('\n');
+            _watchdog.Dispose();
+        }
+        catch (IOException)
+        {
+            // It is gone as well.
         }
     }
 

@@ -35,7 +35,7 @@ public sealed class ChildProcessTests : IDisposable
         Assert.True(await heeding.StopAsync(TimeSpan.FromSeconds(30)));
         Assert.Equal(128 + 15, heeding.ExitCode);
 
-        using var deaf = ChildProcess.Start("sh", ["-c", "trap '' TERM; echo ready; while :; do sleep 600; done"], Log);
+        using var deaf = ChildProcess.Start("sh", ["-c", "trap '' TERM; echo ready; exec sleep 600"], Log);
         await Eventually.TrueAsync(() => deaf.LogTail().Contains("ready", StringComparison.Ordinal), "the trap is set");
         Assert.False(await deaf.StopAsync(TimeSpan.FromMilliseconds(200)));
         Assert.Equal(128 + 9, deaf.ExitCode);

@@ -1,3 +1,5 @@
+using AspireRedis.Testing;
+
 namespace AspireRedis.Topology.Tests;
 
 /// <summary>Lets this assembly be a process of its own, for what only the death of a whole process shows.</summary>
@@ -12,7 +14,8 @@ internal static class Program
             return 2;
         }
 
-        using var child = ChildProcess.Start("sleep", ["600"], log);
+        using var child = ChildProcess.Start("sh", ["-c", "echo up; exec sleep 600"], log);
+        await Eventually.TrueAsync(() => child.LogTail().Contains("up", StringComparison.Ordinal), "the child is up");
         child.Freeze();
         Console.WriteLine($"child:{child.Id}");
         await Task.Delay(Timeout.Infinite);
