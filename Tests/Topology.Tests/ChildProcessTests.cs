@@ -42,6 +42,24 @@ public sealed class ChildProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task One_that_ends_while_it_is_killed_or_asked_does_not_hang_the_caller()
+    {
+        // The end is announced on another thread, inside a lock of Process: this once deadlocked with Kill and HasExited.
+        var ending = Task.Run(() => Parallel.For(0, 1000, i =>
+        {
+            using var child = ChildProcess.Start("true", [], Log);
+            while (i % 2 == 0 && !child.HasExited)
+            {
+                Thread.Yield();
+            }
+
+            child.Kill();
+        }));
+
+        await ending.WaitAsync(TimeSpan.FromSeconds(60));
+    }
+
+    [Fact]
     public async Task A_program_that_does_not_exist_says_so_in_its_log()
     {
         using var child = ChildProcess.Start("/no/such/program", [], Log);
