@@ -6,11 +6,11 @@ internal static class ProductEndpoints
 {
     public static void MapProducts(this IEndpointRouteBuilder routes)
     {
-        var products = routes.MapGroup("/products/{sku}").WithTags("Products");
-        products.MapPut("", PutAsync).WithName("PutProduct").WithSummary("Creates or replaces a product.")
+        var products = routes.MapGroup("").WithTags("Products");
+        products.MapPut("/products/{sku}", PutAsync).WithName("PutProduct").WithSummary("Creates or replaces a product.")
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
-        products.MapGet("", GetAsync).WithName("GetProduct").WithSummary("The product and its stock.");
-        products.MapGet("/sales", GetSalesAsync).WithName("GetSales").WithSummary("Units sold, projected from the order events.");
+        products.MapGet("/products/{sku}", GetAsync).WithName("GetProduct").WithSummary("The product and its stock.");
+        products.MapGet("/products/{sku}/sales", GetSalesAsync).WithName("GetSales").WithSummary("Units sold, projected from the order events.");
     }
 
     private static async Task<Results<Created<Product>, Ok<Product>, ValidationProblem>> PutAsync(

@@ -12,10 +12,10 @@ internal static class ReservationEndpoints
 
     public static void MapReservations(this IEndpointRouteBuilder routes)
     {
-        var reservations = routes.MapGroup("/reservations/{orderId}").WithTags("Reservations");
-        reservations.MapPut("", PutAsync).WithName("PutReservation").WithSummary("Sets items aside for an order; all of them or none.")
+        var reservations = routes.MapGroup("").WithTags("Reservations");
+        reservations.MapPut("/reservations/{orderId}", PutAsync).WithName("PutReservation").WithSummary("Sets items aside for an order; all of them or none.")
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
-        reservations.MapDelete("", DeleteAsync).WithName("DeleteReservation").WithSummary("Gives the items of an order back.")
+        reservations.MapDelete("/reservations/{orderId}", DeleteAsync).WithName("DeleteReservation").WithSummary("Gives the items of an order back.")
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
     }
 

@@ -16,6 +16,8 @@ public static class RedisConnectionDefaults
         // A service that starts before Redis waits for it; the health check says so meanwhile.
         options.AbortOnConnectFail = false;
         options.ReconnectRetryPolicy = new LinearRetry(200);
+        // The default of 5 s is for far networks; one attempt that hangs must not cost more than the failover does.
+        options.ConnectTimeout = 2000;
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(250);
         // The dedicated socket threads cost a hop: 67-82 us a round trip against 24-39 us on the thread pool.
         options.SocketManager = SocketManager.ThreadPool;
