@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Threading.Channels;
 using AspireRedis.Coordination.Availability;
@@ -19,6 +20,8 @@ namespace AspireRedis.Coordination.Streams;
 /// Delivery is at least once. Events of one stream may be handled concurrently and out of order. Run it once
 /// (<see cref="RunAsync"/>); the host does so for groups added with <c>AddConsumerGroup</c>.
 /// </remarks>
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable",
+    Justification = "A semaphore whose wait handle nobody asks for has nothing to dispose of.")]
 public sealed class ConsumerGroup<T>
     where T : class
 {
@@ -37,6 +40,7 @@ public sealed class ConsumerGroup<T>
     private readonly ILogger _logger;
     private readonly Channel<StreamEntryReply> _work;
     private readonly ConcurrentDictionary<string, bool> _inFlight = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _claiming = new(1);
     private readonly TagList _tags;
 
     /// <summary>Creates the instance; nothing is connected before it runs.</summary>
@@ -105,7 +109,7 @@ public sealed class ConsumerGroup<T>
                 pause = TimeSpan.Zero;
                 while (!stopping.IsCancellationRequested)
                 {
-                    await EnqueueAsync(await ReadGroupAsync(connection, clientId, stopping), stopping);
+                    await HandOnAsync(Hold(await ReadGroupAsync(connection, clientId, stopping)), stopping);
                 }
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -140,10 +144,8 @@ public sealed class ConsumerGroup<T>
     {
         for (var last = "0-0"; last.Length > 0;)
         {
-            var reply = await s_resume.EvaluateAsync(_deployment.Database, [_topic.Key],
-                [_options.Group, _options.Consumer, last, ReclaimBatch, .. _inFlight.Keys.Select(id => (RedisValue)id)]);
-            last = (string)reply[0]!;
-            await EnqueueClaimedAsync(reply, stopping);
+            last = await ClaimAsync(() => s_resume.EvaluateAsync(_deployment.Database, [_topic.Key],
+                [_options.Group, _options.Consumer, last, ReclaimBatch, .. _inFlight.Keys.Select(id => (RedisValue)id)]), stopping);
         }
     }
 
@@ -170,35 +172,54 @@ public sealed class ConsumerGroup<T>
         return reply.IsNull ? [] : StreamEntryReply.ParseAll(reply[0][1]);
     }
 
-    /// <summary>Hands on what <c>resume.lua</c> or <c>reclaim.lua</c> has claimed.</summary>
-    private async Task EnqueueClaimedAsync(RedisResult reply, CancellationToken stopping)
+    /// <summary>Hands on what <c>resume.lua</c> or <c>reclaim.lua</c> claims; returns where to go on.</summary>
+    private async Task<string> ClaimAsync(Func<Task<RedisResult>> script, CancellationToken stopping)
     {
-        var deleted = (string[])reply[2]!;
-        if (deleted.Length > 0)
+        string next;
+        StreamEntryReply[] entries;
+        // One after the other: to the one, what the other has just claimed would be pending and in nobody's hands.
+        await _claiming.WaitAsync(stopping);
+        try
         {
-            _logger.LogError("{Count} entries of {Stream} were trimmed while group {Group} had them pending; their events are lost to it: {EntryIds}",
-                deleted.Length, _topic.Key, _options.Group, string.Join(' ', deleted));
+            var reply = await script();
+            next = (string)reply[0]!;
+            var deleted = (string[])reply[2]!;
+            if (deleted.Length > 0)
+            {
+                _logger.LogError("{Count} entries of {Stream} were trimmed while group {Group} had them pending; their events are lost to it: {EntryIds}",
+                    deleted.Length, _topic.Key, _options.Group, string.Join(' ', deleted));
+            }
+            entries = StreamEntryReply.ParseAll(reply[1], (long[])reply[3]!);
+            StreamMetrics.Reclaimed.Add(entries.Length, _tags);
+            entries = Hold(entries);
         }
-        var entries = StreamEntryReply.ParseAll(reply[1], (long[])reply[3]!);
-        StreamMetrics.Reclaimed.Add(entries.Length, _tags);
-        await EnqueueAsync(entries, stopping);
+        finally
+        {
+            _claiming.Release();
+        }
+        await HandOnAsync(entries, stopping);
+        return next;
     }
 
-    private async Task EnqueueAsync(StreamEntryReply[] entries, CancellationToken stopping)
+    /// <summary>
+    /// Takes entries into our hands, apart from those that are; all at once, before any waits for room: what waits is
+    /// refreshed too, or somebody would take it.
+    /// </summary>
+    private StreamEntryReply[] Hold(StreamEntryReply[] entries) => Array.FindAll(entries, e => _inFlight.TryAdd(e.Id, true));
+
+    private async Task HandOnAsync(StreamEntryReply[] held, CancellationToken stopping)
     {
-        // All of them at once, before any waits for room: what waits is refreshed too, or somebody would take it.
-        var mine = Array.FindAll(entries, e => _inFlight.TryAdd(e.Id, true));
         var handedOn = 0;
         try
         {
-            for (; handedOn < mine.Length; handedOn++)
+            for (; handedOn < held.Length; handedOn++)
             {
-                await _work.Writer.WriteAsync(mine[handedOn], stopping);
+                await _work.Writer.WriteAsync(held[handedOn], stopping);
             }
         }
         finally
         {
-            foreach (var entry in mine.AsSpan(handedOn))
+            foreach (var entry in held.AsSpan(handedOn))
             {
                 _inFlight.TryRemove(entry.Id, out _);
             }
@@ -374,10 +395,8 @@ public sealed class ConsumerGroup<T>
     {
         do
         {
-            var reply = await s_reclaim.EvaluateAsync(_deployment.Database, [_topic.Key],
-                _options.Group, _options.Consumer, (long)_options.MinIdle.TotalMilliseconds, cursor, ReclaimBatch);
-            cursor = (string)reply[0]!;
-            await EnqueueClaimedAsync(reply, stopping);
+            cursor = await ClaimAsync(() => s_reclaim.EvaluateAsync(_deployment.Database, [_topic.Key],
+                _options.Group, _options.Consumer, (long)_options.MinIdle.TotalMilliseconds, cursor, ReclaimBatch), stopping);
         }
         while (cursor != "0-0" && !stopping.IsCancellationRequested);
         return cursor;

@@ -61,7 +61,7 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
     public async Task A_waiter_gets_the_lease_of_a_process_that_was_killed()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
-        await using var victim = TestClient.StartVictim("lease", redis.ConnectionString, "orphaned", "3000");
+        await using var victim = TestClient.StartVictim("lease", redis.ConnectionString, "orphaned", "5000");
         await victim.WaitForOutputAsync("holding");
         var waiting = client.Leases.AcquireAsync("orphaned", s_long);
         await WaiterIsSubscribedAsync(client, "orphaned");

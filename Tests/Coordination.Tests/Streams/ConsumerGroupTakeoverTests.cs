@@ -31,7 +31,7 @@ public sealed class ConsumerGroupTakeoverTests(RedisFixture redis) : IClassFixtu
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         var topic = Numbered.Topic("slow");
-        var minIdle = TimeSpan.FromSeconds(1.5);
+        var minIdle = TimeSpan.FromSeconds(3);
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await client.AppendNumbersAsync("slow", 0, 30);
         // One is in the handler, the others wait: in the queue, and behind the full queue.

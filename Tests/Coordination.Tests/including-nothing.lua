@@ -1,0 +1,2 @@
+--@include no-such-script
+return 1
