@@ -31,5 +31,5 @@ foreach (var service in new[] { inventory, orders, notifications })
     }
 }
 
-builder.WriteEndpointsFile(redis, inventory, orders, notifications);
+builder.WriteEndpointsFile(redis, inventory, orders, notifications, withDashboard);
 builder.Build().Run();

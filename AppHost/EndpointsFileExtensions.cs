@@ -13,7 +13,8 @@ internal static class EndpointsFileExtensions
 {
     public static void WriteEndpointsFile(
         this IDistributedApplicationBuilder builder, IResourceBuilder<IResourceWithConnectionString> redis,
-        IResourceBuilder<ProjectResource> inventory, IResourceBuilder<ProjectResource> orders, IResourceBuilder<ProjectResource> notifications)
+        IResourceBuilder<ProjectResource> inventory, IResourceBuilder<ProjectResource> orders, IResourceBuilder<ProjectResource> notifications,
+        bool withDashboard)
     {
         if (builder.Configuration["Run:Directory"] is not { Length: > 0 } directory)
         {
@@ -47,7 +48,7 @@ internal static class EndpointsFileExtensions
                 [
                     ("ORDERS_URL", orders.GetEndpoint("http").Url),
                     ("INVENTORY_URL", inventory.GetEndpoint("http").Url),
-                    ("DASHBOARD_URL", builder.Configuration["ASPNETCORE_URLS"]?.Split(';')[0] ?? ""),
+                    ("DASHBOARD_URL", withDashboard ? builder.Configuration["ASPNETCORE_URLS"]?.Split(';')[0] ?? "" : ""),
                     ("MAIL_DIR", mail),
                     ("SENTINELS", string.Join(',', topology?.Sentinels.Select(n => n.Address.ToString()) ?? [])),
                     ("REDIS_SERVICE", topology?.Options.ServiceName ?? ""),
