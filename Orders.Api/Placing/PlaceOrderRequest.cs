@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.RegularExpressions;
 
 namespace AspireRedis.Orders.Placing;
 
@@ -8,7 +9,7 @@ namespace AspireRedis.Orders.Placing;
 /// <param name="Lines">Products and quantities; each SKU once.</param>
 public sealed record PlaceOrderRequest(
     [property: Required, StringLength(64, MinimumLength = 1)] string UserId,
-    [property: Required, EmailAddress, StringLength(254)] string Email,
+    [property: Required, MailAddress, StringLength(254)] string Email,
     [property: Required, MinLength(1), MaxLength(20)] IReadOnlyList<PlaceOrderLine> Lines) : IValidatableObject
 {
     /// <inheritdoc/>
@@ -23,6 +24,27 @@ public sealed record PlaceOrderRequest(
             yield return new ValidationResult("Each SKU may occur once.", [nameof(Lines)]);
         }
     }
+}
+
+/// <summary>
+/// An address to which mail can go. <see cref="EmailAddressAttribute"/> takes whatever has one @ in the middle, and the
+/// customer of an accepted order would never hear of it.
+/// </summary>
+[AttributeUsage(AttributeTargets.Property | AttributeTargets.Parameter)]
+public sealed partial class MailAddressAttribute : ValidationAttribute
+{
+    /// <summary>Creates the attribute.</summary>
+    public MailAddressAttribute()
+        : base("The field {0} is not a valid e-mail address.")
+    {
+    }
+
+    /// <inheritdoc/>
+    public override bool IsValid(object? value) => value is not string address || Pattern().IsMatch(address);
+
+    // Dot-atoms (RFC 5322) at a host name; quoted local parts and address literals are no customer's address.
+    [GeneratedRegex(@"^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\z", RegexOptions.ECMAScript)]
+    private static partial Regex Pattern();
 }
 
 /// <summary>One product of an order.</summary>
