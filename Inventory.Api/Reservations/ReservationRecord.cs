@@ -21,8 +21,13 @@ internal enum ReservationState
 /// <param name="Lines">What was asked for, and once it is set aside at which price.</param>
 /// <param name="PlaceBefore">By the clock of the Redis server.</param>
 /// <param name="Reason">Why it was given back.</param>
+/// <param name="Refusal">What it was given back for when it could not be made; a repetition gets the same answer.</param>
 internal sealed record ReservationRecord(
-    ReservationState State, IReadOnlyList<OrderedLine> Lines, DateTimeOffset PlaceBefore, string? Reason);
+    ReservationState State, IReadOnlyList<OrderedLine> Lines, DateTimeOffset PlaceBefore, string? Reason, Refusal? Refusal = null);
+
+/// <param name="Outcome">What was wrong.</param>
+/// <param name="Sku">With which product.</param>
+internal sealed record Refusal(WriteOutcome Outcome, string Sku);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(ReservationRecord))]

@@ -34,7 +34,9 @@ internal sealed class ReservationService(
         var record = await store.FindAsync(orderId, cancellationToken);
         if (record is { State: ReservationState.GivenBack })
         {
-            return new ReserveResult.Ended(record.Reason ?? "It was given back.");
+            return record.Refusal is { } refusal && SameItems(record.Lines, lines)
+                ? Refused(refusal)
+                : new ReserveResult.Ended(record.Reason ?? "It was given back.");
         }
         if (record is not null && !SameItems(record.Lines, lines))
         {
@@ -53,22 +55,24 @@ internal sealed class ReservationService(
             await store.WatchDeadlineAsync(orderId, placeBefore, cancellationToken);
         }
 
-        var taken = new List<OrderedLine>(lines.Count);
-        // One SKU's lease at a time, so no order of acquisition can deadlock.
-        foreach (var line in lines)
+        var prices = new Dictionary<string, decimal>(lines.Count);
+        // One SKU's lease at a time, so no order of acquisition can deadlock. In one order for all, so that of two orders
+        // of the same last items one gets them, instead of each taking one and both being turned away.
+        foreach (var line in lines.OrderBy(l => l.Sku, StringComparer.Ordinal))
         {
             var (outcome, price) = await TakeAsync(orderId, line, order, cancellationToken);
             if (outcome != WriteOutcome.Done)
             {
-                await GiveBackAsync(orderId, record, order, outcome == WriteOutcome.UnknownSku ? $"Unknown SKU '{line.Sku}'." : $"Not enough '{line.Sku}' in stock.", cancellationToken);
-                return outcome == WriteOutcome.UnknownSku ? new ReserveResult.UnknownSku(line.Sku) : new ReserveResult.OutOfStock(line.Sku);
+                record = record with { Refusal = new Refusal(outcome, line.Sku) };
+                await GiveBackAsync(orderId, record, order, "Its items were not to be had.", cancellationToken);
+                return Refused(record.Refusal);
             }
-            taken.Add(new OrderedLine(line.Sku, line.Quantity, price));
+            prices.Add(line.Sku, price);
         }
         order.ThrowIfLost();
-        record = record with { State = ReservationState.Complete, Lines = taken };
+        record = record with { State = ReservationState.Complete, Lines = [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, prices[l.Sku]))] };
         await store.SaveAsync(orderId, record, cancellationToken);
-        return new ReserveResult.Reserved(new Reservation(orderId, taken, record.PlaceBefore));
+        return new ReserveResult.Reserved(new Reservation(orderId, record.Lines, record.PlaceBefore));
     }
 
     /// <summary>Puts everything back, whatever was taken. Final, and harmless when repeated.</summary>
@@ -124,6 +128,9 @@ internal sealed class ReservationService(
         await store.SaveAsync(orderId, record with { State = ReservationState.GivenBack, Reason = record.Reason ?? reason }, cancellationToken);
         await store.UnwatchDeadlineAsync(orderId, cancellationToken);
     }
+
+    private static ReserveResult Refused(Refusal refusal)
+        => refusal.Outcome == WriteOutcome.UnknownSku ? new ReserveResult.UnknownSku(refusal.Sku) : new ReserveResult.OutOfStock(refusal.Sku);
 
     private static bool SameItems(IReadOnlyList<OrderedLine> recorded, IReadOnlyList<ReservationLine> asked)
         => recorded.Select(l => (l.Sku, l.Quantity)).SequenceEqual(asked.Select(l => (l.Sku, l.Quantity)));
