@@ -1,0 +1,118 @@
+using System.Net;
+using System.Net.Http.Json;
+using AspireRedis.Contracts;
+using AspireRedis.Shop.Tests.Support;
+using AspireRedis.Testing;
+
+namespace AspireRedis.Shop.Tests;
+
+[Collection(ShopCollection.Name)]
+public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
+{
+    private const string Deadlines = "reservation_deadlines";
+
+    private readonly ShopSystem _shop = fixture.Shop;
+    private ServiceInstance _hasty = null!;
+
+    public async Task InitializeAsync()
+        => _hasty = await _shop.StartAnotherAsync(ShopSystem.InventoryApi, new("Reservations__HoldFor", "00:00:01"), new("Reservations__ClockMargin", "00:00:00"));
+
+    public Task DisposeAsync() => _hasty.DisposeAsync().AsTask();
+
+    [Fact]
+    public async Task Items_whose_order_never_comes_are_back_after_the_deadline_for_good()
+    {
+        var sku = await _shop.NewProductAsync(stock: 3);
+        var orderId = NewOrderId();
+
+        var reservation = await ReserveAsync(orderId, (sku, 2));
+        Assert.Equal(orderId, reservation.OrderId);
+        Assert.Equal([new OrderedLine(sku, 2, 49.90m)], reservation.Lines);
+
+        await _shop.WaitForStockAsync(sku, 3);
+        Assert.Equal(0, await _shop.UnitsSoldAsync(sku));
+        // Its request may still be on its way.
+        using var late = await PutAsync(orderId, (sku, 2));
+        await late.AssertProblemAsync(HttpStatusCode.Conflict, "urn:aspireredis:problem:reservation-ended");
+        Assert.Equal(3, await _shop.StockAsync(sku));
+        Assert.Null(await _shop.Database.SortedSetScoreAsync(Deadlines, orderId));
+    }
+
+    [Fact]
+    public async Task A_reservation_can_be_repeated_but_not_for_other_items()
+    {
+        var sku = await _shop.NewProductAsync(stock: 3);
+        var orderId = NewOrderId();
+        var first = await ReserveAsync(orderId, (sku, 2), _shop.Inventory);
+
+        var second = await ReserveAsync(orderId, (sku, 2), _shop.Inventory);
+        using var other = await PutAsync(orderId, (sku, 1), _shop.Inventory);
+
+        Assert.Equal(first.PlaceBefore, second.PlaceBefore);
+        await other.AssertProblemAsync(HttpStatusCode.Conflict, ProblemTypes.ReservationDiffers);
+        Assert.Equal(1, await _shop.StockAsync(sku));
+        await DeleteAsync(orderId);
+    }
+
+    [Fact]
+    public async Task Giving_back_can_be_repeated_and_comes_before_a_request_that_is_still_on_its_way()
+    {
+        var sku = await _shop.NewProductAsync(stock: 3);
+        var orderId = NewOrderId();
+        await ReserveAsync(orderId, (sku, 2), _shop.Inventory);
+
+        await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => DeleteAsync(orderId)));
+        await DeleteAsync(orderId);
+        Assert.Equal(3, await _shop.StockAsync(sku));
+
+        var overtaken = NewOrderId();
+        await DeleteAsync(overtaken);
+        using var late = await PutAsync(overtaken, (sku, 1), _shop.Inventory);
+        await late.AssertProblemAsync(HttpStatusCode.Conflict, ProblemTypes.ReservationEnded);
+        Assert.Equal(3, await _shop.StockAsync(sku));
+    }
+
+    [Fact]
+    public async Task Items_of_a_placed_order_stay_sold_when_its_deadline_is_over()
+    {
+        var sku = await _shop.NewProductAsync(stock: 3);
+        await using var orders = await _shop.StartAnotherAsync(ShopSystem.OrdersApi, new KeyValuePair<string, string?>("services__inventory-api__http__0", _hasty.Http.BaseAddress!.ToString()));
+        var answer = await PlaceInTimeAsync(orders, sku);
+        await _shop.WaitForUnitsSoldAsync(sku, 1);
+
+        // As if the group sales had not yet told the reservation: then the reaper has to ask.
+        await _shop.Database.SortedSetAddAsync(Deadlines, answer.OrderId, 1);
+        await Eventually.TrueAsync(async () => await _shop.Database.SortedSetScoreAsync(Deadlines, answer.OrderId) is null, "The reaper has looked after the order");
+
+        Assert.Equal(2, await _shop.StockAsync(sku));
+        Assert.Equal(1, await _shop.UnitsSoldAsync(sku));
+        await _shop.AssertConfirmedAndMailedOnceAsync(answer.OrderId);
+    }
+
+    /// <summary>On a machine so busy that a second goes by between reservation and order, the order is refused: once more.</summary>
+    private async Task<OrderAnswer> PlaceInTimeAsync(ServiceInstance orders, string sku)
+    {
+        OrderAnswer? answer = null;
+        await Eventually.HoldsAsync(async () => answer = await _shop.PlaceOrderAsync(OrderRequest.For(sku), orders: orders.Http), "An order is placed in time");
+        await _shop.WaitForStockAsync(sku, 2);
+        return answer!;
+    }
+
+    private static string NewOrderId() => Guid.CreateVersion7().ToString("N");
+
+    private async Task<Reservation> ReserveAsync(string orderId, (string Sku, int Quantity) line, HttpClient? inventory = null)
+    {
+        using var response = await PutAsync(orderId, line, inventory);
+        Assert.True(response.StatusCode == HttpStatusCode.OK, await response.Content.ReadAsStringAsync());
+        return (await response.Content.ReadFromJsonAsync<Reservation>())!;
+    }
+
+    private Task<HttpResponseMessage> PutAsync(string orderId, (string Sku, int Quantity) line, HttpClient? inventory = null)
+        => (inventory ?? _hasty.Http).PutAsJsonAsync($"/reservations/{orderId}", new { lines = new[] { new { sku = line.Sku, quantity = line.Quantity } } });
+
+    private async Task DeleteAsync(string orderId)
+    {
+        using var response = await _shop.Inventory.DeleteAsync(new Uri($"/reservations/{orderId}", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
+    }
+}

@@ -1,0 +1,257 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Json;
+using AspireRedis.Coordination.Availability;
+using AspireRedis.Testing;
+using AspireRedis.Topology;
+using MimeKit;
+using StackExchange.Redis;
+
+namespace AspireRedis.Shop.Tests.Support;
+
+/// <summary>The real system: Redis, and the three services as processes of their own.</summary>
+public sealed class ShopSystem : IAsyncDisposable
+{
+    public const string InventoryApi = "Inventory.Api";
+    public const string OrdersApi = "Orders.Api";
+    public const string NotificationsWorker = "Notifications.Worker";
+
+    public const string OrderEvents = "events:order-placed";
+    public const string Mails = "email_stream";
+
+    /// <summary>For what takes a failover or a redelivery.</summary>
+    public static readonly TimeSpan LongBound = TimeSpan.FromSeconds(90);
+
+    private static int s_skus;
+
+    private readonly TemporaryDirectory _mails = new();
+    private readonly Dictionary<string, string?> _environment;
+    private readonly ConcurrentBag<ServiceInstance> _instances = [];
+    private ConnectionMultiplexer? _connection;
+
+    private ShopSystem(LocalRedis redis, IEnumerable<KeyValuePair<string, string?>> settings)
+    {
+        Redis = redis;
+        OrdersUrl = FreeUrl();
+        InventoryUrl = FreeUrl();
+        _environment = new Dictionary<string, string?>
+        {
+            ["DOTNET_ENVIRONMENT"] = "Development",
+            ["ASPNETCORE_ENVIRONMENT"] = "Development",
+            ["ConnectionStrings__redis"] = redis.Topology.ConnectionString,
+            ["services__orders-api__http__0"] = OrdersUrl,
+            ["services__inventory-api__http__0"] = InventoryUrl,
+            ["Mail__PickupFolder"] = _mails.Path,
+            // Nobody listens, and an exporter that retries would hold up the shutdown.
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = null,
+        };
+        foreach (var (name, value) in settings)
+        {
+            _environment[name] = value;
+        }
+        Orders = Client(OrdersUrl);
+        Inventory = Client(InventoryUrl);
+    }
+
+    public LocalRedis Redis { get; }
+
+    public string OrdersUrl { get; }
+
+    public string InventoryUrl { get; }
+
+    /// <summary>Calls whichever process listens at <see cref="OrdersUrl"/>.</summary>
+    public HttpClient Orders { get; }
+
+    /// <summary>Calls whichever process listens at <see cref="InventoryUrl"/>.</summary>
+    public HttpClient Inventory { get; }
+
+    public ServiceInstance OrdersInstance { get; private set; } = null!;
+
+    public ServiceInstance InventoryInstance { get; private set; } = null!;
+
+    public ServiceInstance WorkerInstance { get; private set; } = null!;
+
+    public IDatabase Database => (_connection ?? throw new InvalidOperationException("The system is not started.")).GetDatabase();
+
+    /// <param name="topology">Null for a primary, two replicas and three Sentinels.</param>
+    /// <param name="settings">Environment variables of all services.</param>
+    public static async Task<ShopSystem> StartAsync(RedisTopologyOptions? topology = null, params IEnumerable<KeyValuePair<string, string?>> settings)
+    {
+        var redis = await LocalRedis.StartAsync(
+            RedisTopology.Create(topology), Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);
+        var shop = new ShopSystem(redis, settings);
+        try
+        {
+            var options = ConfigurationOptions.Parse(redis.Topology.ConnectionString);
+            RedisConnectionDefaults.Apply(options);
+            shop._connection = await ConnectionMultiplexer.ConnectAsync(options);
+            await Task.WhenAll(shop.StartInventoryAsync(), shop.StartOrdersAsync(), shop.StartWorkerAsync());
+            return shop;
+        }
+        catch
+        {
+            await shop.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A SKU that no other test has.</summary>
+    public static string NewSku() => string.Create(CultureInfo.InvariantCulture, $"sku-{Interlocked.Increment(ref s_skus)}");
+
+    /// <summary>Starts the service that the others find, first or again.</summary>
+    public async Task StartInventoryAsync(params IEnumerable<KeyValuePair<string, string?>> settings)
+        => InventoryInstance = await StartAsync(InventoryApi, InventoryUrl, settings);
+
+    /// <inheritdoc cref="StartInventoryAsync"/>
+    public async Task StartOrdersAsync(params IEnumerable<KeyValuePair<string, string?>> settings)
+        => OrdersInstance = await StartAsync(OrdersApi, OrdersUrl, settings);
+
+    /// <inheritdoc cref="StartInventoryAsync"/>
+    public async Task StartWorkerAsync(params IEnumerable<KeyValuePair<string, string?>> settings)
+        => WorkerInstance = await StartAsync(NotificationsWorker, FreeUrl(), settings);
+
+    /// <summary>Starts one more instance of a service, with settings that win over the common ones.</summary>
+    public Task<ServiceInstance> StartAnotherAsync(string project, params IEnumerable<KeyValuePair<string, string?>> settings)
+        => StartAsync(project, FreeUrl(), settings);
+
+    /// <summary>Creates or replaces a product.</summary>
+    public async Task<HttpStatusCode> PutProductAsync(string sku, int stock, decimal price = 49.90m, string name = "Chair")
+    {
+        using var response = await Inventory.PutAsJsonAsync($"/products/{sku}", new { name, price, stock });
+        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
+        return response.StatusCode;
+    }
+
+    public async Task<string> NewProductAsync(int stock, decimal price = 49.90m)
+    {
+        var sku = NewSku();
+        Assert.Equal(HttpStatusCode.Created, await PutProductAsync(sku, stock, price));
+        return sku;
+    }
+
+    /// <summary>Sends the request; whatever the answer.</summary>
+    public Task<HttpResponseMessage> PostOrderAsync(OrderRequest order, string? idempotencyKey = null, HttpClient? orders = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/orders") { Content = JsonContent.Create(order) };
+        if (idempotencyKey is not null)
+        {
+            Assert.True(request.Headers.TryAddWithoutValidation("Idempotency-Key", idempotencyKey));
+        }
+        return (orders ?? Orders).SendAsync(request);
+    }
+
+    /// <summary>Places an order, which must succeed.</summary>
+    public async Task<OrderAnswer> PlaceOrderAsync(OrderRequest order, string? idempotencyKey = null, HttpClient? orders = null)
+    {
+        using var response = await PostOrderAsync(order, idempotencyKey, orders);
+        Assert.True(response.StatusCode == HttpStatusCode.Created, $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+        return (await response.Content.ReadFromJsonAsync<OrderAnswer>())!;
+    }
+
+    public async Task<OrderState> GetOrderAsync(string orderId)
+        => (await Orders.GetFromJsonAsync<OrderState>($"/orders/{orderId}"))!;
+
+    public Task WaitForStatusAsync(string orderId, string status, TimeSpan? bound = null)
+        => Eventually.HoldsAsync(async () => Assert.Equal(status, (await GetOrderAsync(orderId)).Status), $"Order {orderId} is {status}", bound);
+
+    public async Task<int> StockAsync(string sku)
+        => (await Inventory.GetFromJsonAsync<ProductState>($"/products/{sku}"))!.Stock;
+
+    public async Task<long> UnitsSoldAsync(string sku)
+        => (await Inventory.GetFromJsonAsync<SalesState>($"/products/{sku}/sales"))!.UnitsSold;
+
+    public Task WaitForUnitsSoldAsync(string sku, long units, TimeSpan? bound = null)
+        => Eventually.HoldsAsync(async () => Assert.Equal(units, await UnitsSoldAsync(sku)), $"{units} of {sku} are counted as sold", bound);
+
+    public Task WaitForStockAsync(string sku, int stock, TimeSpan? bound = null)
+        => Eventually.HoldsAsync(async () => Assert.Equal(stock, await StockAsync(sku)), $"{stock} of {sku} are in stock", bound);
+
+    /// <summary>All mails in the pickup folder, by file.</summary>
+    public IReadOnlyDictionary<string, MimeMessage> ReadMails()
+        => Directory.GetFiles(_mails.Path, "*.eml").ToDictionary(file => Path.GetFileName(file), file => MimeMessage.Load(file));
+
+    public IReadOnlyList<MimeMessage> MailsAbout(string orderId)
+        => [.. ReadMails().Values.Where(mail => mail.Headers["X-Order-Id"] == orderId)];
+
+    public IReadOnlyList<MimeMessage> MailsTo(string recipient)
+        => [.. ReadMails().Values.Where(mail => mail.To.Mailboxes.Single().Address == recipient)];
+
+    /// <summary>The one mail about an order, when it is there.</summary>
+    public async Task<MimeMessage> WaitForMailAsync(string orderId, TimeSpan? bound = null)
+    {
+        await Eventually.TrueAsync(() => MailsAbout(orderId).Count > 0, $"There is a mail about order {orderId}", bound);
+        return Assert.Single(MailsAbout(orderId));
+    }
+
+    /// <summary>The fields of the entries of a stream that are about an order.</summary>
+    public async Task<IReadOnlyList<Dictionary<string, string>>> EntriesAsync(string stream, string orderId)
+        => [.. (await EntriesAsync(stream)).Where(entry => entry.GetValueOrDefault("order_id") == orderId)];
+
+    public async Task<IReadOnlyList<Dictionary<string, string>>> EntriesAsync(string stream)
+        => [.. (await Database.StreamRangeAsync(stream)).Select(e => e.Values.ToDictionary(v => (string)v.Name!, v => (string)v.Value!))];
+
+    /// <summary>
+    /// Until the order is confirmed and mailed; then that one event, one mail request and one mail are all there is of it:
+    /// in the folder alone a second mail would have replaced the first.
+    /// </summary>
+    public async Task AssertConfirmedAndMailedOnceAsync(string orderId, TimeSpan? bound = null)
+    {
+        await WaitForStatusAsync(orderId, "confirmed", bound);
+        var mail = await WaitForMailAsync(orderId, bound);
+        Assert.StartsWith($"{orderId}-confirmed@", mail.MessageId, StringComparison.Ordinal);
+        Assert.Single(await EntriesAsync(OrderEvents, orderId));
+        Assert.Single(await EntriesAsync(Mails, orderId));
+    }
+
+    /// <summary>Until every group has handled and acknowledged everything.</summary>
+    public Task WaitUntilSettledAsync(TimeSpan? bound = null)
+        => Eventually.HoldsAsync(
+            async () =>
+            {
+                foreach (var stream in (string[])[OrderEvents, Mails])
+                {
+                    foreach (var group in await Database.StreamGroupInfoAsync(stream))
+                    {
+                        Assert.True(group is { PendingMessageCount: 0, Lag: null or 0 },
+                            $"{stream}, group {group.Name}: {group.PendingMessageCount} pending, lag {group.Lag}");
+                    }
+                }
+            },
+            "All events are handled", bound);
+
+    public async ValueTask DisposeAsync()
+    {
+        // Not one after the other: each may take a while.
+        await Task.WhenAll(_instances.Select(instance => instance.DisposeAsync().AsTask()));
+        if (_connection is not null)
+        {
+            await _connection.CloseAsync(allowCommandsToComplete: false);
+        }
+        await Redis.DisposeAsync();
+        Orders.Dispose();
+        Inventory.Dispose();
+        _mails.Dispose();
+    }
+
+    private static string FreeUrl() => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{PortAllocator.Next()}");
+
+    private static HttpClient Client(string url) => new() { BaseAddress = new Uri(url), Timeout = LongBound };
+
+    private async Task<ServiceInstance> StartAsync(string project, string url, IEnumerable<KeyValuePair<string, string?>> settings)
+    {
+        var environment = new Dictionary<string, string?>(_environment)
+        {
+            ["ASPNETCORE_URLS"] = url,
+            ["OTEL_SERVICE_NAME"] = project,
+        };
+        foreach (var (name, value) in settings)
+        {
+            environment[name] = value;
+        }
+        var instance = new ServiceInstance(ServiceProcess.StartDotNet(BuiltProject.Path(project), environment), Client(url));
+        _instances.Add(instance);
+        await instance.WaitHealthyAsync();
+        return instance;
+    }
+}
