@@ -140,7 +140,7 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
         {
             using var cancellation = new CancellationTokenSource();
             var acquiring = client.Leases.AcquireAsync(resource, s_long, cancellation.Token);
-            Thread.SpinWait(i * 50);
+            Thread.SpinWait(i * 400);
             await cancellation.CancelAsync();
             try
             {
