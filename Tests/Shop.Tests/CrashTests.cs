@@ -1,6 +1,8 @@
 using System.Net;
+using System.Net.Http.Json;
 using AspireRedis.Shop.Tests.Support;
 using AspireRedis.Testing;
+using StackExchange.Redis;
 
 namespace AspireRedis.Shop.Tests;
 
@@ -72,6 +74,58 @@ public sealed class CrashTests(FaultyShopFixture fixture)
     }
 
     [Fact]
+    public async Task A_payment_whose_service_was_killed_in_the_middle_of_it_is_settled_once_by_another()
+    {
+        // Above Payments:DeclineAbove: then the payment has to give the items back, and is stuck in that.
+        var sku = await _shop.NewProductAsync(stock: 3, price: 20_000);
+        await using var stuck = await StuckInventory.StartAsync(_shop.InventoryUrl);
+        await _shop.OrdersInstance.StopAsync();
+        await using var doomed = await _shop.StartAnotherAsync(
+            ShopSystem.OrdersApi, new KeyValuePair<string, string?>("services__inventory-api__http__0", stuck.Url));
+        var answer = await _shop.PlaceOrderAsync(OrderRequest.For(sku), orders: doomed.Http);
+
+        await stuck.WaitForDeleteAsync(ShopSystem.LongBound);
+        doomed.Process.Kill();
+
+        var pending = await _shop.Database.StreamPendingAsync(ShopSystem.OrderEvents, "payments");
+        Assert.EndsWith($"-{doomed.Process.ProcessId}", Assert.Single(pending.Consumers).Name, StringComparison.Ordinal);
+        Assert.Equal(2, await _shop.StockAsync(sku));
+
+        await _shop.StartOrdersAsync();
+        await _shop.WaitForStatusAsync(answer.OrderId, "rejected", ShopSystem.LongBound);
+        await _shop.WaitForMailAsync(answer.OrderId);
+        await _shop.WaitUntilSettledAsync(ShopSystem.LongBound);
+        Assert.Single(await _shop.EntriesAsync(ShopSystem.Mails, answer.OrderId));
+        Assert.Equal(3, await _shop.StockAsync(sku));
+        Assert.Equal(0, await _shop.UnitsSoldAsync(sku));
+    }
+
+    [Fact]
+    public async Task A_reservation_whose_inventory_was_killed_in_the_middle_of_it_is_completed_by_its_repetition_and_takes_nothing_twice()
+    {
+        var (first, second) = await NewPairAsync(stock: 5);
+        var orderId = Guid.CreateVersion7().ToString("N");
+        await LeaveHalfReservedAsync(orderId, first, second);
+
+        using var repeated = await PutReservationAsync(_shop.Inventory, orderId, first, second);
+
+        Assert.True(repeated.StatusCode == HttpStatusCode.OK, await repeated.Content.ReadAsStringAsync());
+        Assert.Equal(4, await _shop.StockAsync(first));
+        Assert.Equal(4, await _shop.StockAsync(second));
+    }
+
+    [Fact]
+    public async Task A_reservation_whose_inventory_was_killed_in_the_middle_of_it_is_given_back_when_nobody_repeats_it()
+    {
+        var (first, second) = await NewPairAsync(stock: 5);
+        await LeaveHalfReservedAsync(Guid.CreateVersion7().ToString("N"), first, second,
+            new("Reservations__HoldFor", "00:00:01"), new("Reservations__ClockMargin", "00:00:00"));
+
+        await _shop.WaitForStockAsync(first, 5, ShopSystem.LongBound);
+        Assert.Equal(5, await _shop.StockAsync(second));
+    }
+
+    [Fact]
     public async Task Reservations_of_a_killed_inventory_are_finished_by_repeating_the_order()
     {
         const int Count = 20;
@@ -128,4 +182,34 @@ public sealed class CrashTests(FaultyShopFixture fixture)
         }
         await _shop.WaitUntilSettledAsync(ShopSystem.LongBound);
     }
+
+    /// <summary>Two products, of which a reservation takes the first one first.</summary>
+    private async Task<(string First, string Second)> NewPairAsync(int stock)
+    {
+        var sku = ShopSystem.NewSku();
+        var (first, second) = ($"{sku}-a", $"{sku}-b");
+        await _shop.PutProductAsync(first, stock);
+        await _shop.PutProductAsync(second, stock);
+        return (first, second);
+    }
+
+    /// <summary>Kills an inventory when it has taken the first product and waits for the lease of the second.</summary>
+    private async Task LeaveHalfReservedAsync(string orderId, string first, string second, params IEnumerable<KeyValuePair<string, string?>> settings)
+    {
+        var stock = await _shop.StockAsync(first);
+        await using var doomed = await _shop.StartAnotherAsync(ShopSystem.InventoryApi, settings);
+        // As a client that knows nothing but SET NX PX would take it.
+        var lease = (RedisKey)$"inventory_lock:{{{second}}}";
+        Assert.True(await _shop.Database.StringSetAsync(lease, "a test", TimeSpan.FromMinutes(5), When.NotExists));
+        var reserving = PutReservationAsync(doomed.Http, orderId, first, second);
+        await _shop.WaitForStockAsync(first, stock - 1);
+        doomed.Process.Kill();
+        await Assert.ThrowsAsync<HttpRequestException>(() => reserving);
+        // What the dead held would end with its TTL; there is nothing to learn from waiting for it.
+        await _shop.Database.KeyDeleteAsync([lease, $"inventory_lock:{{{first}}}", $"lock:order:{{{orderId}}}"]);
+        Assert.Equal(stock, await _shop.StockAsync(second));
+    }
+
+    private static Task<HttpResponseMessage> PutReservationAsync(HttpClient inventory, string orderId, params string[] skus)
+        => inventory.PutAsJsonAsync($"/reservations/{orderId}", new { lines = skus.Select(sku => new { sku, quantity = 1 }) });
 }

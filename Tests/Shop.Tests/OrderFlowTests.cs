@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using AspireRedis.Contracts;
 using AspireRedis.Shop.Tests.Support;
+using StackExchange.Redis;
 
 namespace AspireRedis.Shop.Tests;
 
@@ -72,6 +73,30 @@ public sealed class OrderFlowTests(ShopFixture fixture)
         Assert.Equal($"{requested["event_id"]}@example.org", mail.MessageId);
         Assert.Equal($"{answer.OrderId}-confirmed", requested["event_id"]);
         Assert.Contains($"{requested["event_id"]}.eml", _shop.ReadMails().Keys);
+    }
+
+    [Fact]
+    public async Task An_event_that_comes_a_second_time_changes_nothing()
+    {
+        var sku = await _shop.NewProductAsync(stock: 3);
+        var answer = await _shop.PlaceOrderAsync(OrderRequest.For(sku));
+        await _shop.AssertConfirmedAndMailedOnceAsync(answer.OrderId);
+        await _shop.WaitForUnitsSoldAsync(sku, 1);
+        var mail = Assert.Single(_shop.MailsAbout(answer.OrderId));
+
+        foreach (var stream in (string[])[ShopSystem.OrderEvents, ShopSystem.Mails])
+        {
+            var fields = Assert.Single(await _shop.EntriesAsync(stream, answer.OrderId));
+            await _shop.Database.StreamAddAsync(stream, [.. fields.Select(f => new NameValueEntry(f.Key, f.Value))]);
+        }
+
+        await _shop.WaitUntilSettledAsync();
+        Assert.Equal("confirmed", (await _shop.GetOrderAsync(answer.OrderId)).Status);
+        // One, and the copy that this test has added.
+        Assert.Equal(2, (await _shop.EntriesAsync(ShopSystem.Mails, answer.OrderId)).Count);
+        Assert.Equal(mail.MessageId, Assert.Single(_shop.MailsAbout(answer.OrderId)).MessageId);
+        Assert.Equal(1, await _shop.UnitsSoldAsync(sku));
+        Assert.Equal(2, await _shop.StockAsync(sku));
     }
 
     [Fact]

@@ -73,6 +73,30 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nothing_is_written_under_a_lease_that_somebody_else_has_had_since()
+    {
+        var sku = await _shop.NewProductAsync(stock: 3);
+        var orderId = NewOrderId();
+        var product = $"product:{{{sku}}}";
+        var token = await _shop.Database.HashGetAsync(product, "fence");
+        // Somebody with a later token has written.
+        await _shop.Database.HashSetAsync(product, "fence", long.MaxValue / 1024);
+
+        using var reserved = await PutAsync(orderId, (sku, 2), _shop.Inventory);
+        using var replaced = await _shop.Inventory.PutAsJsonAsync($"/products/{sku}", new { name = "Table", price = 1, stock = 100 });
+
+        await reserved.AssertProblemAsync(HttpStatusCode.ServiceUnavailable);
+        await replaced.AssertProblemAsync(HttpStatusCode.ServiceUnavailable);
+        Assert.NotNull(reserved.Headers.RetryAfter);
+        Assert.Equal(new ProductState(sku, "Chair", 49.90m, 3), await _shop.Inventory.GetFromJsonAsync<ProductState>($"/products/{sku}"));
+
+        await _shop.Database.HashSetAsync(product, "fence", token);
+        await ReserveAsync(orderId, (sku, 2), _shop.Inventory);
+        Assert.Equal(1, await _shop.StockAsync(sku));
+        await DeleteAsync(orderId);
+    }
+
+    [Fact]
     public async Task Items_of_a_placed_order_stay_sold_when_its_deadline_is_over()
     {
         var sku = await _shop.NewProductAsync(stock: 3);
