@@ -14,5 +14,6 @@ local time = redis.call('TIME')
 local token = math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1, time[1] * 1000000 + time[2])
 -- Lua would write 1.7e+15. Doubles are exact to 9.0e+15, which as microseconds is the year 2255.
 token = string.format('%.0f', token)
-redis.call('SET', KEYS[2], token)
+-- Not for ever, as names may hold ids: the floor alone is enough once the lease has been free for a day.
+redis.call('SET', KEYS[2], token, 'PX', math.max(86400000, 2 * ARGV[2]))
 return { 1, token }
