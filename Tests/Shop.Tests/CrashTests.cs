@@ -7,9 +7,13 @@ using StackExchange.Redis;
 namespace AspireRedis.Shop.Tests;
 
 [Collection(FaultyShopCollection.Name)]
-public sealed class CrashTests(FaultyShopFixture fixture)
+public sealed class CrashTests(FaultyShopFixture fixture) : IAsyncLifetime
 {
     private readonly ShopSystem _shop = fixture.Shop;
+
+    public Task InitializeAsync() => _shop.WaitUntilWorkingAsync();
+
+    public Task DisposeAsync() => Task.CompletedTask;
 
     [Fact]
     public async Task A_mail_whose_worker_was_killed_in_the_middle_of_it_is_sent_once_by_another()

@@ -6,9 +6,13 @@ using AspireRedis.Testing;
 namespace AspireRedis.Shop.Tests;
 
 [Collection(FaultyShopCollection.Name)]
-public sealed class RedisFaultTests(FaultyShopFixture fixture)
+public sealed class RedisFaultTests(FaultyShopFixture fixture) : IAsyncLifetime
 {
     private readonly ShopSystem _shop = fixture.Shop;
+
+    public Task InitializeAsync() => _shop.WaitUntilWorkingAsync();
+
+    public Task DisposeAsync() => Task.CompletedTask;
 
     [Fact]
     public async Task After_the_primary_was_killed_acknowledged_orders_are_still_there_and_new_ones_are_accepted()

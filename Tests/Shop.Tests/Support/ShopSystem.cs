@@ -204,6 +204,25 @@ public sealed class ShopSystem : IAsyncDisposable
         Assert.Single(await EntriesAsync(Mails, orderId));
     }
 
+    /// <summary>
+    /// Until an order goes all the way. After a fault the servers may be whole again while a service still turns from one
+    /// connection to another, and answers 503 meanwhile.
+    /// </summary>
+    public async Task WaitUntilWorkingAsync()
+    {
+        await Redis.WaitUntilCompleteAsync();
+        var sku = NewSku();
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                await PutProductAsync(sku, stock: 1000);
+                var answer = await PlaceOrderAsync(OrderRequest.For(sku));
+                await WaitForMailAsync(answer.OrderId, TimeSpan.FromSeconds(10));
+                await WaitUntilSettledAsync(TimeSpan.FromSeconds(10));
+            },
+            "The system works");
+    }
+
     /// <summary>Until every group has handled and acknowledged everything.</summary>
     public Task WaitUntilSettledAsync(TimeSpan? bound = null)
         => Eventually.HoldsAsync(
