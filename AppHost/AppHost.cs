@@ -11,10 +11,11 @@ IResourceBuilder<IResourceWithConnectionString> redis = inContainer
     ? builder.AddRedis("redis").WithDataVolume().WithPersistence()
     : builder.AddRedisSentinel("redis");
 
-var inventory = builder.AddProject<Projects.Inventory_Api>("inventory-api");
-var orders = builder.AddProject<Projects.Orders_Api>("orders-api")
-    // A single server has no replica that could acknowledge an order.
-    .WithEnvironment("Orders__Durability", inContainer ? "Memory" : "Replica");
+// A single server has no replica that could acknowledge an order.
+var durability = inContainer ? "Memory" : "Replica";
+
+var inventory = builder.AddProject<Projects.Inventory_Api>("inventory-api").WithEnvironment("Reservations__Durability", durability);
+var orders = builder.AddProject<Projects.Orders_Api>("orders-api").WithEnvironment("Orders__Durability", durability);
 var notifications = builder.AddProject<Projects.Notifications_Worker>("notifications-worker");
 
 orders.WithReference(inventory).WaitFor(inventory);

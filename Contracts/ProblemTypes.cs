@@ -6,6 +6,9 @@ public static class ProblemTypes
     /// <summary>404: no such product.</summary>
     public const string UnknownSku = "urn:aspireredis:problem:unknown-sku";
 
+    /// <summary>404: no such order.</summary>
+    public const string UnknownOrder = "urn:aspireredis:problem:unknown-order";
+
     /// <summary>409: fewer items left than asked for.</summary>
     public const string OutOfStock = "urn:aspireredis:problem:out-of-stock";
 

@@ -13,7 +13,7 @@ internal sealed class InventoryClient(HttpClient http)
     {
         using var response = await http.PutAsJsonAsync(ReservationOf(orderId), new ReservationRequest(lines), cancellationToken);
         if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Conflict
-            && await response.Content.ReadFromJsonAsync<ProblemDetails>(cancellationToken) is { Type: not null } problem)
+            && await response.Content.ReadFromJsonAsync<ProblemDetails>(cancellationToken) is { Type: ProblemTypes.UnknownSku or ProblemTypes.OutOfStock or ProblemTypes.ReservationEnded or ProblemTypes.ReservationDiffers } problem)
         {
             return (null, problem);
         }

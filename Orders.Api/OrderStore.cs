@@ -30,12 +30,15 @@ internal enum PlaceOutcome
 /// </remarks>
 internal sealed class OrderStore(RedisDeployment redis, DurableWriter writer, StreamProducer producer, IOptions<OrderOptions> options)
 {
+    /// <summary>What the placing script says when it wrote nothing because the reservation had run out.</summary>
+    public const string Late = "late";
+
     private static readonly RedisScript s_place = RedisScript.Load<OrderStore>("place-order");
     private static readonly RedisScript s_settle = RedisScript.Load<OrderStore>("settle-order");
 
     public async Task<Order?> FindAsync(string orderId, CancellationToken cancellationToken)
     {
-        var fields = await redis.Database.HashGetAsync(Key(orderId), ["user_id", "email", "total", "lines", "status", "placed_at"])
+        var fields = await redis.Database.HashGetAsync(Key(orderId), ["user_id", "email", "total", "lines", "status", "placed_at"], CommandFlags.DemandMaster)
             .WaitAsync(cancellationToken);
         return fields[0].IsNull
             ? null
@@ -45,10 +48,14 @@ internal sealed class OrderStore(RedisDeployment redis, DurableWriter writer, St
                 DateTimeOffset.Parse((string)fields[5]!, CultureInfo.InvariantCulture));
     }
 
-    /// <summary>Acknowledges an order that an earlier attempt has placed, at the level that orders are promised.</summary>
-    public Task AcknowledgeAsync(string orderId, CancellationToken cancellationToken)
-        // Nothing but the first step of the script runs: the order exists, and orders are never deleted.
-        => writer.EvaluateAsync(s_place, [Key(orderId), Topics.OrderPlaced.Key], [0, 0], options.Value.Durability, cancellationToken);
+    /// <summary>
+    /// Acknowledges an order that an earlier attempt has placed, at the level that orders are promised. False when it is
+    /// not there any more: a failover can lose an order that was not acknowledged.
+    /// </summary>
+    public async Task<bool> AcknowledgeAsync(string orderId, CancellationToken cancellationToken)
+        // The deadline of an unknown order is long past: the script writes an existing one again, or nothing.
+        => (string?)await writer.EvaluateAsync(
+            s_place, [Key(orderId), Topics.OrderPlaced.Key], [0, 0], options.Value.Durability, cancellationToken) == "existed";
 
     /// <summary>Writes the order and appends <see cref="OrderPlaced"/>, unless the time for it is over.</summary>
     public async Task<PlaceOutcome> PlaceAsync(Order order, DateTimeOffset placeBefore, CancellationToken cancellationToken)
@@ -70,7 +77,7 @@ internal sealed class OrderStore(RedisDeployment redis, DurableWriter writer, St
                 [placeBefore.ToUnixTimeMilliseconds(), fields.Length, .. fields, .. append.Fields], options.Value.Durability, cancellationToken))!;
             return outcome switch
             {
-                "late" => PlaceOutcome.Late,
+                Late => PlaceOutcome.Late,
                 "existed" => PlaceOutcome.Existed,
                 _ => PlaceOutcome.Placed,
             };

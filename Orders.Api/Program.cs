@@ -23,6 +23,9 @@ builder.Services.AddConsumerGroup<OrderPlaced, PaymentHandler>(Topics.OrderPlace
 {
     provider.GetRequiredService<IConfiguration>().GetSection("Consumer").Bind(options);
     options.Group = PaymentHandler.Group;
+    // A payment must end in one way or the other: while the gateway or the inventory is away it is tried again, for two
+    // days at the default pace, and only what cannot be read goes to the dead letters at once.
+    options.MaxDeliveries = 10_000;
 });
 
 var app = builder.Build();

@@ -11,7 +11,13 @@ internal static class EndpointsFile
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         // Readers wait for the file, so it appears whole.
         var temporary = path + ".new";
-        File.WriteAllLines(temporary, endpoints.Select(e => $"{e.Name}={e.Value}"));
+        File.WriteAllLines(temporary, endpoints.Select(e => $"{e.Name}={Quote(e.Value)}"));
         File.Move(temporary, path, overwrite: true);
     }
+
+    /// <summary>As a shell reads it: a folder's name may have spaces.</summary>
+    private static string Quote(string value)
+        => value.All(c => char.IsAsciiLetterOrDigit(c) || "_-./:,@%+=".Contains(c, StringComparison.Ordinal))
+            ? value
+            : $"'{value.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 }

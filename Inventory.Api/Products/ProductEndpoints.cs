@@ -1,3 +1,4 @@
+using AspireRedis.Contracts;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace AspireRedis.Inventory.Products;

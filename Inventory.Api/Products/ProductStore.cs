@@ -17,9 +17,12 @@ internal sealed class ProductStore(RedisDeployment redis, RedisLeaseProvider lea
     // Lease names and keys share the hash tag {sku}: each script stays in one slot of a Cluster.
     public static RedisKey Key(string sku) => $"product:{{{sku}}}";
 
+    /// <summary>The lease under which the stock of this SKU is written.</summary>
+    public static string LeaseName(string sku) => $"inventory_lock:{{{sku}}}";
+
     public async Task<Product?> FindAsync(string sku, CancellationToken cancellationToken)
     {
-        var fields = await redis.Database.HashGetAsync(Key(sku), ["name", "price", "stock"]).WaitAsync(cancellationToken);
+        var fields = await redis.Database.HashGetAsync(Key(sku), ["name", "price", "stock"], CommandFlags.DemandMaster).WaitAsync(cancellationToken);
         return fields[0].IsNull
             ? null
             : new Product(sku, fields[0]!, decimal.Parse((string)fields[1]!, CultureInfo.InvariantCulture), (int)fields[2]);
@@ -36,7 +39,7 @@ internal sealed class ProductStore(RedisDeployment redis, RedisLeaseProvider lea
     public async Task<bool> PutAsync(Product product, CancellationToken cancellationToken)
     {
         // Setting the stock is not commutative with a reservation, so it takes the same lease.
-        await using var lease = await leases.AcquireAsync(Sku.LeaseName(product.Sku), cancellationToken: cancellationToken);
+        await using var lease = await leases.AcquireAsync(LeaseName(product.Sku), cancellationToken: cancellationToken);
         var outcome = (string?)await s_put.EvaluateAsync(redis.Database, [Key(product.Sku)],
             lease.FencingToken, product.Name, product.Price.ToString("0.00", CultureInfo.InvariantCulture), product.Stock);
         if (outcome == "stale")

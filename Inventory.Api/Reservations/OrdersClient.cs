@@ -1,4 +1,6 @@
 using System.Net;
+using AspireRedis.Contracts;
+using Microsoft.AspNetCore.Mvc;
 
 namespace AspireRedis.Inventory.Reservations;
 
@@ -8,7 +10,9 @@ internal sealed class OrdersClient(HttpClient http)
     public async Task<bool> IsPlacedAsync(string orderId, CancellationToken cancellationToken)
     {
         using var response = await http.GetAsync(new Uri($"/orders/{orderId}", UriKind.Relative), cancellationToken);
-        if (response.StatusCode == HttpStatusCode.NotFound)
+        // Not any 404: one of a wrong address would give back what was sold.
+        if (response.StatusCode == HttpStatusCode.NotFound
+            && await response.Content.ReadFromJsonAsync<ProblemDetails>(cancellationToken) is { Type: ProblemTypes.UnknownOrder })
         {
             return false;
         }

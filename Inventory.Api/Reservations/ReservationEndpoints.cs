@@ -1,5 +1,4 @@
 using AspireRedis.Contracts;
-using AspireRedis.Inventory.Products;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace AspireRedis.Inventory.Reservations;

@@ -1,10 +1,18 @@
 using System.ComponentModel.DataAnnotations;
+using AspireRedis.Coordination.Availability;
 
 namespace AspireRedis.Inventory.Reservations;
 
 /// <summary>Options of the section <c>Reservations</c>.</summary>
 internal sealed class ReservationOptions
 {
+    /// <summary>
+    /// What a reservation survives; it should be what orders survive. Default
+    /// <see cref="Coordination.Availability.Durability.Replica"/>; a deployment without replicas must choose Memory.
+    /// </summary>
+    [EnumDataType(typeof(Durability))]
+    public Durability Durability { get; set; } = Durability.Replica;
+
     /// <summary>How long items are set aside for an order that is not placed yet. Default 60 s.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan HoldFor { get; set; } = TimeSpan.FromSeconds(60);

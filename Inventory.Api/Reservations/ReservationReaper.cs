@@ -23,14 +23,27 @@ internal sealed class ReservationReaper(
             {
                 foreach (var orderId in await store.FindOverdueAsync(Batch, stoppingToken))
                 {
-                    await SettleAsync(orderId, stoppingToken);
+                    await TrySettleAsync(orderId, stoppingToken);
                 }
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                // Redis or Orders.Api is away: the deadlines stay where they are.
-                logger.LogWarning("Overdue reservations could not be settled and are tried again: {Reason}", e.Message);
+                logger.LogWarning("Overdue reservations could not be looked up: {Reason}", e.Message);
             }
+        }
+    }
+
+    private async Task TrySettleAsync(string orderId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await SettleAsync(orderId, cancellationToken);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Redis or Orders.Api is away, or this one cannot be settled: behind the others it does not hold them up.
+            logger.LogWarning("The overdue reservation of {OrderId} could not be settled and is tried again: {Reason}", orderId, e.Message);
+            await store.PostponeAsync(orderId, cancellationToken);
         }
     }
 

@@ -52,8 +52,9 @@ internal sealed class ReservationService(
             var placeBefore = await store.ServerTimeAsync(cancellationToken) + options.Value.HoldFor;
             record = new ReservationRecord(ReservationState.Open, [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, 0))], placeBefore, null);
             await store.SaveAsync(orderId, record, cancellationToken);
-            await store.WatchDeadlineAsync(orderId, placeBefore, cancellationToken);
         }
+        // Again in a repetition: the first attempt may have ended before this step.
+        await store.WatchDeadlineAsync(orderId, record.PlaceBefore, cancellationToken);
 
         var prices = new Dictionary<string, decimal>(lines.Count);
         // One SKU's lease at a time, so no order of acquisition can deadlock. In one order for all, so that of two orders
@@ -105,7 +106,7 @@ internal sealed class ReservationService(
         {
             return (WriteOutcome.OutOfStock, 0);
         }
-        await using var lease = await leases.AcquireAsync(Sku.LeaseName(line.Sku), cancellationToken: cancellationToken);
+        await using var lease = await leases.AcquireAsync(ProductStore.LeaseName(line.Sku), cancellationToken: cancellationToken);
         // Read again: the price may have changed while we waited.
         product = await products.FindAsync(line.Sku, cancellationToken);
         order.ThrowIfLost();
@@ -120,7 +121,7 @@ internal sealed class ReservationService(
         record ??= new ReservationRecord(ReservationState.Open, [], DateTimeOffset.UnixEpoch, null);
         foreach (var line in record.Lines)
         {
-            await using var lease = await leases.AcquireAsync(Sku.LeaseName(line.Sku), cancellationToken: cancellationToken);
+            await using var lease = await leases.AcquireAsync(ProductStore.LeaseName(line.Sku), cancellationToken: cancellationToken);
             order.ThrowIfLost();
             await store.GiveBackAsync(lease, line.Sku, orderId);
         }

@@ -21,10 +21,12 @@ internal enum WriteOutcome
 /// with the product, changes in the same script as the stock, and is what makes repetition harmless.
 /// <c>reservation_deadlines</c> tells the reaper where to look.
 /// </summary>
-internal sealed class ReservationStore(RedisDeployment redis, RedisLeaseProvider leases, IOptions<ReservationOptions> options)
+internal sealed class ReservationStore(
+    RedisDeployment redis, DurableWriter writer, RedisLeaseProvider leases, IOptions<ReservationOptions> options)
 {
     private static readonly RedisKey s_deadlines = "reservation_deadlines";
 
+    private static readonly RedisScript s_save = RedisScript.Load<ReservationStore>("save-record");
     private static readonly RedisScript s_take = RedisScript.Load<ReservationStore>("take-items");
     private static readonly RedisScript s_giveBack = RedisScript.Load<ReservationStore>("give-items-back");
 
@@ -34,18 +36,23 @@ internal sealed class ReservationStore(RedisDeployment redis, RedisLeaseProvider
 
     public async Task<ReservationRecord?> FindAsync(string orderId, CancellationToken cancellationToken)
     {
-        var json = await redis.Database.StringGetAsync(RecordKey(orderId)).WaitAsync(cancellationToken);
+        var json = await redis.Database.StringGetAsync(RecordKey(orderId), CommandFlags.DemandMaster).WaitAsync(cancellationToken);
         return json.IsNull ? null : JsonSerializer.Deserialize((string)json!, ReservationJson.Default.ReservationRecord);
     }
 
-    public async Task SaveAsync(string orderId, ReservationRecord record, CancellationToken cancellationToken)
-        => await redis.Database.StringSetAsync(RecordKey(orderId),
-            JsonSerializer.Serialize(record, ReservationJson.Default.ReservationRecord), options.Value.KeepFor).WaitAsync(cancellationToken);
+    /// <summary>
+    /// Saves the record and waits until it, and with it every change of the stock before it, is as durable as orders are.
+    /// Otherwise an order could be placed at a new primary on items that were taken at the old one only.
+    /// </summary>
+    public Task SaveAsync(string orderId, ReservationRecord record, CancellationToken cancellationToken)
+        => writer.EvaluateAsync(s_save, [RecordKey(orderId)],
+            [JsonSerializer.Serialize(record, ReservationJson.Default.ReservationRecord), (long)options.Value.KeepFor.TotalMilliseconds],
+            options.Value.Durability, cancellationToken);
 
     /// <summary>Now, by the clock that the deadline is checked against.</summary>
     public async Task<DateTimeOffset> ServerTimeAsync(CancellationToken cancellationToken)
     {
-        var time = (RedisResult[])(await redis.Database.ExecuteAsync("TIME").WaitAsync(cancellationToken))!;
+        var time = (RedisResult[])(await redis.Database.ExecuteAsync("TIME", [], CommandFlags.DemandMaster).WaitAsync(cancellationToken))!;
         return DateTimeOffset.FromUnixTimeMilliseconds(((long)time[0] * 1000) + ((long)time[1] / 1000));
     }
 
@@ -55,18 +62,24 @@ internal sealed class ReservationStore(RedisDeployment redis, RedisLeaseProvider
     public Task UnwatchDeadlineAsync(string orderId, CancellationToken cancellationToken)
         => redis.Database.SortedSetRemoveAsync(s_deadlines, orderId).WaitAsync(cancellationToken);
 
+    /// <summary>Puts a deadline behind those that are due now; the order itself may be placed no longer for it.</summary>
+    public async Task PostponeAsync(string orderId, CancellationToken cancellationToken)
+        => await redis.Database.SortedSetUpdateAsync(
+            s_deadlines, orderId, (await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin).ToUnixTimeMilliseconds() + 1,
+            SortedSetWhen.Exists).WaitAsync(cancellationToken);
+
     /// <summary>Orders whose deadline, and the margin behind it, has passed.</summary>
     public async Task<string[]> FindOverdueAsync(int atMost, CancellationToken cancellationToken)
     {
         var until = await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin;
-        var overdue = await redis.Database.SortedSetRangeByScoreAsync(s_deadlines, stop: until.ToUnixTimeMilliseconds(), take: atMost)
+        var overdue = await redis.Database.SortedSetRangeByScoreAsync(s_deadlines, stop: until.ToUnixTimeMilliseconds(), take: atMost, flags: CommandFlags.DemandMaster)
             .WaitAsync(cancellationToken);
         return Array.ConvertAll(overdue, id => (string)id!);
     }
 
     /// <summary>Whether items of this product are set aside for the order.</summary>
     public Task<bool> HasItemsAsync(string sku, string orderId, CancellationToken cancellationToken)
-        => redis.Database.KeyExistsAsync(ItemsKey(sku, orderId)).WaitAsync(cancellationToken);
+        => redis.Database.KeyExistsAsync(ItemsKey(sku, orderId), CommandFlags.DemandMaster).WaitAsync(cancellationToken);
 
     /// <summary>Takes items out of the stock for an order; a repetition finds them taken.</summary>
     public async Task<WriteOutcome> TakeAsync(Lease lease, string sku, string orderId, int quantity)

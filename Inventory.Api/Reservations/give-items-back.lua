@@ -1,8 +1,11 @@
 --@include fencing
 -- KEYS: product, items set aside. ARGV: fencing token. Returns given, nothing or stale.
+-- The fence first, also when there is nothing to give back: whoever took the lease before us and is only paused must not
+-- take items for this order any more.
+if redis.call('EXISTS', KEYS[1]) == 0 then return 'nothing' end
+if not fencing_accepts(KEYS[1], ARGV[1]) then return 'stale' end
 local quantity = redis.call('HGET', KEYS[2], 'quantity')
 if not quantity then return 'nothing' end
-if not fencing_accepts(KEYS[1], ARGV[1]) then return 'stale' end
 redis.call('HINCRBY', KEYS[1], 'stock', quantity)
 if redis.call('HEXISTS', KEYS[2], 'counted') == 1 then
   redis.call('HINCRBY', KEYS[1], 'sold', -quantity)

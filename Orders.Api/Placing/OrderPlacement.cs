@@ -23,7 +23,7 @@ internal sealed class OrderPlacement(InventoryClient inventory, OrderStore order
         {
             return await ReserveAndPlaceAsync(orderId, request, cancellationToken);
         }
-        catch (NotDurableException e)
+        catch (NotDurableException e) when ((string?)e.Result != OrderStore.Late)
         {
             logger.LogError("Order {OrderId} is placed but not durable: {Reason}", orderId, e.Message);
             return new PlaceResult.NotDurable(orderId);
@@ -32,9 +32,8 @@ internal sealed class OrderPlacement(InventoryClient inventory, OrderStore order
 
     private async Task<PlaceResult> ReserveAndPlaceAsync(string orderId, PlaceOrderRequest request, CancellationToken cancellationToken)
     {
-        if (await orders.FindAsync(orderId, cancellationToken) is { } earlier)
+        if (await orders.FindAsync(orderId, cancellationToken) is { } earlier && await orders.AcknowledgeAsync(orderId, cancellationToken))
         {
-            await orders.AcknowledgeAsync(orderId, cancellationToken);
             return new PlaceResult.Placed(earlier);
         }
         var (reservation, refusal) = await inventory.ReserveAsync(

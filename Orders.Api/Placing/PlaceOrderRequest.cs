@@ -51,7 +51,7 @@ public sealed partial class MailAddressAttribute : ValidationAttribute
 /// <param name="Sku">The product.</param>
 /// <param name="Quantity">How many, 1 to 1000.</param>
 public sealed record PlaceOrderLine(
-    [property: Required, RegularExpression("[A-Za-z0-9._-]{1,64}", ErrorMessage = "A SKU has 1 to 64 letters, digits, dots, dashes or underscores.")] string Sku,
+    [property: Required, RegularExpression(Contracts.Sku.Pattern, ErrorMessage = Contracts.Sku.Rule)] string Sku,
     [property: Required, Range(1, 1000)] int? Quantity);
 
 /// <summary>The answer to a placed order.</summary>

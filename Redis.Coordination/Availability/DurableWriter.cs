@@ -178,7 +178,18 @@ public sealed class DurableWriter : IAsyncDisposable
     }
 
     private async Task<long> WaitAsync(IDatabase database)
-        => (long)await database.ExecuteAsync("WAIT", _options.Replicas, (long)_options.AcknowledgeTimeout.TotalMilliseconds);
+    {
+        try
+        {
+            return (long)await database.ExecuteAsync("WAIT", _options.Replicas, (long)_options.AcknowledgeTimeout.TotalMilliseconds);
+        }
+        catch (RedisServerException e)
+        {
+            // A node refuses WAIT, or ends one under way, when it has become a replica.
+            throw new RedisConnectionException(
+                ConnectionFailureType.UnableToConnect, "The node was demoted before the replicas acknowledged the writes; they may be lost.", e);
+        }
+    }
 
     private static async Task<bool> IsUnknownScriptAsync(Task<RedisResult> reply)
     {

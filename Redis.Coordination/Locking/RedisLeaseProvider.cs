@@ -139,7 +139,7 @@ public sealed class RedisLeaseProvider
         {
             await s_release.EvaluateAsync(_deployment.Database, [resource], owner, ReleaseChannel(resource));
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception e)
         {
             _logger.LogWarning(e, "The lease {Resource} could not be given back; it ends with its TTL.", resource);
         }

@@ -231,11 +231,22 @@ public sealed class ConsumerGroup<T>
         await foreach (var entry in _work.Reader.ReadAllAsync(CancellationToken.None))
         {
             // After the call to stop only what has begun is finished; the rest stays pending for another instance.
-            if (!stopping.IsCancellationRequested)
+            try
             {
-                await HandleAsync(entry, drained);
+                if (!stopping.IsCancellationRequested)
+                {
+                    await HandleAsync(entry, drained);
+                }
             }
-            _inFlight.TryRemove(entry.Id, out _);
+            catch (Exception e)
+            {
+                // One entry must not cost a worker.
+                _logger.LogError(e, "Entry {EntryId} of {Stream} could not be handled nor reported as such.", entry.Id, _topic.Key);
+            }
+            finally
+            {
+                _inFlight.TryRemove(entry.Id, out _);
+            }
         }
     }
 
@@ -337,7 +348,7 @@ public sealed class ConsumerGroup<T>
             StreamMetrics.DeadLettered.Add(1, _tags);
             _logger.LogError("Entry {EntryId} of {Stream} went to {DeadLetters}: {Reason}.", entry.Id, _topic.Key, _topic.DeadLetterKey, reason);
         }
-        catch (Exception e) when (e is RedisException or TimeoutException)
+        catch (Exception e)
         {
             // Still pending, so it comes again.
             _logger.LogWarning(e, "Entry {EntryId} of {Stream} could not go to the dead letters yet.", entry.Id, _topic.Key);

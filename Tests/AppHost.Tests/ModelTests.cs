@@ -40,6 +40,7 @@ public sealed class ModelTests
         Assert.Contains(redis.Annotations.OfType<ContainerMountAnnotation>(), m => m is { Type: ContainerMountType.Volume, Target: "/data" });
         Assert.Empty(app.Resources.OfType<RedisNodeResource>());
         Assert.Equal("Memory", await SettingAsync(app, "orders-api", "Orders__Durability"));
+        Assert.Equal("Memory", await SettingAsync(app, "inventory-api", "Reservations__Durability"));
     }
 
     [Theory]

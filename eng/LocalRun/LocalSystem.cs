@@ -23,6 +23,11 @@ internal sealed class LocalSystem(string repository, string runDirectory) : IAsy
     {
         Directory.CreateDirectory(LogDirectory);
         Directory.CreateDirectory(MailDirectory);
+        foreach (var left in Directory.EnumerateDirectories(runDirectory, "redis-*"))
+        {
+            // Of a run that was killed; ./run sees to it that there is one at a time.
+            Directory.Delete(left, recursive: true);
+        }
         Progress("Redis: a primary, two replicas, three Sentinels");
         _redis = await LocalRedis.StartAsync(
             RedisTopology.Create(), Path.Combine(runDirectory, $"redis-{Environment.ProcessId}"), deleteDirectory: true, cancellationToken: cancellationToken);
