@@ -110,12 +110,15 @@ public sealed class CrashTests(FaultyShopFixture fixture) : IAsyncLifetime
         var (first, second) = await NewPairAsync(stock: 5);
         var orderId = Guid.CreateVersion7().ToString("N");
         await LeaveHalfReservedAsync(orderId, first, second);
+        // It could as well have died before it set the deadline.
+        await _shop.Database.SortedSetRemoveAsync("reservation_deadlines", orderId);
 
         using var repeated = await PutReservationAsync(_shop.Inventory, orderId, first, second);
 
         Assert.True(repeated.StatusCode == HttpStatusCode.OK, await repeated.Content.ReadAsStringAsync());
         Assert.Equal(4, await _shop.StockAsync(first));
         Assert.Equal(4, await _shop.StockAsync(second));
+        Assert.NotNull(await _shop.Database.SortedSetScoreAsync("reservation_deadlines", orderId));
     }
 
     [Fact]

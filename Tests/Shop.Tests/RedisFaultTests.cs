@@ -79,12 +79,16 @@ public sealed class RedisFaultTests(FaultyShopFixture fixture) : IAsyncLifetime
     {
         var sku = await _shop.NewProductAsync(stock: 5);
         var replicas = await ReplicasAsync();
+        // With a reservation that must be durable too, no order would be placed at all.
+        await using var inventory = await _shop.StartAnotherAsync(ShopSystem.InventoryApi, new KeyValuePair<string, string?>("Reservations__Durability", "Memory"));
+        await using var orders = await _shop.StartAnotherAsync(
+            ShopSystem.OrdersApi, new KeyValuePair<string, string?>("services__inventory-api__http__0", inventory.Http.BaseAddress!.ToString()));
 
         string orderId;
         replicas.ForEach(replica => replica.Freeze());
         try
         {
-            using var refused = await _shop.PostOrderAsync(OrderRequest.For(sku));
+            using var refused = await _shop.PostOrderAsync(OrderRequest.For(sku), orders: orders.Http);
             var problem = await refused.AssertProblemAsync(HttpStatusCode.ServiceUnavailable, ProblemTypes.NotDurable);
             Assert.NotNull(refused.Headers.RetryAfter);
             orderId = problem.GetProperty("orderId").GetString()!;
@@ -94,6 +98,8 @@ public sealed class RedisFaultTests(FaultyShopFixture fixture) : IAsyncLifetime
             replicas.ForEach(replica => replica.Thaw());
         }
         await _shop.Redis.WaitUntilCompleteAsync();
+        await orders.StopAsync();
+        await inventory.StopAsync();
 
         await _shop.AssertConfirmedAndMailedOnceAsync(orderId, ShopSystem.LongBound);
         Assert.Equal(4, await _shop.StockAsync(sku));

@@ -5,7 +5,8 @@ public sealed class ShopFixture : IAsyncLifetime
 {
     public ShopSystem Shop { get; private set; } = null!;
 
-    public async Task InitializeAsync() => Shop = await ShopSystem.StartAsync();
+    // Some tests end instances of their own, and what these had in their hands must not take long.
+    public async Task InitializeAsync() => Shop = await ShopSystem.StartAsync(null, KeyValuePair.Create("Consumer__MinIdle", (string?)"00:00:02"));
 
     public async Task DisposeAsync()
     {
@@ -22,7 +23,11 @@ public sealed class FaultyShopFixture : IAsyncLifetime
     public ShopSystem Shop { get; private set; } = null!;
 
     // What a dead consumer left is taken over after this time.
-    public async Task InitializeAsync() => Shop = await ShopSystem.StartAsync(null, KeyValuePair.Create("Consumer__MinIdle", (string?)"00:00:02"));
+    public async Task InitializeAsync() => Shop = await ShopSystem.StartAsync(
+        null,
+        KeyValuePair.Create("Consumer__MinIdle", (string?)"00:00:02"),
+        // An outage may last longer than the default; then what was reserved before it could not be ordered any more.
+        KeyValuePair.Create("Reservations__HoldFor", (string?)"00:10:00"));
 
     public async Task DisposeAsync()
     {
