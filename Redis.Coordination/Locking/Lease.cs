@@ -85,7 +85,7 @@ public sealed class Lease : IAsyncDisposable
         }
         await _disposing.CancelAsync();
         await _keeping;
-        await _provider.ReleaseAsync(Resource, _owner, _acquiredAt);
+        await _provider.ReleaseAsync(Resource, _owner, _options.ClaimTime, _acquiredAt);
         _disposing.Dispose();
         // _lost stays: its token is in other hands, and it holds nothing that needs disposal.
     }
