@@ -5,4 +5,12 @@ local holder = redis.call('GET', KEYS[1])
 if not holder then
   return hand_over(KEYS[1], KEYS[2], '', ARGV[1]) and tonumber(ARGV[1]) or 0
 end
-return redis.call('LINDEX', KEYS[2], 0) == '*' .. holder and redis.call('PTTL', KEYS[1]) or 0
+local head = redis.call('LINDEX', KEYS[2], 0)
+if head == '*' .. holder then return redis.call('PTTL', KEYS[1]) end
+if head and string.sub(head, 1, 1) == '*' then
+  -- The claim ran out, and a client that knows of no queue came first. The next in line must know how long it stays.
+  drop_claimant(KEYS[2])
+  head = redis.call('LINDEX', KEYS[2], 0)
+  if head then wake(head, KEYS[1]) end
+end
+return 0
