@@ -3,10 +3,10 @@
 -- not behind that of the old one by more than the failover took.
 local function mint(fence)
   local time = redis.call('TIME')
-  -- Lua would write 1.7e+15. Doubles are exact to 9.0e+15, which as microseconds is the year 2255.
-  local token = string.format('%.0f', time[1] * 1000000 + time[2])
+  local token = time[1] .. string.rep('0', 6 - #time[2]) .. time[2]
   local last = redis.call('SET', fence, token, 'GET')
   if last and tonumber(last) >= tonumber(token) then
+    -- Lua would write 1.7e+15. Doubles are exact to 9.0e+15, which as microseconds is the year 2255.
     token = string.format('%.0f', tonumber(last) + 1)
     redis.call('SET', fence, token)
   end
