@@ -299,7 +299,7 @@ public sealed class RedisLeaseProvider
             }
             return true;
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception e)
         {
             _logger.LogDebug(e, "{Owner} could not leave the lease {Resource}.", owner, resource);
             // Bounded, for an outage may be long; the rest ends with its TTL or is handed on when its turn comes.

@@ -11,7 +11,7 @@ if head then
 else
   -- Nobody to overtake: taken if free.
   holder = redis.call('SET', lease, owner, 'NX', 'GET', 'PX', ARGV[2])
-  if not holder then return { 1, mint(KEYS[2]), 0 } end
+  if not holder then return { 1, mint(KEYS[2], ARGV[2]), 0 } end
 end
 
 local claimed = head == '*' .. owner
@@ -20,7 +20,7 @@ if holder == owner or (claimed and not holder) then
   -- lost, and this one finds what that one made.
   if claimed then redis.call('LPOP', queue) end
   redis.call('SET', lease, owner, 'PX', ARGV[2])
-  return { 1, mint(KEYS[2]), claimed and 1 or 0 }
+  return { 1, mint(KEYS[2], ARGV[2]), claimed and 1 or 0 }
 end
 
 if head and string.sub(head, 1, 1) == '*' and holder ~= string.sub(head, 2) then drop_claimant(queue) end
@@ -40,12 +40,12 @@ if not holder then
   if next_owner == owner then
     redis.call('LPOP', queue)
     redis.call('PEXPIRE', lease, ARGV[2])
-    return { 1, mint(KEYS[2]), 0 }
+    return { 1, mint(KEYS[2], ARGV[2]), 0 }
   end
   if not next_owner then
     -- All that queued were of a process that is gone.
     redis.call('SET', lease, owner, 'PX', ARGV[2])
-    return { 1, mint(KEYS[2]), 0 }
+    return { 1, mint(KEYS[2], ARGV[2]), 0 }
   end
 end
 
