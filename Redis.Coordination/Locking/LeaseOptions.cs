@@ -20,8 +20,18 @@ public sealed record LeaseOptions
     /// </summary>
     public bool AutoRenew { get; init; } = true;
 
+    /// <summary>
+    /// How long a waiter to whom this lease is handed over has to confirm it; what a waiter that died in the queue costs
+    /// the others, once for each process. Default 1 s, at least 10 ms, at most a minute.
+    /// </summary>
+    public TimeSpan ClaimTime { get; init; } = TimeSpan.FromSeconds(1);
+
     internal void Validate()
     {
+        if (ClaimTime < TimeSpan.FromMilliseconds(10) || ClaimTime > TimeSpan.FromMinutes(1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(ClaimTime), ClaimTime, $"{nameof(LeaseOptions)}.{nameof(ClaimTime)} must be between 10 ms and a minute.");
+        }
         if (Ttl < TimeSpan.FromMilliseconds(100) || Ttl > MaxTtl)
         {
             throw new ArgumentOutOfRangeException(nameof(Ttl), Ttl, $"{nameof(LeaseOptions)}.{nameof(Ttl)} must be between 100 ms and {MaxTtl}.");

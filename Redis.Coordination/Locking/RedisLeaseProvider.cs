@@ -1,5 +1,5 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Diagnostics.Metrics;
 using System.Text;
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Diagnostics;
@@ -9,40 +9,36 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Locking;
 
 /// <summary>
-/// Leases on the primary of a <see cref="RedisDeployment"/>: <c>SET key owner PX ttl</c> when free, compare-and-delete on
-/// release, renewal in the background, and a fencing token from the same script. A client that uses plain
-/// <c>SET key token NX PX ttl</c> on the same key is excluded and excludes us.
+/// Leases on the primary of a <see cref="RedisDeployment"/>: <c>SET key owner PX ttl</c> when free, a queue when held, in
+/// which the first is given the lease by the release of the one before it; renewal in the background, and a fencing
+/// token from the same script.
 /// </summary>
 /// <remarks>
-/// Follows https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/ for a single instance. A waiter
-/// sleeps until the holder releases, which is published, or until the holder's TTL is over; there is no polling
-/// interval. Safe for concurrent use.
+/// Fair: who comes first is served first, and a newcomer does not overtake. A waiter sleeps until it is told that the
+/// lease is its own; a message that is lost is made good when the TTL of the present owner is over. There is no polling
+/// interval. A waiter that died in the queue costs the others <see cref="LeaseOptions.ClaimTime"/>.
+/// A client that uses plain <c>SET key token NX PX ttl</c> and compare-and-delete on the same key is excluded and
+/// excludes us. It knows of no queue: it may overtake, and after its delete, of which nobody is told, waiters get the
+/// lease when they next look, at the end of the TTL that it had. Without any TTL they look once an hour.
+/// The single-instance part follows https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/.
+/// Safe for concurrent use.
 /// </remarks>
 public sealed class RedisLeaseProvider
 {
     private const int MaxNameBytes = 1024;
 
-    private static readonly RedisScript s_acquire = RedisScript.Load<RedisLeaseProvider>("acquire");
-    private static readonly RedisScript s_renew = RedisScript.Load<RedisLeaseProvider>("renew");
-    private static readonly RedisScript s_release = RedisScript.Load<RedisLeaseProvider>("release");
+    // Waiters look one claim after the other, and all that are further behind together.
+    private const int MaxStagger = 10;
 
-    private static readonly Counter<long> s_acquisitions = CoordinationDiagnostics.Meter.CreateCounter<long>(
-        "redis.lock.acquisitions", "{acquisition}", "Attempts to acquire a lease, by outcome.");
-    private static readonly Histogram<double> s_wait = CoordinationDiagnostics.Duration(
-        "redis.lock.wait.duration", "Time from the call of acquire to its return.");
-    private static readonly Histogram<double> s_hold = CoordinationDiagnostics.Duration(
-        "redis.lock.hold.duration", "Time from a returned acquire to the call of its release.");
-    private static readonly UpDownCounter<long> s_waiters = CoordinationDiagnostics.Meter.CreateUpDownCounter<long>(
-        "redis.lock.waiters", "{waiter}", "Callers of this process that wait for a lease.");
-    private static readonly Counter<long> s_lost = CoordinationDiagnostics.Meter.CreateCounter<long>(
-        "redis.lock.lost", "{lease}", "Leases that were lost while they were held.");
-    private static readonly Counter<long> s_rejections = CoordinationDiagnostics.Meter.CreateCounter<long>(
-        "redis.lock.fence.rejections", "{write}", "Guarded writes refused because of a stale fencing token.");
+    private const int MaxNotGivenBack = 1000;
 
-    private static readonly KeyValuePair<string, object?> s_kind = new("redis.lock.kind", "lease");
+    private static readonly LeaseOptions s_defaults = new();
 
     private readonly RedisDeployment _deployment;
     private readonly ILogger<RedisLeaseProvider> _logger;
+    private readonly LeaseWakeups _wakeups;
+    private readonly ConcurrentDictionary<string, long> _watched = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (string Resource, TimeSpan ClaimTime)> _notGivenBack = new(StringComparer.Ordinal);
 
     /// <summary>Creates the provider; nothing is connected before the first use.</summary>
     public RedisLeaseProvider(RedisDeployment deployment, TimeProvider clock, ILogger<RedisLeaseProvider> logger)
@@ -53,6 +49,10 @@ public sealed class RedisLeaseProvider
         _deployment = deployment;
         _logger = logger;
         Clock = clock;
+        _wakeups = new LeaseWakeups(logger);
+        // Handed over to a waiter that has gone away: on to the next at once.
+        _wakeups.Orphaned += (resource, owner) => _ = GiveBackAsync(resource, owner, s_defaults.ClaimTime);
+        _wakeups.Restored += GiveBackAgain;
     }
 
     internal TimeProvider Clock { get; }
@@ -76,7 +76,7 @@ public sealed class RedisLeaseProvider
         options ??= s_defaults;
         options.Validate();
         ValidateName(resource);
-        using var activity = CoordinationDiagnostics.ActivitySource.StartActivity("lease acquire", ActivityKind.Client);
+        using var activity = CoordinationDiagnostics.ActivitySource.StartActivity(SpanName(resource), ActivityKind.Client);
         activity?.SetTag("db.system.name", "redis");
         activity?.SetTag("redis.lock.resource", resource);
         var start = Clock.GetTimestamp();
@@ -102,8 +102,8 @@ public sealed class RedisLeaseProvider
         {
             activity?.SetTag("redis.lock.outcome", outcome);
             var tag = new KeyValuePair<string, object?>("redis.lock.outcome", outcome);
-            s_acquisitions.Add(1, s_kind, tag);
-            s_wait.Record(Clock.GetElapsedTime(start).TotalSeconds, s_kind, tag);
+            LeaseMetrics.Acquisitions.Add(1, LeaseMetrics.Kind, tag);
+            LeaseMetrics.Wait.Record(Clock.GetElapsedTime(start).TotalSeconds, LeaseMetrics.Kind, tag);
         }
     }
 
@@ -114,7 +114,7 @@ public sealed class RedisLeaseProvider
     public void ReportFenceRejection(Lease lease)
     {
         ArgumentNullException.ThrowIfNull(lease);
-        s_rejections.Add(1, s_kind);
+        LeaseMetrics.FenceRejections.Add(1, LeaseMetrics.Kind);
         Activity.Current?.AddEvent(new ActivityEvent("lease.fence_rejection"));
         _logger.LogWarning("A write under the lease {Resource} was refused: fencing token {FencingToken} is stale.", lease.Resource, lease.FencingToken);
     }
@@ -129,35 +129,26 @@ public sealed class RedisLeaseProvider
         return asked + (long)(validity.TotalSeconds * clock.TimestampFrequency);
     }
 
-    internal async Task<bool> RenewAsync(string resource, string owner, TimeSpan ttl)
-        => (long)await s_renew.EvaluateAsync(_deployment.Database, [resource], owner, (long)ttl.TotalMilliseconds) == 1;
+    internal Task<bool> RenewAsync(string resource, string owner, TimeSpan ttl)
+        => LeaseScripts.RenewAsync(_deployment.Database, new LeaseKeys(resource), owner, ttl);
 
-    internal async Task ReleaseAsync(string resource, string owner, long acquiredAt)
+    internal async Task ReleaseAsync(string resource, string owner, TimeSpan claimTime, long acquiredAt)
     {
-        s_hold.Record(Clock.GetElapsedTime(acquiredAt).TotalSeconds, s_kind);
-        try
+        LeaseMetrics.Hold.Record(Clock.GetElapsedTime(acquiredAt).TotalSeconds, LeaseMetrics.Kind);
+        if (!await GiveBackAsync(resource, owner, claimTime))
         {
-            await s_release.EvaluateAsync(_deployment.Database, [resource], owner, ReleaseChannel(resource));
-        }
-        catch (Exception e)
-        {
-            _logger.LogWarning(e, "The lease {Resource} could not be given back; it ends with its TTL.", resource);
+            _logger.LogWarning("The lease {Resource} could not be given back; it ends with its TTL.", resource);
         }
     }
 
     internal void ReportLost(string resource)
     {
-        s_lost.Add(1, s_kind);
+        LeaseMetrics.Lost.Add(1, LeaseMetrics.Kind);
         _logger.LogWarning("The lease {Resource} is lost: it ran out or was taken over while it was held.", resource);
     }
 
-    private static readonly LeaseOptions s_defaults = new();
-
-    // The fence outlives the lease and shares its hash tag, so that one script may touch both in a Cluster.
-    private static RedisKey FenceKey(string resource)
-        => resource.Contains('{', StringComparison.Ordinal) ? $"{resource}:fence" : $"{{{resource}}}:fence";
-
-    private static string ReleaseChannel(string resource) => $"{resource}:released";
+    private static string SpanName(string resource)
+        => LeaseKeys.Family(resource) is { } family ? $"lease acquire {family}" : "lease acquire";
 
     private static void ValidateName(string resource)
     {
@@ -171,104 +162,205 @@ public sealed class RedisLeaseProvider
     private async Task<Lease?> AcquireOrWaitAsync(
         string resource, LeaseOptions options, long start, Activity? activity, CancellationToken cancellationToken)
     {
-        var owner = Guid.NewGuid().ToString("N");
-        var (lease, heldFor) = await TryOnceAsync(resource, owner, options, cancellationToken);
-        if (lease is not null || options.WaitTimeout == TimeSpan.Zero)
-        {
-            return lease;
-        }
-        activity?.AddEvent(new ActivityEvent("lease.contended"));
-        var subscribing = _deployment.Connection.GetSubscriber().SubscribeAsync(RedisChannel.Literal(ReleaseChannel(resource)));
-        s_waiters.Add(1, s_kind);
+        var attempt = new Attempt(resource, new LeaseKeys(resource), _wakeups.NewOwner(), options);
         try
         {
-            var released = await subscribing.WaitAsync(cancellationToken);
-            while (true)
+            var connection = _deployment.Connection;
+            _wakeups.Follow(connection);
+            if (options.WaitTimeout == TimeSpan.Zero || !_wakeups.IsListening(connection))
             {
-                // Also at once after subscribing: the release may have been published just before.
-                (lease, heldFor) = await TryOnceAsync(resource, owner, options, cancellationToken);
-                var left = options.WaitTimeout - Clock.GetElapsedTime(start);
-                if (lease is not null || left <= TimeSpan.Zero)
+                var (lease, _) = await LookAsync(attempt, enqueue: false, cancellationToken);
+                if (lease is not null || options.WaitTimeout == TimeSpan.Zero)
                 {
                     return lease;
                 }
-                await WaitForReleaseAsync(released, heldFor < left ? heldFor : left, cancellationToken);
+                // Confirmed before anything is queued, or the first hand-over could go unheard.
+                await _wakeups.ListenAsync(connection).WaitAsync(cancellationToken);
             }
-        }
-        finally
-        {
-            s_waiters.Add(-1, s_kind);
-            _ = UnsubscribeAsync(subscribing);
-        }
-    }
-
-    /// <summary>Also for a subscription that the caller did not wait for: it would gather messages for ever.</summary>
-    private async Task UnsubscribeAsync(Task<ChannelMessageQueue> subscribing)
-    {
-        try
-        {
-            await (await subscribing).UnsubscribeAsync(CommandFlags.FireAndForget);
-        }
-        catch (Exception e)
-        {
-            _logger.LogDebug(e, "There was no subscription to end.");
-        }
-    }
-
-    private async Task<(Lease? Lease, TimeSpan HeldFor)> TryOnceAsync(
-        string resource, string owner, LeaseOptions options, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        var asked = Clock.GetTimestamp();
-        var attempt = s_acquire.EvaluateAsync(
-            _deployment.Database, [resource, FenceKey(resource)], owner, (long)options.Ttl.TotalMilliseconds);
-        try
-        {
-            var reply = (RedisResult[])(await attempt.WaitAsync(cancellationToken))!;
-            if ((int)reply[0] == 1)
+            var queued = await QueueAsync(attempt, start, activity, cancellationToken);
+            if (queued is null)
             {
-                return (new Lease(this, resource, owner, (long)reply[1], ValidUntil(Clock, asked, options.Ttl), options), default);
+                await GiveBackAsync(resource, attempt.Owner, options.ClaimTime);
             }
-            var ttl = (long)reply[1];
-            return (null, ttl < 0 ? TimeSpan.MaxValue : TimeSpan.FromMilliseconds(ttl + 1));
+            return queued;
         }
-        catch (Exception e) when (e is OperationCanceledException or RedisException or TimeoutException)
+        catch
         {
-            // The script may run, or have run, all the same. Nobody would renew that lease, but it would block
-            // everybody for a whole TTL. A release behind it on the same connection undoes it.
-            _ = UndoAsync(resource, owner);
+            // The script may run, or have run, all the same: nobody would renew that lease, or confirm that claim. A
+            // release behind it on the same connection undoes it.
+            _ = GiveBackAsync(resource, attempt.Owner, options.ClaimTime);
             throw;
         }
     }
 
-    private async Task UndoAsync(string resource, string owner)
+    private async Task<Lease?> QueueAsync(Attempt attempt, long start, Activity? activity, CancellationToken cancellationToken)
+    {
+        var options = attempt.Options;
+        // Before the script: the message may be here before the reply.
+        var waiter = _wakeups.Register(attempt.Owner, attempt.Resource);
+        var waiting = false;
+        Lease? lease = null;
+        try
+        {
+            while (true)
+            {
+                var resynchronising = waiter.BeginLook();
+                TimeSpan sleep;
+                try
+                {
+                    (lease, var reply) = await LookAsync(attempt, enqueue: true, cancellationToken);
+                    if (lease is not null)
+                    {
+                        activity?.SetTag("redis.lock.handed_over", reply.HandedOver);
+                        return lease;
+                    }
+                    if (!waiting)
+                    {
+                        waiting = true;
+                        LeaseMetrics.Waiters.Add(1, LeaseMetrics.Kind);
+                        activity?.AddEvent(new ActivityEvent("lease.contended"));
+                        activity?.SetTag("redis.lock.queue_position", reply.Place);
+                    }
+                    else if (reply.Queued && !resynchronising)
+                    {
+                        // Our place was gone: dropped with a claim that came too late, or lost in a failover. So may be theirs.
+                        _wakeups.Resynchronise(attempt.Resource);
+                    }
+                    // When the owner's TTL or the claim is over; those behind leave time for those before.
+                    sleep = reply.HeldFor + (options.ClaimTime * Math.Min(reply.Place, MaxStagger));
+                }
+                catch (Exception e) when (waiting && e is RedisException or TimeoutException && Left() > TimeSpan.Zero)
+                {
+                    // Redis is away, as in a failover. It may have queued us or given us the lease: the same owner token
+                    // finds out. The connection wakes us when it is back; a server that refuses is asked again.
+                    _logger.LogDebug(e, "A look at the lease {Resource} failed and is made again.", attempt.Resource);
+                    sleep = options.ClaimTime;
+                }
+                var left = Left();
+                if (left <= TimeSpan.Zero)
+                {
+                    return null;
+                }
+                await waiter.WaitAsync(sleep < left ? sleep : left, Clock, cancellationToken);
+                if (Left() <= TimeSpan.Zero && !waiter.IsWoken)
+                {
+                    return null;
+                }
+            }
+        }
+        finally
+        {
+            if (waiting)
+            {
+                LeaseMetrics.Waiters.Add(-1, LeaseMetrics.Kind);
+            }
+            // A lease stays registered until it is given back: a message may still come, and would end it if unknown.
+            if (lease is null)
+            {
+                _wakeups.Forget(attempt.Owner);
+            }
+        }
+
+        TimeSpan Left() => options.WaitTimeout - Clock.GetElapsedTime(start);
+    }
+
+    private async Task<(Lease? Lease, LeaseScripts.AcquireReply Reply)> LookAsync(Attempt attempt, bool enqueue, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        // Counted from before the request: the server starts the TTL later.
+        var asked = Clock.GetTimestamp();
+        var reply = await LeaseScripts.AcquireAsync(_deployment.Database, attempt.Keys, attempt.Owner, attempt.Options, enqueue)
+            .WaitAsync(cancellationToken);
+        if (reply.FencingToken is not { } token)
+        {
+            return (null, reply);
+        }
+        if (reply.HandedOver)
+        {
+            LeaseMetrics.HandOvers.Add(1, LeaseMetrics.Kind);
+        }
+        return (new Lease(this, attempt.Resource, attempt.Owner, token, ValidUntil(Clock, asked, attempt.Options.Ttl), attempt.Options), reply);
+    }
+
+    /// <summary>
+    /// Gives back whatever the owner has. Does not throw: what cannot be given back now is when the connection is back,
+    /// or ends with its TTL.
+    /// </summary>
+    private async Task<bool> GiveBackAsync(string resource, string owner, TimeSpan claimTime)
     {
         try
         {
-            await s_release.EvaluateAsync(_deployment.Database, [resource], owner, ReleaseChannel(resource));
+            var next = await LeaseScripts.ReleaseAsync(_deployment.Database, new LeaseKeys(resource), owner, claimTime);
+            if (next is not null)
+            {
+                // In this process the reply is there as soon as the message, and is not lost.
+                _wakeups.TryWake(next);
+                Watch(resource, claimTime);
+            }
+            return true;
         }
         catch (Exception e)
         {
-            _logger.LogDebug(e, "An abandoned attempt on the lease {Resource} could not be undone; it ends with its TTL.", resource);
+            _logger.LogDebug(e, "{Owner} could not leave the lease {Resource}.", owner, resource);
+            // Bounded, for an outage may be long; the rest ends with its TTL or is handed on when its turn comes.
+            if (e is not ObjectDisposedException && _notGivenBack.Count < MaxNotGivenBack)
+            {
+                _notGivenBack[owner] = (resource, claimTime);
+            }
+            return false;
+        }
+        finally
+        {
+            _wakeups.Forget(owner);
         }
     }
 
-    private async Task WaitForReleaseAsync(ChannelMessageQueue released, TimeSpan atMost, CancellationToken cancellationToken)
+    private void GiveBackAgain()
     {
-        // Whatever the holder's TTL, a lost message (pub/sub is fire and forget) must not cost more than that TTL.
-        using var timer = new CancellationTokenSource(atMost < LeaseOptions.MaxTtl ? atMost : LeaseOptions.MaxTtl, Clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
-        try
+        foreach (var (owner, (resource, claimTime)) in _notGivenBack)
         {
-            await released.ReadAsync(either.Token);
-            while (released.TryRead(out _))
+            if (_notGivenBack.TryRemove(owner, out _))
             {
-                // Several releases since the last look are one reason to try.
+                _ = GiveBackAsync(resource, owner, claimTime);
             }
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+    }
+
+    /// <summary>
+    /// Looks when the claim is over whether it was confirmed: those who wait look at the end of a TTL that was longer.
+    /// </summary>
+    private void Watch(string resource, TimeSpan claimTime)
+    {
+        // One watch for all hand-overs of a claim time; the count says whether there was another meanwhile.
+        if (_watched.AddOrUpdate(resource, 1, static (_, n) => n + 1) == 1)
         {
-            // Time to look again.
+            _ = WatchAsync(resource, claimTime);
         }
     }
+
+    private async Task WatchAsync(string resource, TimeSpan claimTime)
+    {
+        var left = claimTime;
+        while (_watched.TryGetValue(resource, out var handOvers))
+        {
+            try
+            {
+                await Task.Delay(left + TimeSpan.FromMilliseconds(1), Clock);
+                left = await LeaseScripts.HandOnAsync(_deployment.Database, new LeaseKeys(resource), claimTime);
+            }
+            catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+            {
+                _logger.LogDebug(e, "Whether the lease {Resource} was taken up is unknown; its waiters look themselves.", resource);
+                left = TimeSpan.Zero;
+            }
+            if (left <= TimeSpan.Zero && _watched.TryRemove(new KeyValuePair<string, long>(resource, handOvers)))
+            {
+                return;
+            }
+            left = left > TimeSpan.Zero ? left : claimTime;
+        }
+    }
+
+    /// <summary>One call of acquire: the same owner token in all its looks, so that each finds what an earlier one made.</summary>
+    private sealed record Attempt(string Resource, LeaseKeys Keys, string Owner, LeaseOptions Options);
 }

@@ -1,19 +1,59 @@
--- KEYS: lease, last fencing token. ARGV: owner, TTL in ms.
--- Returns {1, fencing token} or {0, ms until the present lease runs out}.
-local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then
-  -- -1 is a key without expiry that somebody else has set: only a release can end it.
-  return { 0, redis.call('PTTL', KEYS[1]) }
+-- KEYS: lease, last fencing token, queue. ARGV: owner, TTL in ms, claim time in ms, 1 to queue when the lease is held.
+-- Returns {1, fencing token, 1 when it was handed over} or
+-- {0, ms until the present lease or claim runs out, place in the queue or -1, 1 when queued by this call}.
+--@include hand-over
+--@include mint
+local lease, queue, owner = KEYS[1], KEYS[3], ARGV[1]
+local head = redis.call('LINDEX', queue, 0)
+local holder
+if head then
+  holder = redis.call('GET', lease)
+else
+  -- Nobody to overtake: taken if free.
+  holder = redis.call('SET', lease, owner, 'NX', 'GET', 'PX', ARGV[2])
+  if not holder then return { 1, mint(KEYS[2], ARGV[2]), 0 } end
 end
--- Free, or ours already: then the reply to an earlier attempt was lost, and this one finds what that one made.
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
--- A counter alone goes back when a replica that missed writes is promoted, and an old holder would then look newer.
--- Server time in microseconds as a floor prevents it, as long as the clock of the new primary is not behind that of
--- the old one by more than the failover took.
-local time = redis.call('TIME')
-local token = math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1, time[1] * 1000000 + time[2])
--- Lua would write 1.7e+15. Doubles are exact to 9.0e+15, which as microseconds is the year 2255.
-token = string.format('%.0f', token)
--- Not for ever, as names may hold ids: the floor alone is enough once the lease has been free for a day.
-redis.call('SET', KEYS[2], token, 'PX', math.max(86400000, 2 * ARGV[2]))
-return { 1, token }
+
+local claimed = head == '*' .. owner
+if holder == owner or (claimed and not holder) then
+  -- Handed over to us, also a moment too late when nobody has taken it since; or the reply to an earlier attempt was
+  -- lost, and this one finds what that one made.
+  if claimed then redis.call('LPOP', queue) end
+  redis.call('SET', lease, owner, 'PX', ARGV[2])
+  return { 1, mint(KEYS[2], ARGV[2]), claimed and 1 or 0 }
+end
+
+if head and string.sub(head, 1, 1) == '*' and holder ~= string.sub(head, 2) then drop_claimant(queue) end
+
+local place, queued = -1, 0
+if ARGV[4] == '1' then
+  place = redis.call('LPOS', queue, owner)
+  if not place then
+    place = redis.call('RPUSH', queue, owner) - 1
+    queued = 1
+  end
+end
+
+if not holder then
+  -- It ran out, or was deleted by a client that knows of no queue. The first in the queue is next, whoever looks.
+  local next_owner = hand_over(lease, queue, '', ARGV[3])
+  if next_owner == owner then
+    redis.call('LPOP', queue)
+    redis.call('PEXPIRE', lease, ARGV[2])
+    return { 1, mint(KEYS[2], ARGV[2]), 0 }
+  end
+  if not next_owner then
+    -- All that queued were of a process that is gone.
+    redis.call('SET', lease, owner, 'PX', ARGV[2])
+    return { 1, mint(KEYS[2], ARGV[2]), 0 }
+  end
+end
+
+-- -1 is a key without expiry that somebody else has set: only a release can end it.
+local left = redis.call('PTTL', lease)
+if place >= 0 then
+  -- Beyond the time at which this waiter looks again, and a minute for one that was paused; never for ever.
+  local keep = (left < 0 and 3600000 or left) + 20 * ARGV[3] + 60000
+  if redis.call('PTTL', queue) < keep then redis.call('PEXPIRE', queue, keep) end
+end
+return { 0, left, place, queued }

@@ -5,8 +5,8 @@ using AspireRedis.Coordination.Tests.Victim;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
-// A process that tests kill while it holds something: `lease CONNECTION KEY TTL_MS`, or `consume CONNECTION KEY GROUP
-// CONSUMER`. It says "holding" once it has the lease, or is inside the handler, and then never ends by itself.
+// A process that tests kill while it holds something: `lease CONNECTION KEY TTL_MS`, `queue CONNECTION KEY
+// WAITERS` to wait for one, or `consume CONNECTION KEY GROUP CONSUMER`. It says "holding" once it has the lease, or is inside the handler, and then never ends by itself.
 var options = ConfigurationOptions.Parse(args[1]);
 RedisConnectionDefaults.Apply(options);
 await using var connection = await ConnectionMultiplexer.ConnectAsync(options);
@@ -19,6 +19,17 @@ if (args[0] == "lease")
     await using var lease = await provider.AcquireAsync(args[2], new LeaseOptions { Ttl = ttl });
     Console.WriteLine($"holding {lease.FencingToken}");
     await Task.Delay(Timeout.Infinite);
+}
+else if (args[0] == "queue")
+{
+    var provider = new RedisLeaseProvider(deployment, TimeProvider.System, NullLogger<RedisLeaseProvider>.Instance);
+    var waiters = int.Parse(args[3], System.Globalization.CultureInfo.InvariantCulture);
+    await Task.WhenAll(Enumerable.Range(0, waiters).Select(async _ =>
+    {
+        await using var lease = await provider.AcquireAsync(args[2], new LeaseOptions { WaitTimeout = TimeSpan.FromHours(1) });
+        Console.WriteLine($"holding {lease.FencingToken}");
+        await Task.Delay(Timeout.Infinite);
+    }));
 }
 else
 {

@@ -19,6 +19,8 @@ public sealed class LeaseInputTests(RedisFixture redis) : IClassFixture<RedisFix
         { "x", new() { Ttl = TimeSpan.FromMinutes(61) }, "LeaseOptions.Ttl" },
         { "x", new() { Ttl = TimeSpan.MaxValue }, "LeaseOptions.Ttl" },
         { "x", new() { Ttl = Timeout.InfiniteTimeSpan }, "LeaseOptions.Ttl" },
+        { "x", new() { ClaimTime = TimeSpan.Zero }, "LeaseOptions.ClaimTime" },
+        { "x", new() { ClaimTime = TimeSpan.FromMinutes(2) }, "LeaseOptions.ClaimTime" },
         { "x", new() { WaitTimeout = TimeSpan.FromTicks(-1) }, "LeaseOptions.WaitTimeout" },
         { "x", new() { WaitTimeout = Timeout.InfiniteTimeSpan }, "LeaseOptions.WaitTimeout" },
         { "x", new() { WaitTimeout = TimeSpan.FromHours(25) }, "LeaseOptions.WaitTimeout" },

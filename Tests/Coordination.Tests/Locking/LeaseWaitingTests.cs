@@ -17,7 +17,7 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
         await using var waiter = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await holder.Leases.AcquireAsync("woken", s_long);
         var waiting = waiter.Leases.AcquireAsync("woken", s_long);
-        await WaiterIsSubscribedAsync(holder, "woken");
+        await WaiterIsQueuedAsync(holder, "woken");
 
         var clock = Stopwatch.StartNew();
         await held.DisposeAsync();
@@ -49,7 +49,7 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.Database.StringSetAsync("silent", "somebody", TimeSpan.FromSeconds(2));
         var waiting = client.Leases.AcquireAsync("silent", s_long);
-        await WaiterIsSubscribedAsync(client, "silent");
+        await WaiterIsQueuedAsync(client, "silent");
 
         await client.Database.KeyDeleteAsync("silent");
 
@@ -64,7 +64,7 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
         await using var victim = TestClient.StartVictim("lease", redis.ConnectionString, "orphaned", "5000");
         await victim.WaitForOutputAsync("holding");
         var waiting = client.Leases.AcquireAsync("orphaned", s_long);
-        await WaiterIsSubscribedAsync(client, "orphaned");
+        await WaiterIsQueuedAsync(client, "orphaned");
         Assert.False(waiting.IsCompleted);
 
         victim.Kill();
@@ -95,7 +95,7 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
         // Without a TTL only the wait timeout can end the wait.
         await client.Database.StringSetAsync("clocked-wait", "somebody");
         var waiting = client.Leases.TryAcquireAsync("clocked-wait", new LeaseOptions { WaitTimeout = TimeSpan.FromHours(20) });
-        await WaiterIsSubscribedAsync(client, "clocked-wait");
+        await WaiterIsQueuedAsync(client, "clocked-wait");
         clock.Advance(TimeSpan.FromHours(19));
         Assert.False(waiting.IsCompleted);
 
@@ -110,20 +110,20 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
     }
 
     [Fact]
-    public async Task A_cancelled_waiter_leaves_neither_key_nor_subscription_behind()
+    public async Task A_cancelled_waiter_leaves_neither_key_nor_place_behind()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await client.Leases.AcquireAsync("cancelled", s_long);
         using var cancellation = new CancellationTokenSource();
         var waiting = client.Leases.AcquireAsync("cancelled", s_long, cancellation.Token);
-        await WaiterIsSubscribedAsync(client, "cancelled");
+        await WaiterIsQueuedAsync(client, "cancelled");
 
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
         await held.DisposeAsync();
 
         Assert.False(await client.Database.KeyExistsAsync("cancelled"));
-        await Eventually.TrueAsync(async () => await SubscribersAsync(client, "cancelled") == 0, "the subscription is gone");
+        await Eventually.TrueAsync(async () => await client.QueuedAsync("cancelled") == 0, "its place in the queue is gone");
     }
 
     [Theory]
@@ -148,11 +148,11 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
             }
             catch (OperationCanceledException)
             {
-                // Either outcome is right; a key or a subscription that stays is not.
+                // Either outcome is right; a key or a place in the queue that stays is not.
             }
         }
         await Eventually.TrueAsync(async () => held || !await client.Database.KeyExistsAsync(resource), "the key is gone");
-        await Eventually.TrueAsync(async () => await SubscribersAsync(client, resource) == 0, "the subscriptions are gone");
+        await Eventually.TrueAsync(async () => await client.QueuedAsync(resource) == 0, "the queue is empty");
         if (held)
         {
             Assert.Equal("somebody", await client.Database.StringGetAsync(resource));
@@ -168,9 +168,6 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
         Assert.False(await client.Database.KeyExistsAsync("{never}:fence"));
     }
 
-    private static Task WaiterIsSubscribedAsync(TestClient client, string resource)
-        => Eventually.TrueAsync(async () => await SubscribersAsync(client, resource) == 1, "the waiter listens for the release");
-
-    private static async Task<long> SubscribersAsync(TestClient client, string resource)
-        => (long)(await client.Database.ExecuteAsync("PUBSUB", "NUMSUB", $"{resource}:released"))[1];
+    private static Task WaiterIsQueuedAsync(TestClient client, string resource)
+        => Eventually.TrueAsync(async () => await client.QueuedAsync(resource) == 1, "the waiter is in the queue");
 }

@@ -45,6 +45,9 @@ internal sealed class TestClient : IAsyncDisposable
     public static ServiceProcess StartVictim(params string[] arguments)
         => ServiceProcess.StartDotNet(Path.Combine(AppContext.BaseDirectory, $"{typeof(Numbered).Assembly.GetName().Name}.dll"), arguments: arguments);
 
+    /// <summary>How many are in the queue of a lease whose name has no hash tag.</summary>
+    public Task<long> QueuedAsync(string resource) => Database.ListLengthAsync($"{{{resource}}}:queue");
+
     public DurableWriter CreateWriter(DurableWriterOptions options) => new(Deployment, Options.Create(options));
 
     public ConsumerGroup<T> CreateGroup<T>(StreamTopic<T> topic, ConsumerGroupOptions options, IStreamHandler<T> handler)

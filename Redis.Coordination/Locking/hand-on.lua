@@ -1,0 +1,16 @@
+-- KEYS: lease, queue. ARGV: claim time in ms.
+-- Hands the lease on when a claim to it has run out. Returns ms until the present claim runs out, or 0 without one.
+--@include hand-over
+local holder = redis.call('GET', KEYS[1])
+if not holder then
+  return hand_over(KEYS[1], KEYS[2], '', ARGV[1]) and tonumber(ARGV[1]) or 0
+end
+local head = redis.call('LINDEX', KEYS[2], 0)
+if head == '*' .. holder then return redis.call('PTTL', KEYS[1]) end
+if head and string.sub(head, 1, 1) == '*' then
+  -- The claim ran out, and a client that knows of no queue came first. The next in line must know how long it stays.
+  drop_claimant(KEYS[2])
+  head = redis.call('LINDEX', KEYS[2], 0)
+  if head then wake(head, KEYS[1]) end
+end
+return 0
