@@ -44,8 +44,6 @@ internal sealed class ReservationService(
         }
         if (record is not null and not { State: ReservationState.Open })
         {
-            // Again, for an attempt that no replica acknowledged: its repetition must not confirm it without one.
-            await store.SaveAsync(orderId, record, cancellationToken);
             // Saved again: the first attempt may not have been acknowledged by a replica.
             await store.SaveAsync(orderId, record, cancellationToken);
             return new ReserveResult.Reserved(new Reservation(orderId, record.Lines, record.PlaceBefore));

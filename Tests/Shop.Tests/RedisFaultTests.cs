@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using AspireRedis.Contracts;
 using AspireRedis.Shop.Tests.Support;
 using AspireRedis.Testing;
@@ -105,6 +106,35 @@ public sealed class RedisFaultTests(FaultyShopFixture fixture) : IAsyncLifetime
         Assert.Equal(4, await _shop.StockAsync(sku));
         await _shop.WaitForUnitsSoldAsync(sku, 1, ShopSystem.LongBound);
         await _shop.WaitUntilSettledAsync(ShopSystem.LongBound);
+    }
+
+    [Fact]
+    public async Task A_reservation_that_no_replica_has_is_not_confirmed_by_repeating_it()
+    {
+        var sku = await _shop.NewProductAsync(stock: 5);
+        var path = $"/reservations/{Guid.CreateVersion7():N}";
+        var reservation = new { lines = new[] { new { sku, quantity = 1 } } };
+        var replicas = await ReplicasAsync();
+
+        replicas.ForEach(replica => replica.Freeze());
+        try
+        {
+            // Each attempt comes a step further than the one before.
+            for (var attempt = 0; attempt < 4; attempt++)
+            {
+                using var refused = await _shop.Inventory.PutAsJsonAsync(path, reservation);
+                await refused.AssertProblemAsync(HttpStatusCode.ServiceUnavailable);
+            }
+        }
+        finally
+        {
+            replicas.ForEach(replica => replica.Thaw());
+        }
+        await _shop.Redis.WaitUntilCompleteAsync();
+
+        using var reserved = await _shop.Inventory.PutAsJsonAsync(path, reservation);
+        Assert.True(reserved.StatusCode == HttpStatusCode.OK, await reserved.Content.ReadAsStringAsync());
+        Assert.Equal(4, await _shop.StockAsync(sku));
     }
 
     private async Task<List<Topology.RedisProcess>> ReplicasAsync()
