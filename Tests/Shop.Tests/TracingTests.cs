@@ -72,7 +72,7 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
             {
                 AssertPathToCaller("send mail", ActivityKind.Client,
                     "process email_stream", "send email_stream", "process events:order-placed", "send events:order-placed", "POST /orders");
-                AssertPathToCaller("lease acquire", ActivityKind.Client, "PUT /reservations/{orderId}", "PUT", "POST /orders");
+                AssertPathToCaller("lease acquire inventory_lock", ActivityKind.Client, "PUT /reservations/{orderId}", "PUT", "POST /orders");
                 Assert.Equal(["payments", "sales"], Trace().Where(span => span.DisplayName == "process events:order-placed")
                     .Select(span => (string?)span.GetTagItem("messaging.consumer.group.name")).Order());
                 // Whatever else belongs to the trace has its place in it too. A span is known when it has ended, and a
