@@ -121,7 +121,14 @@ public sealed class Lease : IAsyncDisposable
             return;
         }
         _provider.ReportLost(Resource);
-        await _lost.CancelAsync();
+        try
+        {
+            await _lost.CancelAsync();
+        }
+        catch (AggregateException)
+        {
+            // A callback of the holder threw; that must not keep the lease from being given back.
+        }
     }
 
     /// <summary>False when the lease is somebody else's; a server that does not answer is not a loss before the TTL is over.</summary>

@@ -19,7 +19,7 @@ namespace AspireRedis.Coordination.Locking;
 /// interval. A waiter that died in the queue costs the others <see cref="LeaseOptions.ClaimTime"/>.
 /// A client that uses plain <c>SET key token NX PX ttl</c> and compare-and-delete on the same key is excluded and
 /// excludes us. It knows of no queue: it may overtake, and after its delete, of which nobody is told, waiters get the
-/// lease when they next look, at the end of the TTL that it had. Without any TTL they look once an hour.
+/// lease when they next look: at the end of the TTL that it had, or of their own if that is shorter.
 /// The single-instance part follows https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/.
 /// Safe for concurrent use.
 /// </remarks>
@@ -27,8 +27,10 @@ public sealed class RedisLeaseProvider
 {
     private const int MaxNameBytes = 1024;
 
-    // Waiters look one claim after the other, and all that are further behind together.
+    // Waiters look one after the other, and all that are further behind together.
     private const int MaxStagger = 10;
+
+    private static readonly TimeSpan s_stagger = TimeSpan.FromMilliseconds(20);
 
     private const int MaxNotGivenBack = 1000;
 
@@ -226,8 +228,11 @@ public sealed class RedisLeaseProvider
                         // Our place was gone: dropped with a claim that came too late, or lost in a failover. So may be theirs.
                         _wakeups.Resynchronise(attempt.Resource);
                     }
-                    // When the owner's TTL or the claim is over; those behind leave time for those before.
-                    sleep = reply.HeldFor + (options.ClaimTime * Math.Min(reply.Place, MaxStagger));
+                    // When the owner's TTL or the claim is over. Never longer than our own TTL: the next owner's may be
+                    // shorter than the present one's. Whoever looks hands over to the first, so those behind need no more
+                    // than some spread.
+                    var look = reply.HeldFor < options.Ttl ? reply.HeldFor : options.Ttl;
+                    sleep = look + (s_stagger * Math.Min(reply.Place, MaxStagger));
                 }
                 catch (Exception e) when (waiting && e is RedisException or TimeoutException && Left() > TimeSpan.Zero)
                 {
@@ -348,7 +353,7 @@ public sealed class RedisLeaseProvider
                 await Task.Delay(left + TimeSpan.FromMilliseconds(1), Clock);
                 left = await LeaseScripts.HandOnAsync(_deployment.Database, new LeaseKeys(resource), claimTime);
             }
-            catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+            catch (Exception e)
             {
                 _logger.LogDebug(e, "Whether the lease {Resource} was taken up is unknown; its waiters look themselves.", resource);
                 left = TimeSpan.Zero;

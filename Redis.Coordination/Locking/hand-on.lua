@@ -6,7 +6,10 @@ if not holder then
   return hand_over(KEYS[1], KEYS[2], '', ARGV[1]) and tonumber(ARGV[1]) or 0
 end
 local head = redis.call('LINDEX', KEYS[2], 0)
-if head == '*' .. holder then return redis.call('PTTL', KEYS[1]) end
+if head == '*' .. holder then
+  -- Rounded up: 0 would say that there is no claim.
+  return redis.call('PTTL', KEYS[1]) + 1
+end
 if head and string.sub(head, 1, 1) == '*' then
   -- The claim ran out, and a client that knows of no queue came first. The next in line must know how long it stays.
   drop_claimant(KEYS[2])

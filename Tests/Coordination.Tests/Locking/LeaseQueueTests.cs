@@ -106,6 +106,43 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
     }
 
     [Fact]
+    public async Task A_process_that_died_with_the_lease_and_with_waiters_costs_its_TTL_and_one_claim_time()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var victim = TestClient.StartVictim("queue", redis.ConnectionString, "all-dead", "10");
+        await victim.WaitForOutputAsync("holding");
+        await QueuedAsync(client, "all-dead", 9);
+        var next = client.Leases.AcquireAsync("all-dead", s_long);
+        await QueuedAsync(client, "all-dead", 10);
+
+        var clock = Stopwatch.StartNew();
+        victim.Kill();
+        await using var lease = await next.WaitAsync(s_bound);
+
+        // And a few claim times for a machine that is busy; one for each of the dead would be ten.
+        Assert.InRange(clock.Elapsed, TimeSpan.Zero, new LeaseOptions().Ttl + (s_long.ClaimTime * 8));
+    }
+
+    [Fact]
+    public async Task A_waiter_does_not_sleep_for_the_TTL_of_an_owner_that_has_gone()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        var held = await client.Leases.AcquireAsync("mixed", s_long);
+        await using var victim = TestClient.StartVictim("lease", redis.ConnectionString, "mixed", "1000");
+        await QueuedAsync(client, "mixed", 1);
+        var next = client.Leases.AcquireAsync("mixed", s_long with { Ttl = TimeSpan.FromSeconds(2) });
+        await QueuedAsync(client, "mixed", 2);
+
+        var clock = Stopwatch.StartNew();
+        await held.DisposeAsync();
+        await victim.WaitForOutputAsync("holding");
+        victim.Kill();
+        await using var lease = await next.WaitAsync(s_bound);
+
+        Assert.InRange(clock.Elapsed, TimeSpan.Zero, s_long.Ttl / 2);
+    }
+
+    [Fact]
     public async Task The_releaser_may_die_after_it_has_handed_over_to_a_dead_waiter()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
