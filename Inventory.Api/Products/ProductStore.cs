@@ -44,8 +44,7 @@ internal sealed class ProductStore(RedisDeployment redis, RedisLeaseProvider lea
             lease.FencingToken, product.Name, product.Price.ToString("0.00", CultureInfo.InvariantCulture), product.Stock);
         if (outcome == "stale")
         {
-            leases.ReportFenceRejection(lease);
-            throw new LeaseLostException(lease.Resource);
+            throw lease.ReportFenceRejection();
         }
         return outcome == "created";
     }

@@ -21,8 +21,7 @@ internal enum WriteOutcome
 /// with the product, changes in the same script as the stock, and is what makes repetition harmless.
 /// <c>reservation_deadlines</c> tells the reaper where to look.
 /// </summary>
-internal sealed class ReservationStore(
-    RedisDeployment redis, DurableWriter writer, RedisLeaseProvider leases, IOptions<ReservationOptions> options)
+internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writer, IOptions<ReservationOptions> options)
 {
     private static readonly RedisKey s_deadlines = "reservation_deadlines";
 
@@ -102,8 +101,7 @@ internal sealed class ReservationStore(
             redis.Database, [ProductStore.Key(sku), ItemsKey(sku, orderId)], [lease.FencingToken, .. arguments]))!;
         if (outcome == "stale")
         {
-            leases.ReportFenceRejection(lease);
-            throw new LeaseLostException(lease.Resource);
+            throw lease.ReportFenceRejection();
         }
         return outcome;
     }

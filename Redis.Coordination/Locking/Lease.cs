@@ -3,8 +3,9 @@ using System.Diagnostics;
 namespace AspireRedis.Coordination.Locking;
 
 /// <summary>
-/// The right to be the only one who works on a resource, for a time. Dispose it to give it back. It is renewed in the
-/// background; should that fail, <see cref="Lost"/> is cancelled no later than the server lets somebody else in.
+/// The right to work on a resource, for a time: alone, or beside others, as the provider that gave it says. Dispose it to
+/// give it back. It is renewed in the background; should that fail, <see cref="Lost"/> is cancelled no later than the
+/// server lets somebody else in.
 /// </summary>
 /// <remarks>
 /// A lease cannot stop a process that was paused just before its write. Hand <see cref="FencingToken"/> to the store
@@ -12,35 +13,42 @@ namespace AspireRedis.Coordination.Locking;
 /// </remarks>
 public sealed class Lease : IAsyncDisposable
 {
-    private readonly RedisLeaseProvider _provider;
-    private readonly LeaseOptions _options;
-    private readonly string _owner;
-    private readonly long _acquiredAt;
+    private readonly ILeaseKeeper _keeper;
     private readonly CancellationTokenSource _lost = new();
-    private readonly CancellationTokenSource _disposing = new();
-    private readonly Task _keeping;
+    private readonly Lock _gate = new();
+    private readonly ITimer _timer;
+    private CancellationTokenSource? _disposing;
+    private Task? _renewing;
     private long _validUntil;
-    private int _disposed;
+    private volatile State _state;
 
-    internal Lease(RedisLeaseProvider provider, string resource, string owner, long fencingToken, long validUntil, LeaseOptions options)
+    internal Lease(ILeaseKeeper keeper, string resource, string owner, long fencingToken, long validUntil, LeaseOptions options)
     {
-        _provider = provider;
-        _options = options;
-        _owner = owner;
+        _keeper = keeper;
         _validUntil = validUntil;
-        _acquiredAt = provider.Clock.GetTimestamp();
         Resource = resource;
+        Owner = owner;
+        Options = options;
         FencingToken = fencingToken;
+        AcquiredAt = keeper.Clock.GetTimestamp();
         Lost = _lost.Token;
-        _keeping = KeepAsync();
+        // A timer and no loop: most leases are given back before it is due, and to end a loop takes an exception.
+        _timer = keeper.Clock.CreateTimer(static lease => ((Lease)lease!).OnTimer(), this, UntilNextRenewal(), Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>The name of the lease, which is its key in Redis.</summary>
+    private enum State
+    {
+        Held,
+        Lost,
+        GivenBack,
+    }
+
+    /// <summary>The name of the lease.</summary>
     public string Resource { get; }
 
     /// <summary>
-    /// Rises strictly with every acquisition of this resource, also across a failover as long as the clock of the new
-    /// primary is not behind by more than the failover took.
+    /// Rises strictly with every acquisition that excludes an earlier one of this resource. What is assumed about
+    /// failovers and clocks stands with the provider.
     /// </summary>
     public long FencingToken { get; }
 
@@ -51,18 +59,25 @@ public sealed class Lease : IAsyncDisposable
     public CancellationToken Lost { get; }
 
     /// <summary>Whether the lease is still ours by the local clock, with an allowance for drift.</summary>
-    public bool IsHeld => !_lost.IsCancellationRequested && Volatile.Read(ref _disposed) == 0 && Remaining > TimeSpan.Zero;
+    public bool IsHeld => _state == State.Held && Remaining > TimeSpan.Zero;
 
     /// <summary>How long the lease lasts from now without another renewal; negative when it has run out.</summary>
     public TimeSpan Remaining
     {
         get
         {
-            var now = _provider.Clock.GetTimestamp();
+            var now = _keeper.Clock.GetTimestamp();
             var until = Volatile.Read(ref _validUntil);
-            return until >= now ? _provider.Clock.GetElapsedTime(now, until) : -_provider.Clock.GetElapsedTime(until, now);
+            return until >= now ? _keeper.Clock.GetElapsedTime(now, until) : -_keeper.Clock.GetElapsedTime(until, now);
         }
     }
+
+    /// <summary>Who the server takes for the holder.</summary>
+    internal string Owner { get; }
+
+    internal LeaseOptions Options { get; }
+
+    internal long AcquiredAt { get; }
 
     /// <summary>Throws when the lease is not ours any more. Call it before each step that must not be done twice.</summary>
     /// <exception cref="LeaseLostException">The lease is lost or was given back.</exception>
@@ -75,87 +90,160 @@ public sealed class Lease : IAsyncDisposable
     }
 
     /// <summary>
+    /// Counts and logs a write that the store refused because of the <see cref="FencingToken"/>: somebody wrote after this
+    /// lease had been handed on.
+    /// </summary>
+    /// <returns>What to throw.</returns>
+    public LeaseLostException ReportFenceRejection()
+    {
+        _keeper.Telemetry.FenceRejection(this);
+        return new LeaseLostException(Resource);
+    }
+
+    /// <summary>
     /// Gives the lease back, unless it is lost. It does not throw when Redis is away: the lease then ends with its TTL.
     /// </summary>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        Task? renewing;
+        lock (_gate)
         {
-            return;
+            if (_state == State.GivenBack)
+            {
+                return;
+            }
+            _state = State.GivenBack;
+            renewing = _renewing;
         }
-        // Not CancelAsync: what runs here is ours alone and short, and a detour over the pool would delay the hand-over.
+        // What waits for a reply would wait as long as the lease lasts. Not CancelAsync: what runs here is ours alone and
+        // short.
 #pragma warning disable CA1849
-        _disposing.Cancel();
+        _disposing?.Cancel();
 #pragma warning restore CA1849
-        await _keeping;
-        await _provider.ReleaseAsync(Resource, _owner, _options.ClaimTime, _acquiredAt);
-        _disposing.Dispose();
+        _timer.Dispose();
+        if (renewing is not null)
+        {
+            await renewing;
+            _disposing!.Dispose();
+        }
+        _keeper.Telemetry.Held(this, _keeper.Clock);
+        await _keeper.ReleaseAsync(this);
         // _lost stays: its token is in other hands, and it holds nothing that needs disposal.
     }
 
-    private async Task KeepAsync()
+    /// <summary>Extends what the holder may believe; never beyond what the server was asked for.</summary>
+    internal void ExtendTo(long validUntil)
     {
-        var clock = _provider.Clock;
-        var renewal = _options.Ttl / 3;
-        try
+        lock (_gate)
         {
-            while (true)
+            if (_state == State.Held && validUntil > _validUntil)
             {
-                var remaining = Remaining;
-                if (remaining <= TimeSpan.Zero)
-                {
-                    break;
-                }
-                // Timers count whole milliseconds; cut off, the rest would be spent spinning.
-                remaining = TimeSpan.FromMilliseconds(Math.Ceiling(remaining.TotalMilliseconds));
-                await Task.Delay(_options.AutoRenew && renewal < remaining ? renewal : remaining, clock, _disposing.Token);
-                if (_options.AutoRenew && Remaining > TimeSpan.Zero && !await RenewAsync())
-                {
-                    break;
-                }
+                Volatile.Write(ref _validUntil, validUntil);
+                _timer.Change(UntilNextRenewal(), Timeout.InfiniteTimeSpan);
             }
-        }
-        catch (Exception) when (_disposing.IsCancellationRequested)
-        {
-            // Given back, whatever became of a renewal that was under way.
-            return;
-        }
-        _provider.ReportLost(Resource);
-        try
-        {
-            await _lost.CancelAsync();
-        }
-        catch (AggregateException)
-        {
-            // A callback of the holder threw; that must not keep the lease from being given back.
         }
     }
 
-    /// <summary>False when the lease is somebody else's; a server that does not answer is not a loss before the TTL is over.</summary>
-    private async Task<bool> RenewAsync()
+    /// <summary>The server says that it is somebody else's.</summary>
+    internal void Lose()
     {
-        // Counted from before the request: the server starts the TTL later, so we never believe longer than it does.
-        var asked = _provider.Clock.GetTimestamp();
-        try
+        lock (_gate)
+        {
+            if (_state != State.Held)
+            {
+                return;
+            }
+            _state = State.Lost;
+        }
+        _keeper.Telemetry.Lost(this);
+        // Callbacks of the holder run elsewhere, and what they throw is theirs: it must not keep the lease from being
+        // given back.
+        _ = _lost.CancelAsync().ContinueWith(
+            static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+    }
+
+    private TimeSpan UntilNextRenewal()
+    {
+        var remaining = Remaining;
+        var renewal = Options.Ttl / 3;
+        var next = Options.AutoRenew && renewal < remaining ? renewal : remaining;
+        // Timers count whole milliseconds; cut off, the rest would be spent spinning.
+        return next <= TimeSpan.Zero ? TimeSpan.Zero : TimeSpan.FromMilliseconds(Math.Ceiling(next.TotalMilliseconds));
+    }
+
+    private void OnTimer()
+    {
+        var lost = false;
+        lock (_gate)
+        {
+            if (_state != State.Held)
+            {
+                return;
+            }
+            if (Remaining <= TimeSpan.Zero)
+            {
+                lost = true;
+            }
+            else if (!Options.AutoRenew)
+            {
+                _timer.Change(UntilNextRenewal(), Timeout.InfiniteTimeSpan);
+            }
+            else if (_renewing is null or { IsCompleted: true })
+            {
+                _disposing ??= new CancellationTokenSource();
+                _renewing = RenewAsync(_disposing.Token);
+            }
+            else
+            {
+                // Both were due when a paused process woke. The one under way ends by itself.
+                _timer.Change(UntilNextRenewal(), Timeout.InfiniteTimeSpan);
+            }
+        }
+        if (lost)
+        {
+            Lose();
+        }
+    }
+
+    /// <summary>Never throws: whatever it was, the holder must hear of the loss in time.</summary>
+    private async Task RenewAsync(CancellationToken disposing)
+    {
+        // Off the timer's thread and out of the lock.
+        await Task.Yield();
+        while (!disposing.IsCancellationRequested)
         {
             var remaining = Remaining;
-            if (!await _provider.RenewAsync(Resource, _owner, _options.Ttl).WaitAsync(remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero, _provider.Clock, _disposing.Token))
+            if (remaining <= TimeSpan.Zero)
             {
-                return false;
+                Lose();
+                return;
             }
-            Volatile.Write(ref _validUntil, RedisLeaseProvider.ValidUntil(_provider.Clock, asked, _options.Ttl));
-        }
-        catch (Exception) when (!_disposing.IsCancellationRequested)
-        {
-            // Whatever it was, the holder must hear of the loss in time.
-            Activity.Current?.AddEvent(new ActivityEvent("lease.renewal_failed"));
-            // Tried again after a short pause, until the TTL is over and not beyond.
-            var pause = Math.Min(Math.Min(50, _options.Ttl.TotalMilliseconds / 10), Math.Ceiling(Remaining.TotalMilliseconds));
-            if (pause > 0)
+            try
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(pause), _provider.Clock, _disposing.Token);
+                // Counted from before the request: the server starts the TTL later, so we never believe longer than it does.
+                var asked = _keeper.Clock.GetTimestamp();
+                if (await _keeper.RenewAsync(this, disposing).WaitAsync(remaining, _keeper.Clock, disposing))
+                {
+                    ExtendTo(LeaseValidity.Until(_keeper.Clock, asked, Options.Ttl));
+                    return;
+                }
+                Lose();
+                return;
+            }
+            catch (Exception) when (!disposing.IsCancellationRequested)
+            {
+                Activity.Current?.AddEvent(new ActivityEvent("lease.renewal_failed"));
+                // Tried again after a short pause, until the TTL is over and not beyond.
+                var pause = Math.Min(Math.Min(50, Options.Ttl.TotalMilliseconds / 10), Math.Ceiling(Remaining.TotalMilliseconds));
+                if (pause > 0)
+                {
+                    await Task.Delay(TimeSpan.FromMilliseconds(pause), _keeper.Clock, disposing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                }
+            }
+            catch (Exception)
+            {
+                // Given back meanwhile, whatever became of the renewal.
             }
         }
-        return true;
     }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Locking;
@@ -5,6 +6,8 @@ namespace AspireRedis.Coordination.Locking;
 /// <summary>The key of a lease and its companions, which share its hash tag: one script may touch them all in a Cluster.</summary>
 internal readonly struct LeaseKeys
 {
+    private const int MaxNameBytes = 1024;
+
     private readonly string _resource;
     private readonly string _stem;
 
@@ -24,6 +27,16 @@ internal readonly struct LeaseKeys
 
     /// <summary>The tokens of those who wait.</summary>
     public RedisKey Queue => $"{_stem}:queue";
+
+    /// <exception cref="ArgumentException">The name is empty or too long.</exception>
+    public static void Validate(string resource)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(resource);
+        if (Encoding.UTF8.GetByteCount(resource) > MaxNameBytes)
+        {
+            throw new ArgumentException($"The name of a lease has at most {MaxNameBytes} bytes.", nameof(resource));
+        }
+    }
 
     /// <summary>The part of a name before its hash tag, such as <c>inventory_lock</c>: of low cardinality. Null without a tag.</summary>
     public static string? Family(string resource)

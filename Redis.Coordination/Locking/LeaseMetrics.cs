@@ -26,6 +26,4 @@ internal static class LeaseMetrics
 
     public static readonly Counter<long> FenceRejections = CoordinationDiagnostics.Meter.CreateCounter<long>(
         "redis.lock.fence.rejections", "{write}", "Guarded writes refused because of a stale fencing token.");
-
-    public static readonly KeyValuePair<string, object?> Kind = new("redis.lock.kind", "lease");
 }

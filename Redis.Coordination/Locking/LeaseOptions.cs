@@ -6,6 +6,8 @@ public sealed record LeaseOptions
     /// <summary>The longest TTL that is accepted: a crashed holder blocks everybody else for that long.</summary>
     public static readonly TimeSpan MaxTtl = TimeSpan.FromHours(1);
 
+    internal static readonly LeaseOptions Default = new();
+
     /// <summary>
     /// How long the lease lasts without a renewal; what a crashed holder costs the others. Default 10 s, at least
     /// 100 ms, at most <see cref="MaxTtl"/>.

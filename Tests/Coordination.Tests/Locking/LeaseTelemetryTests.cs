@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using AspireRedis.Coordination.Diagnostics;
+using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Testing;
 

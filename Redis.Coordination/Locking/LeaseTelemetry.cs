@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using AspireRedis.Coordination.Diagnostics;
+using Microsoft.Extensions.Logging;
+
+namespace AspireRedis.Coordination.Locking;
+
+/// <summary>Spans, metrics and log lines of one kind of lease. The name of a resource is on spans and in logs only.</summary>
+internal sealed class LeaseTelemetry(string kind, ILogger logger)
+{
+    private readonly KeyValuePair<string, object?> _kind = new("redis.lock.kind", kind);
+
+    public ILogger Logger { get; } = logger;
+
+    /// <summary>One call of acquire, from its beginning to its end.</summary>
+    public async Task<Lease?> AcquireAsync(string resource, TimeProvider clock, Func<Activity?, Task<Lease?>> acquire)
+    {
+        using var activity = CoordinationDiagnostics.ActivitySource.StartActivity(
+            LeaseKeys.Family(resource) is { } family ? $"lease acquire {family}" : "lease acquire", ActivityKind.Client);
+        activity?.SetTag("db.system.name", "redis");
+        activity?.SetTag("redis.lock.kind", kind);
+        activity?.SetTag("redis.lock.resource", resource);
+        var start = clock.GetTimestamp();
+        var outcome = "failed";
+        try
+        {
+            var lease = await acquire(activity);
+            outcome = lease is null ? "timeout" : "acquired";
+            activity?.SetTag("redis.lock.fencing_token", lease?.FencingToken);
+            return lease;
+        }
+        catch (OperationCanceledException)
+        {
+            outcome = "cancelled";
+            throw;
+        }
+        catch (Exception e)
+        {
+            activity.Fail(e);
+            throw;
+        }
+        finally
+        {
+            activity?.SetTag("redis.lock.outcome", outcome);
+            var tag = new KeyValuePair<string, object?>("redis.lock.outcome", outcome);
+            LeaseMetrics.Acquisitions.Add(1, _kind, tag);
+            LeaseMetrics.Wait.Record(clock.GetElapsedTime(start).TotalSeconds, _kind, tag);
+        }
+    }
+
+    public void WaitBegins(Activity? activity, int place)
+    {
+        LeaseMetrics.Waiters.Add(1, _kind);
+        activity?.AddEvent(new ActivityEvent("lease.contended"));
+        activity?.SetTag("redis.lock.queue_position", place);
+    }
+
+    public void WaitEnds() => LeaseMetrics.Waiters.Add(-1, _kind);
+
+    public void HandedOver() => LeaseMetrics.HandOvers.Add(1, _kind);
+
+    public void Held(Lease lease, TimeProvider clock)
+        => LeaseMetrics.Hold.Record(clock.GetElapsedTime(lease.AcquiredAt).TotalSeconds, _kind);
+
+    public void Lost(Lease lease)
+    {
+        LeaseMetrics.Lost.Add(1, _kind);
+        Logger.LogWarning("The lease {Resource} is lost: it ran out or was taken over while it was held.", lease.Resource);
+    }
+
+    public void NotGivenBack(Lease lease)
+        => Logger.LogWarning("The lease {Resource} could not be given back; it ends with its TTL.", lease.Resource);
+
+    public void FenceRejection(Lease lease)
+    {
+        LeaseMetrics.FenceRejections.Add(1, _kind);
+        Activity.Current?.AddEvent(new ActivityEvent("lease.fence_rejection"));
+        Logger.LogWarning("A write under the lease {Resource} was refused: fencing token {FencingToken} is stale.", lease.Resource, lease.FencingToken);
+    }
+}
