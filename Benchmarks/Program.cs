@@ -1,42 +1,35 @@
 using System.Globalization;
 using System.Text.Json;
 using AspireRedis.Benchmarks;
-using AspireRedis.Topology;
+using AspireRedis.Benchmarks.Locks;
 
-// Benchmarks SUITE [--quick] [--json FILE]; suites: locks. It starts its own redis-server.
-if (args is ["locks-worker", var server, var contenders, var start, var seconds])
+ISuite[] suites = [new LocksSuite()];
+
+if (args is [Worker.Verb, var of, .. var rest])
 {
-    await ContendedLeases.WorkAsync(
-        server, int.Parse(contenders, CultureInfo.InvariantCulture), long.Parse(start, CultureInfo.InvariantCulture),
-        TimeSpan.FromSeconds(double.Parse(seconds, CultureInfo.InvariantCulture)));
+    await Array.Find(suites, s => s.Name == of)!.WorkAsync(rest);
     return 0;
 }
-var json = Array.IndexOf(args, "--json") is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : null;
-if (args is not ["locks", ..])
+var suite = args.Length > 0 ? Array.Find(suites, s => s.Name == args[0]) : null;
+if (suite is null)
 {
-    Console.Error.WriteLine("Benchmarks SUITE [--quick] [--json FILE]; suites: locks");
+    Console.Error.WriteLine($"Benchmarks SUITE [--quick] [--json FILE] [--report FOLDER]; suites: {string.Join(", ", suites.Select(s => s.Name))}");
     return 2;
 }
 var quick = args.Contains("--quick");
-var round = TimeSpan.FromSeconds(quick ? 0.5 : 2);
-var window = TimeSpan.FromSeconds(quick ? 5 : 20);
-
-var topology = RedisTopology.Create(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.None });
-await using var redis = await LocalRedis.StartAsync(topology, Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);
-
-List<Measurement> results =
-[
-    await UncontendedLeases.RunAsync(topology.ConnectionString, 1, round),
-    await UncontendedLeases.RunAsync(topology.ConnectionString, 50, round),
-    .. await ContendedLeases.RunAsync(topology.ConnectionString, 4, window, "lease.contended50"),
-    .. await ContendedLeases.RunAsync(topology.ConnectionString, 1, window, "lease.contended50.local"),
-];
-foreach (var result in results)
+var result = await suite.RunAsync(quick);
+foreach (var m in result.Measurements)
 {
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Name,-40} {result.Value,8:0.000} {result.Unit,-8} target {result.Target}"));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{m.Name,-48} {m.Value,10:0.000} {m.Unit,-8} {m.Target}"));
 }
-if (json is not null)
+if (Option("--json") is { } json)
 {
-    await File.WriteAllTextAsync(json, JsonSerializer.Serialize<IReadOnlyList<Measurement>>(results, MeasurementJson.Default.IReadOnlyListMeasurement));
+    await File.WriteAllTextAsync(json, JsonSerializer.Serialize(result.Measurements, MeasurementJson.Default.IReadOnlyListMeasurement));
+}
+if (Option("--report") is { } folder)
+{
+    await Report.WriteAsync(folder, suite, result, quick);
 }
 return 0;
+
+string? Option(string name) => Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : null;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using AspireRedis.Coordination.Locking;
 using StackExchange.Redis;
 
-namespace AspireRedis.Benchmarks;
+namespace AspireRedis.Benchmarks.Locks;
 
 /// <summary>Acquire and release of a free lease against two bare script calls on the same connection, in turns.</summary>
 internal static class UncontendedLeases

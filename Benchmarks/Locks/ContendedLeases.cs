@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using AspireRedis.Coordination.Locking;
 
-namespace AspireRedis.Benchmarks;
+namespace AspireRedis.Benchmarks.Locks;
 
 /// <summary>
 /// 50 contenders on one lease, spread over processes: each holds it for 5 ms and thinks for 100 ms. All clocks are the
@@ -16,21 +16,12 @@ internal static class ContendedLeases
     private static readonly TimeSpan s_think = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_warmUp = TimeSpan.FromSeconds(2);
 
-    public static async Task<IReadOnlyList<Measurement>> RunAsync(string connectionString, int processes, TimeSpan window, string names)
+    public static async Task<IReadOnlyList<Measurement>> RunAsync(ISuite suite, string connectionString, int processes, TimeSpan window, string names)
     {
         var start = Stopwatch.GetTimestamp() + (long)(2 * Stopwatch.Frequency);
-        var workers = Enumerable.Range(0, processes).Select(p => StartWorker(
-            connectionString, (Contenders / processes) + (p < Contenders % processes ? 1 : 0), start, window)).ToList();
-        var outputs = await Task.WhenAll(workers.Select(w => w.StandardOutput.ReadToEndAsync()));
-        foreach (var worker in workers)
-        {
-            await worker.WaitForExitAsync();
-            if (worker.ExitCode != 0)
-            {
-                throw new InvalidOperationException($"A worker ended with exit code {worker.ExitCode}.");
-            }
-            worker.Dispose();
-        }
+        var workers = Enumerable.Range(0, processes).Select(p => Worker.Start(
+            suite, connectionString, Text((Contenders / processes) + (p < Contenders % processes ? 1 : 0)), Text(start), Text(window.TotalSeconds))).ToList();
+        var outputs = await Task.WhenAll(workers.Select(Worker.OutputAsync));
         var turns = outputs.SelectMany((output, p) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line =>
         {
             var parts = line.Split(' ').Select(v => long.Parse(v, CultureInfo.InvariantCulture)).ToArray();
@@ -57,8 +48,12 @@ internal static class ContendedLeases
     }
 
     /// <summary>A worker process: prints contender, time acquired and time released of each turn.</summary>
-    public static async Task WorkAsync(string connectionString, int contenders, long start, TimeSpan window)
+    public static async Task WorkAsync(string[] arguments)
     {
+        var connectionString = arguments[0];
+        var contenders = int.Parse(arguments[1], CultureInfo.InvariantCulture);
+        var start = long.Parse(arguments[2], CultureInfo.InvariantCulture);
+        var window = TimeSpan.FromSeconds(double.Parse(arguments[3], CultureInfo.InvariantCulture));
         await using var client = await LockClient.ConnectAsync(connectionString);
         var end = start + (long)((s_warmUp + window).TotalSeconds * Stopwatch.Frequency);
         var options = new LeaseOptions { WaitTimeout = TimeSpan.FromSeconds(60) };
@@ -83,19 +78,5 @@ internal static class ContendedLeases
         }
     }
 
-    private static Process StartWorker(string connectionString, int contenders, long start, TimeSpan window)
-    {
-        string[] arguments =
-        [
-            "locks-worker", connectionString, contenders.ToString(CultureInfo.InvariantCulture),
-            start.ToString(CultureInfo.InvariantCulture), window.TotalSeconds.ToString(CultureInfo.InvariantCulture),
-        ];
-        // Either the program's own executable or `dotnet X.dll`.
-        var own = Environment.ProcessPath!;
-        if (Path.GetFileNameWithoutExtension(own) == "dotnet")
-        {
-            arguments = [typeof(ContendedLeases).Assembly.Location, .. arguments];
-        }
-        return Process.Start(new ProcessStartInfo(own, arguments) { RedirectStandardOutput = true })!;
-    }
+    private static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
 }

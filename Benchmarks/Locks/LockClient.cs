@@ -3,7 +3,7 @@ using AspireRedis.Coordination.Locking;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
-namespace AspireRedis.Benchmarks;
+namespace AspireRedis.Benchmarks.Locks;
 
 /// <summary>What one service process has: a connection with the settings of the services, and leases on it.</summary>
 internal sealed class LockClient : IAsyncDisposable
