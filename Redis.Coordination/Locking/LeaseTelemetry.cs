@@ -47,7 +47,7 @@ internal sealed class LeaseTelemetry(string kind, ILogger logger)
         }
     }
 
-    public void WaitBegins(Activity? activity, int place)
+    public void WaitBegins(Activity? activity, int? place)
     {
         LeaseMetrics.Waiters.Add(1, _kind);
         activity?.AddEvent(new ActivityEvent("lease.contended"));
