@@ -2,7 +2,7 @@ using AspireRedis.Topology;
 
 namespace AspireRedis.Benchmarks.Locks;
 
-/// <summary>Leases on one primary against bare script calls on the same connection, and 50 contenders on one key.</summary>
+/// <summary>Leases on one primary against bare script calls on the same connection, 50 contenders on one key, and Redlock.</summary>
 internal sealed class LocksSuite : ISuite
 {
     public string Name => "locks";
@@ -19,6 +19,7 @@ internal sealed class LocksSuite : ISuite
             await UncontendedLeases.RunAsync(topology.ConnectionString, 50, round),
             .. await ContendedLeases.RunAsync(this, topology.ConnectionString, 4, window, "lease.contended50"),
             .. await ContendedLeases.RunAsync(this, topology.ConnectionString, 1, window, "lease.contended50.local"),
+            await RedlockRounds.RunAsync(round),
         ]);
     }
 

@@ -82,14 +82,15 @@ internal sealed class RedlockNode : IAsyncDisposable
             throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, "not connected");
         }
         var now = _clock.GetTimestamp();
-        if (Volatile.Read(ref _unanswered) > 0 && _clock.GetElapsedTime(Volatile.Read(ref _silentSince), now) is var silent && silent > _redlock.NodeTimeout)
-        {
-            throw new TimeoutException($"no answer for {silent.TotalMilliseconds:0} ms");
-        }
-        if (Interlocked.Increment(ref _unanswered) == 1)
+        if (Volatile.Read(ref _unanswered) == 0)
         {
             Volatile.Write(ref _silentSince, now);
         }
+        else if (_clock.GetElapsedTime(Volatile.Read(ref _silentSince), now) is var silent && silent > _redlock.NodeTimeout)
+        {
+            throw new TimeoutException($"no answer for {silent.TotalMilliseconds:0} ms");
+        }
+        Interlocked.Increment(ref _unanswered);
         return voter.Database.ScriptEvaluateAsync(voter.Grant, keys, arguments, CommandFlags.DemandMaster);
     }
 
@@ -223,6 +224,7 @@ internal sealed class RedlockNode : IAsyncDisposable
         // one process.
         var options = _options.Clone();
         options.AbortOnConnectFail = true;
+        options.AllowAdmin = true; // For INFO and SCRIPT LOAD.
         options.ReconnectRetryPolicy = new NeverAgain();
         options.CommandMap = CommandMap.Create(["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"], available: false);
         await using var once = await ConnectionMultiplexer.ConnectAsync(options);
