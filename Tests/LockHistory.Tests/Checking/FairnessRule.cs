@@ -1,0 +1,55 @@
+namespace AspireRedis.LockHistory.Checking;
+
+/// <summary>
+/// Whoever was queued before another called acquire is served before that other, but for
+/// <see cref="CheckerOptions.LocalTurns"/> turns in a row that a process may hand to its own. Not judged: those whose
+/// process was paused while they waited, as their claim may have run out, and those that waited while Redis was
+/// disturbed, as a failover may lose the queue.
+/// </summary>
+internal static class FairnessRule
+{
+    public static void Check(History history, Attempt[] byToken, CheckerOptions options, Verdict verdict)
+    {
+        var tolerated = (long)options.ClaimTime.TotalNanoseconds / 2;
+        // Those that are served, by the time of their call: the ones that came after the waiter are at the end.
+        var served = new SortedSet<(long InvokedAt, int Index)>();
+        for (var i = 0; i < byToken.Length; i++)
+        {
+            var waiter = byToken[i];
+            if (waiter.QueuedAt != Span.Never)
+            {
+                if (history.Disturbed(waiter.Process, waiter.QueuedAt, waiter.AcquiredAt, tolerated))
+                {
+                    verdict.WaitersExcused++;
+                }
+                else
+                {
+                    verdict.WaitersJudged++;
+                    var unfair = served.Reverse().TakeWhile(s => s.InvokedAt > waiter.QueuedAt).Select(s => s.Index)
+                        .Where(overtook => !IsLocalTurn(byToken, overtook, options.LocalTurns)).ToArray();
+                    if (unfair.Length > 0)
+                    {
+                        var other = byToken[unfair.Min()];
+                        verdict.Violations.Add(new Violation(
+                            Rule.Fairness, $"{waiter} was queued before {other} came, and was served after it, as were {unfair.Length - 1} more",
+                            waiter.QueuedAt, waiter.AcquiredAt, waiter, other));
+                    }
+                }
+            }
+            served.Add((waiter.InvokedAt, i));
+        }
+    }
+
+    /// <summary>Served at most <paramref name="localTurns"/> turns after one of another process gave the lease to this process.</summary>
+    private static bool IsLocalTurn(Attempt[] byToken, int index, int localTurns)
+    {
+        for (var turns = 0; turns <= localTurns && index > turns; turns++)
+        {
+            if (byToken[index - turns - 1].Process != byToken[index].Process)
+            {
+                return turns > 0;
+            }
+        }
+        return false;
+    }
+}
