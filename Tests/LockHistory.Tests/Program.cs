@@ -17,7 +17,8 @@ internal static class Program
             Console.Error.WriteLine($"--minutes M [--seed N] [--system NAME]; systems: {string.Join(", ", LockSystem.All.Select(s => s.Name))}");
             return 2;
         }
-        return await Campaign.RunAsync(systems, seed, TimeSpan.FromMinutes(minutes), Console.WriteLine) ? 0 : 1;
+        var results = await Campaign.RunAsync(systems, seed, TimeSpan.FromMinutes(minutes), Console.WriteLine);
+        return results.All(r => r.Verdict.Violations.Count == 0) ? 0 : 1;
 
         string? Option(string name) => Array.IndexOf(arguments, name) is var at and >= 0 && at + 1 < arguments.Length ? arguments[at + 1] : null;
     }

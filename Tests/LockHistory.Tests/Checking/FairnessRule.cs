@@ -40,16 +40,14 @@ internal static class FairnessRule
         }
     }
 
-    /// <summary>Served at most <paramref name="localTurns"/> turns after one of another process gave the lease to this process.</summary>
+    /// <summary>Its process had at most <paramref name="localTurns"/> turns in a row before it, and one at least.</summary>
     private static bool IsLocalTurn(Attempt[] byToken, int index, int localTurns)
     {
-        for (var turns = 0; turns <= localTurns && index > turns; turns++)
+        var before = 0;
+        while (before <= localTurns && before < index && byToken[index - before - 1].Process == byToken[index].Process)
         {
-            if (byToken[index - turns - 1].Process != byToken[index].Process)
-            {
-                return turns > 0;
-            }
+            before++;
         }
-        return false;
+        return before > 0 && before <= localTurns;
     }
 }

@@ -25,9 +25,9 @@ public sealed record LockSystem(string Name, LockKind Lock, RedisTopologyOptions
     /// <summary>The systems that must have no violation.</summary>
     public static IReadOnlyList<LockSystem> All { get; } = [Alone, Sentinel];
 
-    public TimeSpan Ttl { get; init; } = TimeSpan.FromSeconds(2);
+    public TimeSpan Ttl { get; init; } = TimeSpan.FromMilliseconds(1500);
 
-    public TimeSpan ClaimTime { get; init; } = TimeSpan.FromMilliseconds(500);
+    public TimeSpan ClaimTime { get; init; } = TimeSpan.FromMilliseconds(400);
 
     private static RedisTopologyOptions OneServer => new() { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.AofAlways };
 
