@@ -149,6 +149,12 @@ public sealed class CheckerTests
     }
 
     [Fact]
+    public void Who_is_overtaken_although_its_token_is_smaller() => Wrong(Rule.Fairness, "was queued before", History
+        .Holds("c1.1", 1, 10, 0, 10, release: 50)
+        .Holds("c3.1", 1, 12, 30, 60, release: 70, queued: 31)
+        .Holds("c2.1", 1, 11, 20, 71, release: 80, queued: 22));
+
+    [Fact]
     public void Who_is_overtaken_in_a_failover_is_not_judged() => Right(Overtaken().Fault(35, 40, 45, "redis-2"));
 
     [Theory]

@@ -8,14 +8,16 @@ namespace AspireRedis.LockHistory.Checking;
 /// </summary>
 internal static class FairnessRule
 {
-    public static void Check(History history, Attempt[] byToken, CheckerOptions options, Verdict verdict)
+    public static void Check(History history, Attempt[] inTurn, CheckerOptions options, Verdict verdict)
     {
         var tolerated = (long)options.ClaimTime.TotalNanoseconds / 2;
+        // In the order in which acquire returned, and not by token: a token may be minted when its owner is queued, and would
+        // then show the order of arrival whoever was served.
         // Those that are served, by the time of their call: the ones that came after the waiter are at the end.
         var served = new SortedSet<(long InvokedAt, int Index)>();
-        for (var i = 0; i < byToken.Length; i++)
+        for (var i = 0; i < inTurn.Length; i++)
         {
-            var waiter = byToken[i];
+            var waiter = inTurn[i];
             if (waiter.QueuedAt != Span.Never)
             {
                 if (history.Disturbed(waiter.Process, waiter.QueuedAt, waiter.AcquiredAt, tolerated))
@@ -26,10 +28,10 @@ internal static class FairnessRule
                 {
                     verdict.WaitersJudged++;
                     var unfair = served.Reverse().TakeWhile(s => s.InvokedAt > waiter.QueuedAt).Select(s => s.Index)
-                        .Where(overtook => !IsLocalTurn(byToken, overtook, options.LocalTurns)).ToArray();
+                        .Where(overtook => !IsLocalTurn(inTurn, overtook, options.LocalTurns)).ToArray();
                     if (unfair.Length > 0)
                     {
-                        var other = byToken[unfair.Min()];
+                        var other = inTurn[unfair.Min()];
                         verdict.Violations.Add(new Violation(
                             Rule.Fairness, $"{waiter} was queued before {other} came, and was served after it, as were {unfair.Length - 1} more",
                             waiter.QueuedAt, waiter.AcquiredAt, waiter, other));
@@ -41,10 +43,10 @@ internal static class FairnessRule
     }
 
     /// <summary>Its process had at most <paramref name="localTurns"/> turns in a row before it, and one at least.</summary>
-    private static bool IsLocalTurn(Attempt[] byToken, int index, int localTurns)
+    private static bool IsLocalTurn(Attempt[] inTurn, int index, int localTurns)
     {
         var before = 0;
-        while (before <= localTurns && before < index && byToken[index - before - 1].Process == byToken[index].Process)
+        while (before <= localTurns && before < index && inTurn[index - before - 1].Process == inTurn[index].Process)
         {
             before++;
         }
