@@ -130,7 +130,7 @@ public sealed class ConsumerGroupDeliveryTests(RedisFixture redis) : IClassFixtu
     public async Task Bad_options_are_refused_with_their_name(string name, Action<ConsumerGroupOptions> spoil)
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
-        var options = new ConsumerGroupOptions { Group = "g" };
+        var options = new ConsumerGroupOptions<Numbered> { Group = "g" };
         spoil(options);
         var thrown = Assert.ThrowsAny<ArgumentException>(() => new RunningGroup<Numbered>(client, Numbered.Topic("refused"), options));
         Assert.Equal(name, thrown.ParamName);
