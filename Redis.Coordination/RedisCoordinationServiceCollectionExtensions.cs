@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.Locking.Permits;
 using AspireRedis.Coordination.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -15,9 +16,10 @@ namespace AspireRedis.Coordination;
 public static class RedisCoordinationServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds <see cref="RedisDeployment"/>, <see cref="RedisLeaseProvider"/>, <see cref="DurableWriter"/>, and for streams
-    /// <see cref="StreamProducer"/>, <see cref="Inbox"/>, <see cref="DeadLetters"/>, <see cref="StreamGroups"/> and
-    /// <see cref="StreamTrimmer"/>, all singletons. Needs an <see cref="IConnectionMultiplexer"/> and
+    /// Adds <see cref="RedisDeployment"/>, <see cref="RedisLeaseProvider"/>, <see cref="SharedLeaseProvider"/>,
+    /// <see cref="SemaphoreProvider"/>, <see cref="DurableWriter"/>, and for streams <see cref="StreamProducer"/>,
+    /// <see cref="Inbox"/>, <see cref="DeadLetters"/>, <see cref="StreamGroups"/> and <see cref="StreamTrimmer"/>, all
+    /// singletons. Needs an <see cref="IConnectionMultiplexer"/> and
     /// <see cref="IOptions{TOptions}"/> of <see cref="ConfigurationOptions"/>, both of which
     /// <c>AddRedisClient</c> of Aspire.StackExchange.Redis registers.
     /// </summary>
@@ -29,6 +31,8 @@ public static class RedisCoordinationServiceCollectionExtensions
             provider.GetRequiredService<IConnectionMultiplexer>,
             () => provider.GetRequiredService<IOptions<ConfigurationOptions>>().Value));
         services.TryAddSingleton<RedisLeaseProvider>();
+        services.TryAddSingleton<SharedLeaseProvider>();
+        services.TryAddSingleton<SemaphoreProvider>();
         services.TryAddSingleton<StreamProducer>();
         services.TryAddSingleton<StreamGroups>();
         services.TryAddSingleton<StreamTrimmer>();
