@@ -12,7 +12,7 @@ builder.AddMail();
 builder.Services.AddConsumerGroup<EmailRequested, MailHandler>(Topics.Email, (options, provider) =>
 {
     options.Group = "mailers";
-    // A mail server may be away for a while: two hours at the default pace.
+    // A mail server may be away for a while: more than an hour at the default pace.
     options.MaxDeliveries = 30;
     options.BindConsumer(provider);
 });

@@ -92,7 +92,7 @@ public sealed class ConsumerGroup<T>
         }
         catch (TimeoutException)
         {
-            _group.Logger.LogError("Handlers of group {Group} of {Stream} ignore their cancellation and are left behind; their events come again.",
+            _group.Logger.LogError("Handlers of group {Group} of {Stream} did not end when they were cancelled and are left behind; their events come again.",
                 _group.Options.Group, _group.Stream);
         }
     }

@@ -13,7 +13,7 @@ public class ConsumerGroupOptions
     public string Consumer { get; set; } = $"{Environment.MachineName}-{Environment.ProcessId}";
 
     /// <summary>Where a group begins that does not exist yet. Default: at the oldest entry, so that none is missed.</summary>
-    public StreamPosition StartAt { get; set; } = StreamPosition.Beginning;
+    public StartPosition StartAt { get; set; } = StartPosition.Beginning;
 
     /// <summary>Entries fetched by one read. Default 100.</summary>
     public int BatchSize { get; set; } = 100;

@@ -37,7 +37,7 @@ public sealed class DeadLetters
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, MaxPage);
-        var from = after is null ? "-" : $"({StreamPosition.After(after)}";
+        var from = after is null ? "-" : $"({StreamEntryId.Normalise(after)}";
         var items = new List<DeadLetter>(count);
         while (true)
         {
@@ -66,7 +66,7 @@ public sealed class DeadLetters
     public async Task<DeadLetter?> FindAsync(string stream, string id, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
-        id = StreamPosition.After(id).AfterId;
+        id = StreamEntryId.Normalise(id);
         var entries = await _deployment.Database.StreamRangeAsync(StreamTopic.DeadLettersOf(stream), id, id, flags: CommandFlags.DemandMaster).WaitAsync(cancellationToken);
         return entries.Length == 0 ? null : Read(stream, entries[0]);
     }
@@ -80,7 +80,7 @@ public sealed class DeadLetters
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
         return (string?)await s_requeue.EvaluateAsync(
-            _deployment.Database, [StreamTopic.DeadLettersOf(stream), stream], StreamPosition.After(id).AfterId).WaitAsync(cancellationToken);
+            _deployment.Database, [StreamTopic.DeadLettersOf(stream), stream], StreamEntryId.Normalise(id)).WaitAsync(cancellationToken);
     }
 
     /// <summary>Requeues all dead letters that a group has now, one script each.</summary>
@@ -115,7 +115,7 @@ public sealed class DeadLetters
     public async Task<bool> DeleteAsync(string stream, string id, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
-        return await _deployment.Database.StreamDeleteAsync(StreamTopic.DeadLettersOf(stream), [StreamPosition.After(id).AfterId]).WaitAsync(cancellationToken) == 1;
+        return await _deployment.Database.StreamDeleteAsync(StreamTopic.DeadLettersOf(stream), [StreamEntryId.Normalise(id)]).WaitAsync(cancellationToken) == 1;
     }
 
     private async Task<string?> LastAsync(string stream, CancellationToken cancellationToken)
@@ -124,7 +124,7 @@ public sealed class DeadLetters
         return newest.Length == 0 ? null : (string)newest[0].Id!;
     }
 
-    private static bool IsAfter(string id, string other) => StreamPosition.Compare(id, other) > 0;
+    private static bool IsAfter(string id, string other) => StreamEntryId.Compare(id, other) > 0;
 
     private static DeadLetter? Read(string stream, StreamEntry entry)
     {

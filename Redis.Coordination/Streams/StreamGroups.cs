@@ -37,7 +37,7 @@ public sealed class StreamGroups
     /// replay is over: the trimmer waits for it too. Requeued dead letters of other groups are skipped.
     /// </summary>
     /// <returns>False when there is a group of that name; it stays where it is.</returns>
-    public async Task<bool> CreateAsync(string stream, string group, StreamPosition from, CancellationToken cancellationToken = default)
+    public async Task<bool> CreateAsync(string stream, string group, StartPosition from, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
         ArgumentException.ThrowIfNullOrWhiteSpace(group);

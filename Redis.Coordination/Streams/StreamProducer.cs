@@ -160,10 +160,10 @@ public sealed class StreamProducer
             return null;
         }
         // Several events of one script are beside each other, not below each other.
-        var parent = Activity.Current is { Kind: ActivityKind.Producer } before && before.Source == CoordinationDiagnostics.ActivitySource
-            ? before.Parent?.Context ?? default
-            : Activity.Current?.Context ?? default;
-        var activity = CoordinationDiagnostics.ActivitySource.StartActivity($"send {stream}", ActivityKind.Producer, parent);
+        var activity = Activity.Current is { Kind: ActivityKind.Producer } before && before.Source == CoordinationDiagnostics.ActivitySource && before.ParentSpanId != default
+            ? CoordinationDiagnostics.ActivitySource.StartActivity($"send {stream}", ActivityKind.Producer,
+                new ActivityContext(before.TraceId, before.ParentSpanId, before.ActivityTraceFlags, before.TraceStateString))
+            : CoordinationDiagnostics.ActivitySource.StartActivity($"send {stream}", ActivityKind.Producer);
         activity?.SetTag("messaging.system", "redis");
         activity?.SetTag("messaging.operation.type", "send");
         activity?.SetTag("messaging.operation.name", "XADD");

@@ -74,7 +74,7 @@ public static class DeadLetterEndpoints
         {
             return Invalid("count", string.Create(CultureInfo.InvariantCulture, $"A page has 1 to {DeadLetters.MaxPage} dead letters."));
         }
-        if (after is not null && !StreamPosition.IsEntryId(after))
+        if (after is not null && !StreamEntryId.IsValid(after))
         {
             return Invalid("after", "An id has the form MILLISECONDS-SEQUENCE.");
         }
@@ -102,7 +102,7 @@ public static class DeadLetterEndpoints
 
     private static async Task<DeadLetter?> FindAsync(
         string stream, string id, IEnumerable<ConsumerGroupRegistration> registrations, DeadLetters letters, CancellationToken cancellationToken)
-        => OwnGroups(registrations, stream) is { Count: > 0 } own && StreamPosition.IsEntryId(id)
+        => OwnGroups(registrations, stream) is { Count: > 0 } own && StreamEntryId.IsValid(id)
             && await letters.FindAsync(stream, id, cancellationToken) is { } letter && own.Contains(letter.Group)
             ? letter
             : null;

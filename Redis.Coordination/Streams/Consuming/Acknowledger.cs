@@ -44,9 +44,9 @@ internal sealed class Acknowledger(GroupContext group, Hands hands)
                 batch.Clear();
             }
         }
-        catch (OperationCanceledException) when (giveUp.IsCancellationRequested)
+        catch (Exception e) when (giveUp.IsCancellationRequested)
         {
-            group.Logger.LogWarning("Group {Group} of {Stream} stops before its last acknowledgements have arrived; those entries come again.",
+            group.Logger.LogWarning(e, "Group {Group} of {Stream} stops before its last acknowledgements have arrived; those entries come again.",
                 group.Options.Group, group.Stream);
         }
     }

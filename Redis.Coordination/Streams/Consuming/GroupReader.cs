@@ -10,7 +10,7 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
     // For ending a read of a server that does not answer.
     private static readonly TimeSpan s_unblockBound = TimeSpan.FromSeconds(3);
 
-    private StreamPosition _startAt = group.Options.StartAt;
+    private StartPosition _startAt = group.Options.StartAt;
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -55,7 +55,7 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
             // It exists.
         }
         // A group that is gone went with its stream, or by hand: what the stream has now must not be missed.
-        _startAt = StreamPosition.Beginning;
+        _startAt = StartPosition.Beginning;
     }
 
     private async Task ReadAsync(DedicatedConnection connection, long clientId, CancellationToken stopping)
@@ -65,11 +65,24 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
         {
             // There is more where a full batch came from: no need to block, and the reply is parsed more cheaply.
             var replies = backlog
-                ? StreamEntryReply.From(await connection.Database.StreamReadGroupAsync(
-                    group.Stream, group.Options.Group, group.Options.Consumer, ">", group.Options.BatchSize))
+                ? await ReadBacklogAsync(connection, stopping)
                 : await ReadBlockingAsync(connection, clientId, stopping);
             backlog = replies.Length >= group.Options.BatchSize;
             await dispatcher.AddAsync(hands.Take(replies), stopping);
+        }
+    }
+
+    private async Task<StreamEntryReply[]> ReadBacklogAsync(DedicatedConnection connection, CancellationToken stopping)
+    {
+        var reading = connection.Database.StreamReadGroupAsync(group.Stream, group.Options.Group, group.Options.Consumer, ">", group.Options.BatchSize);
+        try
+        {
+            return StreamEntryReply.From(await reading.WaitAsync(stopping));
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // It is under way; what it brings is given back.
+            return StreamEntryReply.From(await reading.WaitAsync(s_unblockBound, group.Clock, CancellationToken.None));
         }
     }
 

@@ -54,9 +54,9 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
                 }
             }
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        catch (Exception e) when (stopping.IsCancellationRequested)
         {
-            // The end.
+            group.Logger.LogDebug(e, "Retries of group {Group} of {Stream} have ended.", group.Options.Group, group.Stream);
         }
     }
 
@@ -70,6 +70,9 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
                 hands.Release(entry);
                 return false;
             }
+            // They come with the next claim; a backlog of failures need not be kept twice.
+            entry.Fields = [];
+            entry.Value = null;
             entry.Schedule(group.Clock.GetTimestamp() + (long)(delay.TotalSeconds * group.Clock.TimestampFrequency));
             _queue.Enqueue(entry, entry.RetryAt);
             if (_queue.Peek() == entry && _changed.CurrentCount == 0)
@@ -96,8 +99,8 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
                 return;
             }
             using var earlier = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-            // Rounded up: a timer that fires a moment early would have this spin.
-            var timer = Task.Delay(wait == Timeout.InfiniteTimeSpan ? wait : TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), group.Clock, earlier.Token);
+            // Rounded up: a timer that fires a moment early would have this spin. None takes more than 49 days.
+            var timer = Task.Delay(wait == Timeout.InfiniteTimeSpan ? wait : TimeSpan.FromMilliseconds(Math.Min(Math.Ceiling(wait.TotalMilliseconds), 3_600_000)), group.Clock, earlier.Token);
             await Task.WhenAny(timer, _changed.WaitAsync(earlier.Token));
             await earlier.CancelAsync();
             stopping.ThrowIfCancellationRequested();

@@ -4,7 +4,6 @@ using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Coordination.Tests.Victim;
 using AspireRedis.Testing;
 using Microsoft.Extensions.Options;
-using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Tests.Streams;
 
@@ -29,10 +28,10 @@ public sealed class InboxTests(RedisFixture redis) : IClassFixture<RedisFixture>
             }
         }
         var lost = new HashSet<string>();
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("once"), new() { Group = "g", RetryDelay = TimeSpan.FromMilliseconds(10) }, async (message, _) =>
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("once"), new() { Group = "g", RetryDelay = TimeSpan.FromMilliseconds(10) }, async (message, cancellationToken) =>
         {
             using var follow = client.Producer.PrepareAppend(Numbered.Topic("once:out"), message.Value, $"{message.EventId}-out");
-            var result = await inbox.CommitAsync(message, s_count, ["once:count"], [message.Value.Number], [follow]);
+            var result = await inbox.CommitAsync(message, s_count, ["once:count"], [message.Value.Number], [follow], cancellationToken: cancellationToken);
             if (result.IsFirst)
             {
                 Interlocked.Increment(ref first);

@@ -36,7 +36,7 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
         Assert.Equal(ids.Skip(500), left.Skip(left.Count - 1500));
 
         // A new group that starts at the beginning holds it too.
-        await new StreamGroups(client.Deployment).CreateAsync("trim", "new", StreamPosition.Beginning);
+        await new StreamGroups(client.Deployment).CreateAsync("trim", "new", StartPosition.Beginning);
         await client.Database.ReadAndDieAsync("trim", "slow", "c", 1500);
         await client.Database.StreamAcknowledgeAsync("trim", "slow", [.. ids.Skip(500).Select(id => (RedisValue)id)]);
         Assert.Equal(0, await trimmer.TrimAsync("trim", TimeSpan.Zero));
@@ -80,11 +80,11 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
         {
             await client.Database.StreamAddAsync("replay", [new("schema_version", 1), new("number", i)], $"{1_000_000 + (i / 2)}-{i % 2}");
         }
-        Assert.True(await groups.CreateAsync("replay", "from-time", StreamPosition.At(DateTimeOffset.FromUnixTimeMilliseconds(1_000_002))));
-        Assert.True(await groups.CreateAsync("replay", "from-id", StreamPosition.From("1000003-1")));
-        Assert.True(await groups.CreateAsync("replay", "after-id", StreamPosition.After("1000003-1")));
-        Assert.True(await groups.CreateAsync("replay", "end", StreamPosition.End));
-        Assert.False(await groups.CreateAsync("replay", "from-id", StreamPosition.Beginning));
+        Assert.True(await groups.CreateAsync("replay", "from-time", StartPosition.At(DateTimeOffset.FromUnixTimeMilliseconds(1_000_002))));
+        Assert.True(await groups.CreateAsync("replay", "from-id", StartPosition.From("1000003-1")));
+        Assert.True(await groups.CreateAsync("replay", "after-id", StartPosition.After("1000003-1")));
+        Assert.True(await groups.CreateAsync("replay", "end", StartPosition.End));
+        Assert.False(await groups.CreateAsync("replay", "from-id", StartPosition.Beginning));
 
         await AssertReplayedAsync("from-time", 4, 5, 6, 7, 8, 9);
         await AssertReplayedAsync("from-id", 7, 8, 9);
@@ -107,7 +107,7 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("late", 0, 5);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("late"), new() { Group = "g", StartAt = StreamPosition.End });
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("late"), new() { Group = "g", StartAt = StartPosition.End });
         await Eventually.TrueAsync(async () => (await client.Database.StreamGroupInfoAsync("late")).Length == 1, "the group exists");
 
         await client.AppendNumbersAsync("late", 5, 5);
@@ -121,7 +121,7 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         var groups = new StreamGroups(client.Deployment);
-        await groups.CreateAsync("queue", "slow", StreamPosition.Beginning);
+        await groups.CreateAsync("queue", "slow", StartPosition.Beginning);
         await client.Producer.AppendAsync(Numbered.Topic("queue"), Enumerable.Range(0, 200).Select(n => new Numbered(n)));
         await using var quick = new RunningGroup<Numbered>(client, Numbered.Topic("queue"), new() { Group = "quick", DeleteHandled = true });
         await Eventually.TrueAsync(async () => quick.Received.Count == 200 && await client.Database.PendingAsync("queue", "quick") == 0, "the one has handled all");
@@ -143,20 +143,20 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
     [InlineData("99999999999999999999-0")]
     public void What_is_not_an_entry_id_is_refused(string id)
     {
-        Assert.False(StreamPosition.IsEntryId(id));
-        Assert.Throws<ArgumentException>("entryId", () => StreamPosition.From(id));
+        Assert.False(StreamEntryId.IsValid(id));
+        Assert.Throws<ArgumentException>("entryId", () => StartPosition.From(id));
     }
 
     [Fact]
     public void A_position_is_the_id_before_it()
     {
-        Assert.Equal("0-0", StreamPosition.Beginning.AfterId);
-        Assert.Equal("$", StreamPosition.End.AfterId);
-        Assert.Equal("5-6", StreamPosition.From("5-7").AfterId);
-        Assert.Equal("4-18446744073709551615", StreamPosition.From("5-0").AfterId);
-        Assert.Equal("0-0", StreamPosition.From("0-0").AfterId);
-        Assert.Equal("4-18446744073709551615", StreamPosition.At(DateTimeOffset.FromUnixTimeMilliseconds(5)).AfterId);
-        Assert.Throws<ArgumentOutOfRangeException>("time", () => StreamPosition.At(DateTimeOffset.MinValue));
+        Assert.Equal("0-0", StartPosition.Beginning.AfterId);
+        Assert.Equal("$", StartPosition.End.AfterId);
+        Assert.Equal("5-6", StartPosition.From("5-7").AfterId);
+        Assert.Equal("4-18446744073709551615", StartPosition.From("5-0").AfterId);
+        Assert.Equal("0-0", StartPosition.From("0-0").AfterId);
+        Assert.Equal("4-18446744073709551615", StartPosition.At(DateTimeOffset.FromUnixTimeMilliseconds(5)).AfterId);
+        Assert.Throws<ArgumentOutOfRangeException>("time", () => StartPosition.At(DateTimeOffset.MinValue));
     }
 
     private static async Task<List<string>> IdsAsync(TestClient client, string key)
