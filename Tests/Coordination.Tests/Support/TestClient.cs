@@ -57,7 +57,7 @@ internal sealed class TestClient : IAsyncDisposable
 
     public DurableWriter CreateWriter(DurableWriterOptions options) => new(Deployment, Options.Create(options));
 
-    public ConsumerGroup<T> CreateGroup<T>(StreamTopic<T> topic, ConsumerGroupOptions options, IStreamHandler<T> handler)
+    public ConsumerGroup<T> CreateGroup<T>(StreamTopic<T> topic, ConsumerGroupOptions<T> options, IStreamHandler<T> handler)
         where T : class
         => new(Deployment, topic, options, handler, _clock, NullLogger<ConsumerGroup<T>>.Instance);
 
