@@ -1,17 +1,19 @@
 using System.Globalization;
+using AspireRedis.Chaos.Faults;
 using AspireRedis.Coordination.Availability;
 
 namespace AspireRedis.Chaos;
 
 /// <summary>What the command line says.</summary>
-internal sealed record ChaosOptions(int Faults, int Seed, Durability Durability, string? Json, string? Plot)
+internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKind> Kinds, Durability Durability, string? Json, string? Plot)
 {
     public const string Usage =
         """
-        usage: eng/chaos --faults N [--seed S] [--durability replica|memory] [--json FILE] [--plot FILE]
+        usage: eng/chaos --faults N [--seed S] [--only KIND,...] [--durability replica|memory] [--json FILE] [--plot FILE]
 
           --faults N      how many faults, 1 to 10000
           --seed S        repeats the faults of an earlier run: same kinds, targets and durations
+          --only KIND     these kinds of faults only, such as KillPrimary,FreezeService; all when not given
           --durability D  what the services promise: replica (the default), or memory, which must be seen to lose orders
           --json FILE     the result for programs
           --plot FILE     the run over time, as SVG
@@ -21,7 +23,7 @@ internal sealed record ChaosOptions(int Faults, int Seed, Durability Durability,
     public static ChaosOptions Parse(IReadOnlyList<string> arguments)
     {
         int? faults = null;
-        var options = new ChaosOptions(0, Random.Shared.Next(1, 1_000_000), Durability.Replica, null, null);
+        var options = new ChaosOptions(0, Random.Shared.Next(1, 1_000_000), Enum.GetValues<FaultKind>(), Durability.Replica, null, null);
         for (var i = 0; i < arguments.Count; i += 2)
         {
             var name = arguments[i];
@@ -33,6 +35,9 @@ internal sealed record ChaosOptions(int Faults, int Seed, Durability Durability,
                     break;
                 case "--seed":
                     options = options with { Seed = Number(name, Value(), 0, int.MaxValue) };
+                    break;
+                case "--only":
+                    options = options with { Kinds = [.. Value().Split(',').Select(Kind)] };
                     break;
                 case "--durability":
                     options = options with
@@ -62,6 +67,11 @@ internal sealed record ChaosOptions(int Faults, int Seed, Durability Durability,
         => int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
             ? number
             : throw new ArgumentException($"{name} must be a number from {least} to {most}, was '{value}'.");
+
+    private static FaultKind Kind(string name)
+        => Enum.GetNames<FaultKind>().Contains(name)
+            ? Enum.Parse<FaultKind>(name)
+            : throw new ArgumentException($"--only: there is no fault '{name}', but {string.Join(", ", Enum.GetNames<FaultKind>())}.");
 
     // Before the run, not half an hour later.
     private static string File(string name, string value)

@@ -7,6 +7,9 @@ namespace AspireRedis.Chaos.Faults;
 /// <summary>Does faults to the system and ends them.</summary>
 internal sealed class FaultInjector(ShopUnderTest shop)
 {
+    // Sentinel demotes an old primary about 8 s after it came back.
+    private static readonly TimeSpan s_awake = TimeSpan.FromSeconds(4);
+
     private LocalRedis Redis => shop.Redis;
 
     /// <summary>Does one fault, for its duration, and undoes it.</summary>
@@ -62,6 +65,9 @@ internal sealed class FaultInjector(ShopUnderTest shop)
                 break;
             case FaultKind.IsolatePrimary:
                 await CutAsync([primary.Name], replicas.Concat(Redis.Topology.Sentinels).Select(n => n.Name), primary.Name);
+                break;
+            case FaultKind.CutPrimaryFromSentinels:
+                await CutAsync([primary.Name], Redis.Topology.Sentinels.Select(n => n.Name), primary.Name);
                 break;
             case FaultKind.CutReplica:
                 await CutAsync([replica.Name], shop.AllNames.Where(n => n != replica.Name), replica.Name);
@@ -155,9 +161,6 @@ internal sealed class FaultInjector(ShopUnderTest shop)
             }
         }
     }
-
-    // Sentinel demotes an old primary about 8 s after it came back.
-    private static readonly TimeSpan s_awake = TimeSpan.FromSeconds(4);
 
     private static T Pick<T>(IReadOnlyList<T> from, int target) => from[target % from.Count];
 }

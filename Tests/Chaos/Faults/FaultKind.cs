@@ -15,6 +15,9 @@ internal enum FaultKind
     /// <summary>Cut off from replicas and Sentinels; the services reach it.</summary>
     IsolatePrimary,
 
+    /// <summary>Cut off from the Sentinels alone: a failover while it lives, and while a replica still follows it.</summary>
+    CutPrimaryFromSentinels,
+
     /// <summary>Its append-only file cannot grow.</summary>
     FillPrimaryDisk,
 

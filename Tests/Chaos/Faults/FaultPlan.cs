@@ -12,6 +12,7 @@ internal static class FaultPlan
         [FaultKind.FreezePrimary] = (1, 10),
         [FaultKind.FreezePrimaryUnseen] = (3, 8),
         [FaultKind.IsolatePrimary] = (1, 8),
+        [FaultKind.CutPrimaryFromSentinels] = (1, 8),
         [FaultKind.FillPrimaryDisk] = (1, 6),
         [FaultKind.KillReplica] = (0.2, 5),
         [FaultKind.FreezeReplica] = (1, 10),
@@ -29,15 +30,18 @@ internal static class FaultPlan
     };
 
     /// <summary>The faults of a run. Each kind comes once before any comes again.</summary>
-    public static IReadOnlyList<Fault> Create(int seed, int count)
+    /// <param name="seed">Of the random choice.</param>
+    /// <param name="count">How many faults.</param>
+    /// <param name="kinds">Of which kinds; the same kinds must be given for the same faults.</param>
+    public static IReadOnlyList<Fault> Create(int seed, int count, IReadOnlyList<FaultKind> kinds)
     {
         var random = new Random(seed);
         var plan = new List<Fault>(count);
         while (plan.Count < count)
         {
-            var kinds = Enum.GetValues<FaultKind>();
-            random.Shuffle(kinds);
-            foreach (var kind in kinds.Take(count - plan.Count))
+            FaultKind[] deck = [.. kinds];
+            random.Shuffle(deck);
+            foreach (var kind in deck.Take(count - plan.Count))
             {
                 var (least, most) = s_durations[kind];
                 plan.Add(new Fault(kind, random.Next(Targets), TimeSpan.FromMilliseconds(Math.Round(1000 * (least + (random.NextDouble() * (most - least)))))));

@@ -8,7 +8,7 @@ internal sealed class ConsoleProgress(TextWriter output, int faults) : IChaosPro
 {
     public void Begun(int number, Fault fault, string target)
         => output.Write(string.Create(CultureInfo.InvariantCulture,
-            $"{number + 1,5} of {faults}  {fault.Kind,-21} {Short(target),-28} {fault.Duration.TotalSeconds,5:0.0} s"));
+            $"{number + 1,5} of {faults}  {fault.Kind,-23} {Short(target),-28} {fault.Duration.TotalSeconds,5:0.0} s"));
 
     public void Ended(int number, FaultRecord fault, int acknowledged)
         => output.WriteLine(string.Create(CultureInfo.InvariantCulture,

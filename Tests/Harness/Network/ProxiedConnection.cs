@@ -9,11 +9,16 @@ internal sealed class ProxiedConnection(SimulatedNetwork network, Socket client,
     private const int BufferSize = 16 * 1024;
 
     private readonly IPEndPoint _from = (IPEndPoint)client.RemoteEndPoint!;
+    private string? _source;
 
     public string Target => target;
 
     /// <summary>Who has connected: empty for somebody outside, null as long as nobody has asked.</summary>
-    public string? Source { get; set; }
+    public string? Source
+    {
+        get => Volatile.Read(ref _source);
+        set => Volatile.Write(ref _source, value);
+    }
 
     public int FromPort => _from.Port;
 

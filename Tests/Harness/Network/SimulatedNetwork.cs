@@ -60,6 +60,7 @@ public sealed class SimulatedNetwork : IAsyncDisposable
     public IDisposable Cut(IEnumerable<string> oneSide, IEnumerable<string> otherSide)
     {
         var cut = new Cutting(this, [.. oneSide], [.. otherSide]);
+        List<ProxiedConnection> concerned;
         lock (_gate)
         {
             if (cut.Names.FirstOrDefault(n => !_processes.ContainsKey(n)) is { } unknown)
@@ -67,6 +68,13 @@ public sealed class SimulatedNetwork : IAsyncDisposable
                 throw new ArgumentException($"There is no process '{unknown}' in this network.");
             }
 
+            concerned = [.. _connections.Where(c => cut.Concerns(c.Target))];
+        }
+
+        // All in one go, or each would look for itself while its bytes wait.
+        Identify(concerned);
+        lock (_gate)
+        {
             _cuts.Add(cut);
         }
 
@@ -102,7 +110,17 @@ public sealed class SimulatedNetwork : IAsyncDisposable
             lock (_gate)
             {
                 changed = _changed.Task;
-                if (!_cuts.Exists(c => c.Concerns(connection.Target)) || !_cuts.Exists(c => c.Separates(SourceOf(connection), connection.Target)))
+                if (!_cuts.Exists(c => c.Concerns(connection.Target)))
+                {
+                    return;
+                }
+            }
+
+            // Only when there is a cut that could matter, and outside of the lock: the look through /proc is dear.
+            Identify([connection]);
+            lock (_gate)
+            {
+                if (!_cuts.Exists(c => c.Separates(connection.Source!, connection.Target)))
                 {
                     return;
                 }
@@ -112,16 +130,31 @@ public sealed class SimulatedNetwork : IAsyncDisposable
         }
     }
 
-    // Only when there is a cut that could matter: the look through /proc is dear, and connections are many.
-    private string? SourceOf(ProxiedConnection connection)
+    private void Identify(IReadOnlyCollection<ProxiedConnection> connections)
     {
-        if (connection.Source is null)
+        var unknown = connections.Where(c => c.Source is null).ToList();
+        if (unknown.Count == 0)
         {
-            var ids = _processes.Select(p => (p.Key, Id: p.Value())).Where(p => p.Id is not null).ToDictionary(p => p.Id!.Value, p => p.Key);
-            connection.Source = SocketOwner.Find(connection.FromPort, connection.ToPort, ids.Keys) is { } id ? ids[id] : "";
+            return;
         }
 
-        return connection.Source;
+        Dictionary<int, string> names = [];
+        lock (_gate)
+        {
+            foreach (var (name, processId) in _processes)
+            {
+                if (processId() is { } id)
+                {
+                    names[id] = name;
+                }
+            }
+        }
+
+        var owners = SocketOwner.Find(unknown.Select(c => (c.FromPort, c.ToPort)).ToHashSet(), names.Keys);
+        foreach (var connection in unknown)
+        {
+            connection.Source = owners.TryGetValue((connection.FromPort, connection.ToPort), out var id) ? names[id] : "";
+        }
     }
 
     private async Task AcceptAsync(string target, TcpListener listener, int port)
@@ -182,8 +215,7 @@ public sealed class SimulatedNetwork : IAsyncDisposable
 
         public bool Concerns(string name) => one.Contains(name) || other.Contains(name);
 
-        public bool Separates(string? a, string b)
-            => a is not null && ((one.Contains(a) && other.Contains(b)) || (one.Contains(b) && other.Contains(a)));
+        public bool Separates(string a, string b) => (one.Contains(a) && other.Contains(b)) || (one.Contains(b) && other.Contains(a));
 
         public void Dispose() => network.Heal(this);
     }

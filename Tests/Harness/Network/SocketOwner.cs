@@ -2,74 +2,81 @@ using System.Globalization;
 
 namespace AspireRedis.Testing.Network;
 
-/// <summary>Which process a local TCP connection belongs to, from <c>/proc</c>. Linux only.</summary>
+/// <summary>Which processes local TCP connections belong to, from <c>/proc</c>. Linux only.</summary>
 internal static class SocketOwner
 {
+    private const string SocketLink = "socket:[";
+
     private static readonly string[] Tables = ["/proc/net/tcp", "/proc/net/tcp6"];
 
-    /// <summary>The process among <paramref name="candidates"/> that has connected from one loopback port to another.</summary>
-    /// <returns>Null when none of them has, or has closed the connection.</returns>
-    public static int? Find(int fromPort, int toPort, IEnumerable<int> candidates)
+    /// <summary>The processes among <paramref name="candidates"/> that have connected from one loopback port to another.</summary>
+    /// <param name="connections">From which port to which.</param>
+    /// <param name="candidates">Ids of processes.</param>
+    /// <returns>By connection; without those that none of them has made, or has closed meanwhile.</returns>
+    public static Dictionary<(int From, int To), int> Find(IReadOnlySet<(int From, int To)> connections, IEnumerable<int> candidates)
     {
-        if (FindInode(fromPort, toPort) is not { } inode)
-        {
-            return null;
-        }
-
-        var link = $"socket:[{inode}]";
-        foreach (var process in candidates)
-        {
-            if (Holds(process, link))
-            {
-                return process;
-            }
-        }
-
-        return null;
-    }
-
-    private static string? FindInode(int fromPort, int toPort)
-    {
-        // ":C34F 0100007F:1A0B": an address is in hexadecimal, and at loopback there is one connection between two ports.
-        var from = string.Create(CultureInfo.InvariantCulture, $":{fromPort:X4}");
-        var to = string.Create(CultureInfo.InvariantCulture, $"0100007F:{toPort:X4}");
+        var wanted = new Dictionary<string, (int From, int To)>();
         foreach (var table in Tables.Where(File.Exists))
         {
             foreach (var line in File.ReadLines(table).Skip(1))
             {
+                // sl, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode: an address is
+                // hexadecimal, and at loopback one connection lies between two ports.
                 var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-                if (fields.Length > 9 && fields[1].EndsWith(from, StringComparison.Ordinal) && fields[2].EndsWith(to, StringComparison.Ordinal) && fields[9] != "0")
+                if (fields.Length > 9 && connections.Contains((Port(fields[1]), Port(fields[2]))))
                 {
-                    return fields[9];
+                    wanted.TryAdd($"{SocketLink}{fields[9]}]", (Port(fields[1]), Port(fields[2])));
                 }
             }
         }
 
-        return null;
+        var owners = new Dictionary<(int From, int To), int>();
+        foreach (var process in candidates)
+        {
+            foreach (var link in OpenSockets(process))
+            {
+                if (wanted.TryGetValue(link, out var connection))
+                {
+                    owners[connection] = process;
+                }
+            }
+        }
+
+        return owners;
     }
 
-    private static bool Holds(int process, string link)
+    private static int Port(string address) => int.Parse(address.AsSpan(address.IndexOf(':', StringComparison.Ordinal) + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+
+    private static IEnumerable<string> OpenSockets(int process)
     {
+        string[] files;
         try
         {
-            return Directory.EnumerateFiles($"/proc/{process}/fd").Any(file => LinkTarget(file) == link);
+            files = Directory.GetFiles($"/proc/{process}/fd");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // It has ended.
-            return false;
+            yield break;
         }
-    }
 
-    private static string? LinkTarget(string file)
-    {
-        try
+        foreach (var file in files)
         {
-            return new FileInfo(file).LinkTarget;
-        }
-        catch (IOException)
-        {
-            return null;
+            string? link;
+            try
+            {
+                link = new FileInfo(file).LinkTarget;
+            }
+            catch (IOException)
+            {
+                // Closed.
+                continue;
+            }
+
+            if (link is not null && link.StartsWith(SocketLink, StringComparison.Ordinal))
+            {
+                yield return link;
+            }
         }
     }
 }
