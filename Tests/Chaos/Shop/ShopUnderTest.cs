@@ -124,7 +124,12 @@ internal sealed class ShopUnderTest : IAsyncDisposable
                 {
                     return;
                 }
-                missing = now;
+                if (now != missing)
+                {
+                    // For who wants to know what the time was spent on.
+                    missing = now;
+                    await File.AppendAllTextAsync(Path.Combine(_directory, "logs", "recovery.log"), $"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} {now}\n", bound.Token);
+                }
                 await Task.Delay(s_look, bound.Token);
             }
         }
