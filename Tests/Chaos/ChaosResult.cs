@@ -21,6 +21,6 @@ internal sealed record ChaosResult(
     DateTimeOffset End,
     IReadOnlyList<FaultRecord> Faults,
     IReadOnlyList<DateTimeOffset> Acknowledgements,
-    IReadOnlyDictionary<int, int> Answers,
+    IReadOnlyDictionary<string, int> Answers,
     Observations Observations,
     IReadOnlyList<Violation> Violations);

@@ -104,7 +104,6 @@ internal sealed class FaultInjector(ShopUnderTest shop)
                 throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, null);
         }
 
-        // Whoever was killed, or gave up because its disk was full, is started again as a supervisor would.
         await shop.StartMissingAsync(cancellationToken);
 
         Task LastAsync() => Task.Delay(fault.Duration, cancellationToken);

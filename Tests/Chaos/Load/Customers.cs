@@ -91,12 +91,12 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
             var orderId = response.StatusCode == HttpStatusCode.Created
                 ? (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("orderId").GetString()
                 : null;
-            history.Answer(instance, (int)response.StatusCode);
+            history.Answer(instance, ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture));
             return (response.StatusCode, orderId);
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
         {
-            history.Answer(instance, 0);
+            history.Answer(instance, e is OperationCanceledException ? "timeout" : "disconnected");
             return (null, null);
         }
     }

@@ -8,7 +8,7 @@ internal sealed class History(TimeProvider clock)
 {
     private readonly ConcurrentQueue<Purchase> _purchases = new();
     private readonly ConcurrentQueue<DateTimeOffset> _acknowledgements = new();
-    private readonly ConcurrentDictionary<int, int> _answers = new();
+    private readonly ConcurrentDictionary<string, int> _answers = new();
     private readonly ConcurrentDictionary<Uri, DateTimeOffset> _lastBy = new();
     private int _acknowledged;
 
@@ -18,15 +18,15 @@ internal sealed class History(TimeProvider clock)
     /// <summary>When customers were told 201 for the first time.</summary>
     public IReadOnlyList<DateTimeOffset> Acknowledgements => [.. _acknowledgements];
 
-    /// <summary>How often each HTTP status was answered; 0 for none.</summary>
-    public IReadOnlyDictionary<int, int> Answers => _answers;
+    /// <summary>How often each HTTP status was answered, or what was in its place.</summary>
+    public IReadOnlyDictionary<string, int> Answers => _answers;
 
     public int Acknowledged => Volatile.Read(ref _acknowledged);
 
-    public void Answer(Uri by, int status)
+    public void Answer(Uri by, string answer)
     {
-        _answers.AddOrUpdate(status, 1, (_, count) => count + 1);
-        if (status == 201)
+        _answers.AddOrUpdate(answer, 1, (_, count) => count + 1);
+        if (answer == "201")
         {
             _lastBy[by] = clock.GetUtcNow();
         }

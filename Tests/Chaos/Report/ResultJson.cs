@@ -24,7 +24,7 @@ internal static class ResultJson
             acknowledgedOrders = result.Acknowledgements.Count,
             storedOrders = result.Observations.Orders.Count,
             mails = result.Observations.Mails.Count,
-            answers = result.Answers.OrderBy(a => a.Key).ToDictionary(a => a.Key == 0 ? "none" : a.Key.ToString(System.Globalization.CultureInfo.InvariantCulture), a => a.Value),
+            answers = result.Answers,
             violations = Enum.GetValues<ViolationKind>().ToDictionary(k => k.ToString(), k => result.Violations.Count(v => v.Kind == k)),
             details = result.Violations.Select(v => $"{v.Kind}: {v.Detail}"),
         };
