@@ -45,7 +45,7 @@ internal sealed class ShopUnderTest : IAsyncDisposable
         Directory.CreateDirectory(MailDirectory);
         _environment = ShopServices.Environment(
             topology.ConnectionString, Orders.Select(s => s.Address.ToString()), Inventory.Select(s => s.Address.ToString()), MailDirectory);
-        _environment["Orders__Durability"] = _environment["Reservations__Durability"] = durability.ToString();
+        _environment["Orders__Durability"] = _environment["Reservations__Durability"] = _environment["Mail__Durability"] = durability.ToString();
         // Soon, for the run waits at its end for all that was left behind.
         _environment["Reservations__HoldFor"] = "00:00:20";
         _environment["Consumer__MinIdle"] = "00:00:05";
