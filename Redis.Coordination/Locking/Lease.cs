@@ -66,10 +66,13 @@ public sealed class Lease : IAsyncDisposable
             lock (_gate)
             {
                 // Made when somebody asks, and never disposed: its token is in other hands, and it holds nothing that needs it.
-                _lost ??= new CancellationTokenSource();
-                if (_state == State.Lost)
+                if (_lost is null)
                 {
-                    _lost.Cancel();
+                    _lost = new CancellationTokenSource();
+                    if (_state == State.Lost)
+                    {
+                        _lost.Cancel();
+                    }
                 }
                 return _lost.Token;
             }

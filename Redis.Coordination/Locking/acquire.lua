@@ -7,7 +7,7 @@
 local lease, queue, fence, owner, ttl = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 if redis.call('EXISTS', queue) == 0 then
   -- Nobody to overtake: taken if free.
-  local token = now()
+  local token = server_us()
   if redis.call('SET', lease, owner .. ':' .. token, 'NX', 'PX', ttl) then
     local minted = mint_from(fence, token)
     if minted ~= token then redis.call('SET', lease, owner .. ':' .. minted, 'PX', ttl) end

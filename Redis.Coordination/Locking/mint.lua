@@ -1,7 +1,7 @@
 -- Fencing tokens. A counter alone goes back when a replica that missed writes is promoted, and an old holder would then
 -- look newer. Server time in microseconds as a floor prevents it, as long as the clock of the new primary is not behind
 -- that of the old one by more than the failover took. Doubles are exact to 9.0e+15, which as microseconds is 2255.
-local function now()
+local function server_us()
   local time = redis.call('TIME')
   return time[1] .. string.rep('0', 6 - #time[2]) .. time[2]
 end
@@ -18,4 +18,4 @@ local function mint_from(fence, token)
   return token
 end
 
-local function mint(fence) return mint_from(fence, now()) end
+local function mint(fence) return mint_from(fence, server_us()) end
