@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using StackExchange.Redis;
@@ -69,7 +70,8 @@ public sealed class RedisScript
     /// As <see cref="EvaluateAsync"/>, for what is called often: by hash, which spares the client a look-up by the whole
     /// text; by text when the server does not know it.
     /// </summary>
-    internal async Task<RedisResult> CallAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    internal async ValueTask<RedisResult> CallAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
     {
         try
         {

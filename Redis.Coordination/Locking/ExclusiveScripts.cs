@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Locking;
@@ -10,12 +12,13 @@ internal sealed class ExclusiveScripts : ILeaseScripts
     private static readonly RedisScript s_release = RedisScript.Load<RedisLeaseProvider>("release");
     private static readonly RedisScript s_handOn = RedisScript.Load<RedisLeaseProvider>("hand-on");
 
-    public async Task<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue)
     {
         var keys = new LeaseKeys(resource);
         var reply = await s_acquire.CallAsync(
             database, [keys.Lease, keys.Queue, keys.Fence],
-            [owner, Milliseconds(options.Ttl), Milliseconds(options.ClaimTime), enqueue ? 1 : 0]);
+            [owner, Milliseconds(options.Ttl), Milliseconds(enqueue ? options.ClaimTime : -options.ClaimTime)]);
         if (reply.Resp2Type == ResultType.Integer)
         {
             return new LeaseReply { FencingToken = (long)reply };
@@ -45,10 +48,15 @@ internal sealed class ExclusiveScripts : ILeaseScripts
     public LeaseRenewal ReadRenewal(RedisResult reply)
         => reply.Resp2Type == ResultType.Integer ? new(false) : new(true, NullIfEmpty((string)reply!));
 
-    public async Task<IReadOnlyList<LeaseHandOver>> ReleaseAsync(IDatabase database, string resource, string owner, string? predecessor, TimeSpan claimTime)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<IReadOnlyList<LeaseHandOver>> ReleaseAsync(
+        IDatabase database, string resource, string owner, long token, string? predecessor, TimeSpan claimTime)
     {
         var keys = new LeaseKeys(resource);
-        var reply = await s_release.CallAsync(database, [keys.Lease, keys.Queue], [owner, Milliseconds(claimTime), predecessor ?? ""]);
+        RedisValue held = token == 0 ? owner : string.Create(CultureInfo.InvariantCulture, $"{owner}:{token}");
+        var reply = await s_release.CallAsync(
+            database, [keys.Lease, keys.Queue],
+            predecessor is null ? [held, Milliseconds(claimTime)] : [held, Milliseconds(claimTime), predecessor]);
         return reply.Resp2Type == ResultType.Integer ? [] : [new LeaseHandOver((string)reply[0]!, (long)reply[1])];
     }
 

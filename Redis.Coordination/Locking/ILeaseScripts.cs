@@ -6,7 +6,7 @@ namespace AspireRedis.Coordination.Locking;
 internal interface ILeaseScripts
 {
     /// <summary>Takes the lease if it is free or was handed over to <paramref name="owner"/>; else queues, if asked to.</summary>
-    Task<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue);
+    ValueTask<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue);
 
     /// <summary>
     /// Starts the TTL again; it also confirms a lease that was handed over, or that <paramref name="predecessor"/> passed on
@@ -19,9 +19,11 @@ internal interface ILeaseScripts
 
     /// <summary>
     /// Gives back the lease, the claim or the place in the queue; returns whom it was handed over to.
-    /// <paramref name="predecessor"/> as in <see cref="Renewal"/>, when that is not confirmed yet.
+    /// <paramref name="token"/> is zero without a lease; <paramref name="predecessor"/> as in <see cref="Renewal"/>, when
+    /// that is not confirmed yet.
     /// </summary>
-    Task<IReadOnlyList<LeaseHandOver>> ReleaseAsync(IDatabase database, string resource, string owner, string? predecessor, TimeSpan claimTime);
+    ValueTask<IReadOnlyList<LeaseHandOver>> ReleaseAsync(
+        IDatabase database, string resource, string owner, long token, string? predecessor, TimeSpan claimTime);
 
     /// <summary>Hands the lease on if a claim has run out; returns how long the present claim lasts, zero without one.</summary>
     Task<TimeSpan> HandOnAsync(IDatabase database, string resource, TimeSpan claimTime);

@@ -18,7 +18,7 @@ internal readonly struct LeaseKeys
         // Without a tag of its own the whole name becomes the tag, which names the same slot. That fails only for a
         // name with a closing brace and no tag, which no companion can follow.
         var tagged = TagStart(resource) >= 0;
-        _stem = tagged ? resource : $"{{{resource}}}";
+        _stem = tagged ? resource : string.Concat("{", resource, "}");
         // "{a}" is a name too and must not share the companions of "a".
         _end = tagged && resource[0] == '{' && resource[^1] == '}' ? ":" : "";
     }
@@ -33,7 +33,7 @@ internal readonly struct LeaseKeys
     public RedisKey Queue => Companion("queue");
 
     /// <summary>A further key of the same slot.</summary>
-    public RedisKey Companion(string suffix) => $"{_stem}:{suffix}{_end}";
+    public RedisKey Companion(string suffix) => string.Concat(_stem, ":", suffix, _end);
 
     /// <exception cref="ArgumentException">The name is empty or too long.</exception>
     public static void Validate(string resource)

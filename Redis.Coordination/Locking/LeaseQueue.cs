@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using AspireRedis.Coordination.Availability;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -72,7 +73,9 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
                 $"{nameof(LeaseOptions)}.{nameof(LeaseOptions.Durability)} needs a {nameof(DurableWriter)}, and this provider was made without one.", nameof(options));
         }
         ThrowIfDisposed();
-        return Telemetry.AcquireAsync(resource, Clock, activity => AcquireOrWaitAsync(resource, options, activity, cancellationToken));
+        return LeaseTelemetry.IsHeard
+            ? Telemetry.AcquireAsync(resource, Clock, activity => AcquireOrWaitAsync(resource, options, activity, cancellationToken))
+            : AcquireOrWaitAsync(resource, options, null, cancellationToken);
     }
 
     public async Task<bool> RenewAsync(Lease lease, CancellationToken cancellationToken)
@@ -87,7 +90,7 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
         return renewal.IsOurs;
     }
 
-    public Task ReleaseAsync(Lease lease) => TryPassOn(lease) ? Task.CompletedTask : ReleaseOnServerAsync(lease);
+    public Task ReleaseAsync(Lease lease) => TryPassOn(lease) ? Task.CompletedTask : GiveBackAsync(lease.Request!);
 
     /// <summary>
     /// Waits end with <see cref="ObjectDisposedException"/> and their places in the queues are given up. Leases stay with
@@ -114,14 +117,23 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
         {
             var connection = _deployment.Connection;
             _wakeups.Follow(connection);
-            var lease = options.WaitTimeout == TimeSpan.Zero || !_wakeups.IsListening(connection)
-                ? (await LookAsync(request, enqueue: false, cancellationToken)).Lease
-                : null;
+            var enqueue = options.WaitTimeout > TimeSpan.Zero && _wakeups.IsListening(connection);
+            if (enqueue)
+            {
+                // Before the script: the message may be here before the reply. It stays registered until the lease is given
+                // back: a message may still come, and would end the lease if it were unknown.
+                _wakeups.Register(request);
+            }
+            var (lease, reply) = await LookAsync(request, enqueue, cancellationToken);
             if (lease is null && options.WaitTimeout > TimeSpan.Zero)
             {
-                // Confirmed before anything is queued, or the first hand-over could go unheard.
-                await _wakeups.ListenAsync(connection).WaitAsync(cancellationToken);
-                lease = await QueueAsync(request, start, activity, cancellationToken);
+                if (!enqueue)
+                {
+                    // Confirmed before anything is queued, or the first hand-over could go unheard.
+                    await _wakeups.ListenAsync(connection).WaitAsync(cancellationToken);
+                    _wakeups.Register(request);
+                }
+                lease = await QueueAsync(request, enqueue ? reply : null, start, activity, cancellationToken);
             }
             if (lease is not null && options.Durability != Durability.Memory)
             {
@@ -144,23 +156,28 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
         }
     }
 
-    private async Task<Lease?> QueueAsync(LeaseRequest request, long start, Activity? activity, CancellationToken cancellationToken)
+    /// <param name="request">Who waits.</param>
+    /// <param name="queued">The answer by which it was queued; null when it has not been yet.</param>
+    /// <param name="start">Since when it waits.</param>
+    /// <param name="activity">Its span.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    private async Task<Lease?> QueueAsync(
+        LeaseRequest request, LeaseReply? queued, long start, Activity? activity, CancellationToken cancellationToken)
     {
         var options = request.Options;
-        // Before the script: the message may be here before the reply. It stays registered until the lease is given back:
-        // a message may still come, and would end the lease if it were unknown.
-        _wakeups.Register(request);
         var waiting = false;
         try
         {
-            while (request.BeginLook(out var resynchronising))
+            var resynchronising = false;
+            while (queued is not null || request.BeginLook(out resynchronising))
             {
                 // The disposal may have missed it.
                 ThrowIfDisposed();
                 TimeSpan sleep;
                 try
                 {
-                    var (lease, reply) = await LookAsync(request, enqueue: true, cancellationToken);
+                    var (lease, reply) = queued is { } first ? (null, first) : await LookAsync(request, enqueue: true, cancellationToken);
+                    queued = null;
                     if (lease is not null)
                     {
                         activity?.SetTag("redis.lock.handed_over", reply.HandedOver);
@@ -215,14 +232,24 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
         TimeSpan Left() => options.WaitTimeout - Clock.GetElapsedTime(start);
     }
 
-    private async Task<(Lease? Lease, LeaseReply Reply)> LookAsync(LeaseRequest request, bool enqueue, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<(Lease? Lease, LeaseReply Reply)> LookAsync(LeaseRequest request, bool enqueue, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         // Counted from before the request: the server starts the TTL later.
         var asked = Clock.GetTimestamp();
         var looking = _scripts.AcquireAsync(_deployment.Database, request.Resource, request.Owner, request.Options, enqueue);
-        request.Looking = looking;
-        var reply = await looking.WaitAsync(cancellationToken);
+        LeaseReply reply;
+        if (cancellationToken.CanBeCanceled)
+        {
+            var task = looking.AsTask();
+            request.Looking = task;
+            reply = await task.WaitAsync(cancellationToken);
+        }
+        else
+        {
+            reply = await looking;
+        }
         if (reply.FencingToken is { } token)
         {
             var lease = NewLease(request, token, LeaseValidity.Until(Clock, asked, request.Options.Ttl), reply.Permit);
@@ -310,14 +337,6 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
         }
     }
 
-    private async Task ReleaseOnServerAsync(Lease lease)
-    {
-        if (!await GiveBackAsync(lease.Request!))
-        {
-            Telemetry.NotGivenBack(lease);
-        }
-    }
-
     /// <summary>
     /// Has a replica confirm that it has the lease: a renewal, which is a write, and <c>WAIT</c> behind it. What came
     /// before it on the primary, such as the hand-over, is behind it in the replication stream too.
@@ -342,7 +361,7 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
     /// Gives back whatever the owner has. Does not throw: what cannot be given back now is when the connection is back,
     /// or ends with its TTL.
     /// </summary>
-    private async Task<bool> GiveBackAsync(LeaseRequest request)
+    private async Task GiveBackAsync(LeaseRequest request)
     {
         var (resource, owner, claimTime) = (request.Resource, request.Owner, request.Options.ClaimTime);
         try
@@ -353,7 +372,8 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
                 // confirm that claim.
                 await looking.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             }
-            var next = await _scripts.ReleaseAsync(_deployment.Database, resource, owner, request.Predecessor, claimTime);
+            var next = await _scripts.ReleaseAsync(
+                _deployment.Database, resource, owner, request.Lease?.FencingToken ?? 0, request.Predecessor, claimTime);
             if (next.Count > 0)
             {
                 foreach (var handOver in next)
@@ -366,7 +386,6 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
                 }
                 Watch(resource, claimTime);
             }
-            return true;
         }
         catch (Exception e)
         {
@@ -376,7 +395,10 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
             {
                 _notGivenBack[owner] = request;
             }
-            return false;
+            if (request.Lease is { } lease)
+            {
+                Telemetry.NotGivenBack(lease);
+            }
         }
         finally
         {

@@ -14,6 +14,9 @@ internal sealed class LeaseTelemetry(string kind, ILogger logger)
 
     public ILogger Logger { get; } = logger;
 
+    /// <summary>Whether anybody hears of an acquire.</summary>
+    public static bool IsHeard => CoordinationDiagnostics.ActivitySource.HasListeners() || LeaseMetrics.Acquisitions.Enabled || LeaseMetrics.Wait.Enabled;
+
     /// <summary>One call of acquire, from its beginning to its end.</summary>
     public async Task<Lease?> AcquireAsync(string resource, TimeProvider clock, Func<Activity?, Task<Lease?>> acquire)
     {

@@ -15,7 +15,7 @@ internal sealed class PermitScripts(PermitMode mode, string kind, int limit) : I
 
     private readonly RedisValue _mode = mode == PermitMode.Exclusive ? "x" : "s";
 
-    public async Task<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue)
+    public async ValueTask<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue)
     {
         var reply = (RedisResult[])(await s_acquire.CallAsync(
             database, Keys(resource),
@@ -30,7 +30,8 @@ internal sealed class PermitScripts(PermitMode mode, string kind, int limit) : I
 
     public LeaseRenewal ReadRenewal(RedisResult reply) => new((long)reply == 1);
 
-    public async Task<IReadOnlyList<LeaseHandOver>> ReleaseAsync(IDatabase database, string resource, string owner, string? predecessor, TimeSpan claimTime)
+    public async ValueTask<IReadOnlyList<LeaseHandOver>> ReleaseAsync(
+        IDatabase database, string resource, string owner, long token, string? predecessor, TimeSpan claimTime)
     {
         var next = (string[])(await s_release.CallAsync(database, Keys(resource), [owner, Milliseconds(claimTime), limit, resource]))!;
         return Array.ConvertAll(next, n => new LeaseHandOver(n));
