@@ -53,7 +53,7 @@ internal sealed class TestClient : IAsyncDisposable
         => ServiceProcess.StartDotNet(Path.Combine(AppContext.BaseDirectory, $"{typeof(Numbered).Assembly.GetName().Name}.dll"), arguments: arguments);
 
     /// <summary>How many are in the queue of a lease whose name has no hash tag.</summary>
-    public Task<long> QueuedAsync(string resource) => Database.ListLengthAsync($"{{{resource}}}:queue");
+    public Task<long> QueuedAsync(string resource) => Database.SortedSetLengthAsync($"{{{resource}}}:queue");
 
     public DurableWriter CreateWriter(DurableWriterOptions options) => new(Deployment, Options.Create(options));
 
