@@ -77,10 +77,14 @@ public sealed class RedlockOptions
 
     private List<ConfigurationOptions> Parse(string node)
     {
+        if (string.IsNullOrWhiteSpace(node))
+        {
+            throw Refused("holds a connection string without a server");
+        }
         ConfigurationOptions options;
         try
         {
-            options = ConfigurationOptions.Parse(node ?? "");
+            options = ConfigurationOptions.Parse(node);
         }
         catch (ArgumentException e)
         {

@@ -23,12 +23,12 @@ public sealed class DeadLettersTests(RedisFixture redis) : IClassFixture<RedisFi
         Assert.Equal((10, 10, 5), (first.Items.Count, second.Items.Count, third.Items.Count));
         Assert.Null(third.Next);
         var all = first.Items.Concat(second.Items).Concat(third.Items).ToList();
-        Assert.Equal(entries, all.Select(l => l.EntryId));
-        var letter = all[0];
+        // Handlers run side by side, so they come in any order.
+        Assert.Equal(entries.Order(), all.Select(l => l.EntryId).Order());
+        var letter = all.Single(l => l.Fields["number"] == "0");
         Assert.Equal(("paged", "g", 2), (letter.Stream, letter.Group, letter.Deliveries));
         Assert.Contains("InvalidOperationException: no", letter.Reason, StringComparison.Ordinal);
         Assert.InRange(letter.At, DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddMinutes(5));
-        Assert.Equal("0", letter.Fields["number"]);
         Assert.DoesNotContain(letter.Fields.Keys, k => k.StartsWith("dead_", StringComparison.Ordinal));
         Assert.Equal(letter with { Fields = letter.Fields }, (await letters.FindAsync("paged", letter.Id))! with { Fields = letter.Fields });
         Assert.Equal(50, (await letters.ListAsync("paged")).Items.Count);
