@@ -72,7 +72,7 @@ internal static class RedlockRounds
     }
 
     /// <summary>Until the nodes that were not waited for have answered too.</summary>
-    private static Task IdleAsync(IDatabase[] nodes) => Task.WhenAll(nodes.Select(n => n.PingAsync()));
+    private static async Task IdleAsync(IDatabase[] nodes) => await Task.WhenAll(nodes.Select(n => n.PingAsync()));
 
     private static async Task ThirdAnswerAsync(IDatabase[] nodes, string script, RedisKey[] keys, RedisValue[] arguments)
     {

@@ -45,7 +45,7 @@ public sealed class RedlockFaultTests
         }
 
         var thrown = await Assert.ThrowsAsync<NoQuorumException>(() => client.Leases.AcquireAsync("three"));
-        Assert.Equal(nodes.Redis.Topology.LockNodes.Take(3).Select(n => n.Address.ToString()), thrown.Errors.Select(e => e.Node).Order());
+        Assert.Equal(nodes.Redis.Topology.LockNodes.Take(3).Select(n => n.Address.ToString()).Order(), thrown.Errors.Select(e => e.Node).Order());
         Assert.All(thrown.Errors, e => Assert.Contains(e.Node, thrown.Message, StringComparison.Ordinal));
         Assert.All(thrown.Errors, e => Assert.IsAssignableFrom<RedisException>(e.Error));
 
