@@ -20,8 +20,8 @@ builder.Services.AddHttpClient<OrdersClient>(client => client.BaseAddress = new 
 builder.Services.AddHostedService<ReservationReaper>();
 builder.Services.AddConsumerGroup<OrderPlaced, SalesProjection>(Topics.OrderPlaced, (options, provider) =>
 {
-    provider.GetRequiredService<IConfiguration>().GetSection("Consumer").Bind(options);
     options.Group = "sales";
+    options.BindConsumer(provider);
 });
 
 var app = builder.Build();
@@ -30,4 +30,5 @@ app.MapDefaultEndpoints();
 app.MapOpenApi();
 app.MapProducts();
 app.MapReservations();
+app.MapDeadLetters();
 app.Run();

@@ -1,5 +1,6 @@
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.Locking.Redlock;
 using Polly;
 using StackExchange.Redis;
 
@@ -17,6 +18,7 @@ internal static class Unavailability
     {
         NotDurableException => "The change was made, but is not yet safe against a failover. Repeat the request to learn its outcome.",
         LeaseNotAcquiredException or LeaseLostException => "Somebody else is working on the same resource. Try again.",
+        NoQuorumException => "Too few lock nodes answered. Try again.",
         RedisConnectionException or RedisTimeoutException => "Redis did not answer. The outcome is open; try again.",
         RedisServerException e when Array.Exists(s_transient, code => code == e.Message.Split(' ', 2)[0])
             => "Redis takes no such commands at the moment. Try again.",

@@ -55,8 +55,6 @@ internal sealed class ReservationService(
             record = new ReservationRecord(ReservationState.Open, [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, 0))], placeBefore, null);
             await store.SaveAsync(orderId, record, cancellationToken);
         }
-        // Again in a repetition: the first attempt may have ended before this step.
-        await store.WatchDeadlineAsync(orderId, record.PlaceBefore, cancellationToken);
 
         var prices = new Dictionary<string, decimal>(lines.Count);
         // One SKU's lease at a time, so no order of acquisition can deadlock. In one order for all, so that of two orders
@@ -92,6 +90,7 @@ internal sealed class ReservationService(
         if (await store.FindAsync(orderId, cancellationToken) is { State: not ReservationState.GivenBack } record)
         {
             await store.SaveAsync(orderId, record with { State = ReservationState.Placed }, cancellationToken);
+            return;
         }
         await store.UnwatchDeadlineAsync(orderId, cancellationToken);
     }
@@ -129,7 +128,6 @@ internal sealed class ReservationService(
         }
         // The items first: a crash in between leaves a reservation that the reaper gives back again.
         await store.SaveAsync(orderId, record with { State = ReservationState.GivenBack, Reason = record.Reason ?? reason }, cancellationToken);
-        await store.UnwatchDeadlineAsync(orderId, cancellationToken);
     }
 
     private static ReserveResult Refused(Refusal refusal)

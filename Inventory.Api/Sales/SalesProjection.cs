@@ -15,17 +15,17 @@ namespace AspireRedis.Inventory.Sales;
 internal sealed class SalesProjection(RedisDeployment redis, ReservationService reservations, IOptions<ReservationOptions> options)
     : IStreamHandler<OrderPlaced>
 {
-    private static readonly RedisScript s_count = RedisScript.Load<SalesProjection>("count-sale");
+    private static readonly RedisScript s_count = RedisScript.Load<SalesProjection>("count-sales");
 
     public async Task<HandlerResult> HandleAsync(StreamMessage<OrderPlaced> message, CancellationToken cancellationToken)
     {
         var order = message.Value;
-        foreach (var line in order.Lines)
-        {
-            await s_count.EvaluateAsync(redis.Database,
-                [ProductStore.Key(line.Sku), ReservationStore.ItemsKey(line.Sku, order.OrderId)], (long)options.Value.KeepFor.TotalMilliseconds);
-        }
         await reservations.MarkPlacedAsync(order.OrderId, cancellationToken);
-        return HandlerResult.Handled;
+        // Counting and acknowledging are one script: in a failover the count could go to the old primary and the
+        // acknowledgement to the new one.
+        await s_count.EvaluateAsync(redis.Database,
+            [message.Topic.Key, .. order.Lines.SelectMany(l => new[] { ProductStore.Key(l.Sku), ReservationStore.ItemsKey(l.Sku, order.OrderId) })],
+            message.Group, message.EntryId, (long)options.Value.KeepFor.TotalMilliseconds);
+        return HandlerResult.Acknowledged;
     }
 }

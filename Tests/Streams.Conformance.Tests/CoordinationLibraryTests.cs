@@ -6,4 +6,4 @@ namespace AspireRedis.Streams.Conformance;
 
 /// <summary>Our own library passes all cases.</summary>
 public sealed class CoordinationLibraryTests(RedisFixture redis)
-    : ConformanceCases(new CoordinationLibrary(), redis.ConnectionString, Eventually.DefaultBound), IClassFixture<RedisFixture>;
+    : OrderCases(new CoordinationLibrary(), redis.ConnectionString, Eventually.DefaultBound), IClassFixture<RedisFixture>;

@@ -1,17 +1,18 @@
 using System.Globalization;
-using System.Text;
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Streams;
 
 namespace AspireRedis.Streams.Conformance.Worker;
 
-/// <summary>"Sends" a mail for each event: a line in a file, number and idempotency key. Outside Redis, so no script can hold it.</summary>
-internal sealed class MailHandler(RedisDeployment deployment, string file, Suicide suicide) : IStreamHandler<WorkItem>
+/// <summary>"Sends" a mail for each event: a file whose name has number and idempotency key. Outside Redis, so no script can hold it.</summary>
+internal sealed class MailHandler(RedisDeployment deployment, string folder, Suicide suicide) : IStreamHandler<WorkItem>
 {
     public async Task<HandlerResult> HandleAsync(StreamMessage<WorkItem> message, CancellationToken cancellationToken)
     {
         suicide.At(KillStep.InHandler);
-        Append(string.Create(CultureInfo.InvariantCulture, $"{message.Value.Number} {message.EventId}\n"));
+        // A second mail for the same event is a second file: they are to be counted.
+        var name = string.Create(CultureInfo.InvariantCulture, $"{message.Value.Number} {message.EventId} {Guid.NewGuid():N}");
+        await File.WriteAllBytesAsync(Path.Combine(folder, name), [], cancellationToken);
         suicide.At(KillStep.AfterEffect);
         if (suicide.IsPlannedAt(KillStep.AfterAcknowledgement))
         {
@@ -19,13 +20,6 @@ internal sealed class MailHandler(RedisDeployment deployment, string file, Suici
             _ = DieOnceAcknowledgedAsync(message);
         }
         return HandlerResult.Handled;
-    }
-
-    private void Append(string line)
-    {
-        // One write at the end of the file, which other processes write to as well.
-        using var mails = new FileStream(file, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
-        mails.Write(Encoding.UTF8.GetBytes(line));
     }
 
     private async Task DieOnceAcknowledgedAsync(StreamMessage<WorkItem> message)

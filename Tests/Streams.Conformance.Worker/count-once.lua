@@ -1,5 +1,5 @@
--- KEYS: stream, inbox, counts. ARGV: group, entry id, event id, number.
-if redis.call('SADD', KEYS[2], ARGV[3]) == 1 then
-  redis.call('HINCRBY', KEYS[3], ARGV[4], 1)
-end
-return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+-- KEYS: counts. ARGV: number.
+--@include inbox
+return inbox(function(keys, args)
+  return redis.call('HINCRBY', keys[1], args[1], 1)
+end)

@@ -23,9 +23,9 @@ public abstract partial class ConformanceCases(IConsumerLibrary library, string 
     /// <summary>The settings of an instance for one case, on a stream of its own.</summary>
     protected InstanceSettings Settings([CallerMemberName] string name = "") => new(connectionString, $"{library.Name}:{name}", Group, "one");
 
-    private Consumer Start(InstanceSettings settings, Func<Delivery, CancellationToken, Task>? handler = null) => new(library, settings, handler);
+    private protected Consumer Start(InstanceSettings settings, Func<Delivery, CancellationToken, Task>? handler = null) => new(library, settings, handler);
 
-    private static async Task<ConnectionMultiplexer> ConnectAsync(InstanceSettings settings)
+    private protected static async Task<ConnectionMultiplexer> ConnectAsync(InstanceSettings settings)
     {
         var options = ConfigurationOptions.Parse(settings.ConnectionString);
         options.AbortOnConnectFail = false;
@@ -34,7 +34,7 @@ public abstract partial class ConformanceCases(IConsumerLibrary library, string 
         return await ConnectionMultiplexer.ConnectAsync(options);
     }
 
-    private Task<RedisValue[]> AppendAsync(IDatabase database, string stream, int first, int count)
+    private protected Task<RedisValue[]> AppendAsync(IDatabase database, string stream, int first, int count)
         => Task.WhenAll(Enumerable.Range(first, count).Select(n => database.StreamAddAsync(stream, library.Encode(n))));
 
     /// <summary>A consumer that reads and is never heard of again.</summary>
@@ -55,7 +55,7 @@ public abstract partial class ConformanceCases(IConsumerLibrary library, string 
 
     private Task EventuallyAsync(Func<Task<bool>> condition, string what) => Eventually.TrueAsync(condition, what, bound);
 
-    private Task HandledAsync(IEnumerable<int> numbers, string what, params Consumer[] consumers)
+    private protected Task HandledAsync(IEnumerable<int> numbers, string what, params Consumer[] consumers)
     {
         var expected = numbers.ToHashSet();
         return EventuallyAsync(() => expected.IsSubsetOf(Numbers(consumers)), what);

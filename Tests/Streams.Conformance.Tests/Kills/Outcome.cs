@@ -18,7 +18,7 @@ internal sealed record Outcome(string Fault, string Effect, int Kills, int Ackno
     /// <param name="fault">What was killed, and when.</param>
     /// <param name="kills">How often.</param>
     /// <param name="log">What was appended.</param>
-    /// <param name="mails">The lines of the file: number and idempotency key.</param>
+    /// <param name="mails">Number and idempotency key of each.</param>
     public static Outcome OfMails(string fault, int kills, EventLog log, IEnumerable<string> mails)
     {
         var byNumber = mails.Select(l => l.Split(' ')).ToLookup(m => int.Parse(m[0], CultureInfo.InvariantCulture), m => m[1]);

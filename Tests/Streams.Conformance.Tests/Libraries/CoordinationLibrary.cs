@@ -71,6 +71,8 @@ public sealed class CoordinationLibrary : IConsumerLibrary
                     MinIdle = settings.Idle,
                     MaxConcurrency = settings.Concurrency,
                     MaxDeliveries = settings.MaxDeliveries,
+                    RetryDelay = TimeSpan.FromMilliseconds(300),
+                    OrderBy = settings.InOrder ? static e => e.Number % 2 == 0 ? "even" : "odd" : null,
                 },
                 this, TimeProvider.System, NullLogger<ConsumerGroup<WorkItem>>.Instance);
             await group.RunAsync(_stopping.Token);
