@@ -28,7 +28,6 @@ public sealed class ScriptedRunTests(ITestOutputHelper output)
         var result = await RunAsync(
             [
                 s_frozenPrimary,
-                new(FaultKind.CutPrimaryFromSentinels, 0, TimeSpan.FromSeconds(5)),
                 new(FaultKind.KillService, 0, TimeSpan.FromSeconds(1)),
                 new(FaultKind.FillPrimaryDisk, 0, TimeSpan.FromSeconds(3)),
                 new(FaultKind.RestartAllNodes, 0, TimeSpan.FromSeconds(0.5)),
