@@ -30,8 +30,8 @@ public sealed class StreamProducer
     /// <param name="value">The event.</param>
     /// <param name="eventId">Identifies the event; null for a new UUID version 7.</param>
     /// <param name="cancellationToken">Ends the wait; the entry may be appended all the same.</param>
-    /// <exception cref="RedisConnectionException">No connection; with a lost one the entry may be appended.</exception>
-    /// <exception cref="RedisTimeoutException">No reply in time; the entry may be appended.</exception>
+    /// <exception cref="RedisUnavailableException">No primary took it in time; it is certainly not appended.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">The answer was lost; the entry may be appended.</exception>
     public async Task<string> AppendAsync<T>(StreamTopic<T> topic, T value, string? eventId = null, CancellationToken cancellationToken = default)
         where T : class
     {
@@ -43,7 +43,7 @@ public sealed class StreamProducer
         }
         try
         {
-            var id = await _deployment.Database.StreamAddAsync(topic.Key, pairs).WaitAsync(cancellationToken);
+            var id = await _deployment.RunAsync(database => database.StreamAddAsync(topic.Key, pairs), repeatable: false, cancellationToken);
             append.Succeeded((string)id!);
             return (string)id!;
         }
