@@ -144,15 +144,23 @@ public sealed class PrimaryFollower : IAsyncDisposable
         return Route.Primary!;
     }
 
-    /// <summary>Whether a failover could be started: what the first Sentinel says that answers; null when none does.</summary>
-    internal async Task<bool?> HasQuorumAsync()
+    /// <summary>
+    /// Whether a failover could be started (<c>SENTINEL CKQUORUM</c>): what the first Sentinel says that answers; null when
+    /// none does within a second.
+    /// </summary>
+    public async Task<bool?> HasQuorumAsync()
     {
-        bool? quorum = null;
-        foreach (var link in _links.Values)
+        var asked = _links.Values.Select(l => l.HasQuorumAsync()).ToList();
+        while (asked.Count > 0)
         {
-            quorum ??= await link.HasQuorumAsync();
+            var answer = await Task.WhenAny(asked);
+            if (await answer is { } quorum)
+            {
+                return quorum;
+            }
+            asked.Remove(answer);
         }
-        return quorum;
+        return null;
     }
 
     private async Task WatchAsync(CancellationToken stopping)
