@@ -33,13 +33,14 @@ internal sealed class OrderStore(RedisDeployment redis, DurableWriter writer, St
     /// <summary>What the placing script says when it wrote nothing because the reservation had run out.</summary>
     public const string Late = "late";
 
-    private static readonly RedisScript s_place = RedisScript.Load<OrderStore>("place-order");
-    private static readonly RedisScript s_settle = RedisScript.Load<OrderStore>("settle-order");
+    private static readonly RedisScript s_place = RedisScript.Load<OrderStore>("place-order", repeatable: true);
+    private static readonly RedisScript s_settle = RedisScript.Load<OrderStore>("settle-order", repeatable: true);
 
     public async Task<Order?> FindAsync(string orderId, CancellationToken cancellationToken)
     {
-        var fields = await redis.Database.HashGetAsync(Key(orderId), ["user_id", "email", "total", "lines", "status", "placed_at"], CommandFlags.DemandMaster)
-            .WaitAsync(cancellationToken);
+        var fields = await redis.RunAsync(
+            database => database.HashGetAsync(Key(orderId), ["user_id", "email", "total", "lines", "status", "placed_at"], CommandFlags.DemandMaster),
+            repeatable: true, cancellationToken);
         return fields[0].IsNull
             ? null
             : new Order(orderId, fields[0]!, fields[1]!, decimal.Parse((string)fields[2]!, CultureInfo.InvariantCulture),

@@ -15,17 +15,23 @@ namespace AspireRedis.Inventory.Sales;
 internal sealed class SalesProjection(RedisDeployment redis, ReservationService reservations, IOptions<ReservationOptions> options)
     : IStreamHandler<OrderPlaced>
 {
-    private static readonly RedisScript s_count = RedisScript.Load<SalesProjection>("count-sale");
+    private static readonly RedisScript s_count = RedisScript.Load<SalesProjection>("count-sale", repeatable: true);
 
     public async Task<HandlerResult> HandleAsync(StreamMessage<OrderPlaced> message, CancellationToken cancellationToken)
     {
         var order = message.Value;
-        foreach (var line in order.Lines)
-        {
-            await s_count.EvaluateAsync(redis.Database,
-                [ProductStore.Key(line.Sku), ReservationStore.ItemsKey(line.Sku, order.OrderId)], (long)options.Value.KeepFor.TotalMilliseconds);
-        }
-        await reservations.MarkPlacedAsync(order.OrderId, cancellationToken);
-        return HandlerResult.Handled;
+        // Marking the order is durable, and speaks for the counts only where they were made.
+        return await redis.OnOnePrimaryAsync(
+            async () =>
+            {
+                foreach (var line in order.Lines)
+                {
+                    await s_count.EvaluateAsync(redis.Database,
+                        [ProductStore.Key(line.Sku), ReservationStore.ItemsKey(line.Sku, order.OrderId)], (long)options.Value.KeepFor.TotalMilliseconds);
+                }
+                await reservations.MarkPlacedAsync(order.OrderId, cancellationToken);
+                return HandlerResult.Handled;
+            },
+            cancellationToken);
     }
 }

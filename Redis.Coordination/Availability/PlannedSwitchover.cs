@@ -130,7 +130,7 @@ public sealed class PlannedSwitchover
         var replicas = new List<NodeProbe>();
         foreach (var replica in (RedisResult[])role[2]!)
         {
-            if (EndPointCollection.TryParse($"{(string?)replica[0]}:{(string?)replica[1]}") is { } node)
+            if (NodeAddress.Parse((string?)replica[0], (string?)replica[1]) is { } node)
             {
                 replicas.Add(await OpenAsync(node, probes, cancellationToken));
             }
@@ -291,13 +291,13 @@ public sealed class PlannedSwitchover
         }
     }
 
-    /// <summary>Until every Sentinel that answers names the new primary.</summary>
+    /// <summary>Until every Sentinel that answers names the new primary and has ended the failover.</summary>
     private static async Task AgreeAsync(SentinelLink[] links, NodeProbe promoted, PlannedSwitchoverOptions options, long began)
     {
         while (true)
         {
             var views = (await Task.WhenAll(links.Select(l => l.AskAsync()))).OfType<SentinelView>().ToList();
-            if (views.Count > links.Length / 2 && views.TrueForAll(v => v.Primary.Equals(promoted.Node)))
+            if (views.Count > links.Length / 2 && views.TrueForAll(v => v.Primary.Equals(promoted.Node) && v.Flags == "master"))
             {
                 return;
             }

@@ -219,7 +219,7 @@ public sealed class PrimaryFollower : IAsyncDisposable
         switch (channel)
         {
             case "+selected-slave" or "+failover-state-wait-promotion" when words.Length > 3:
-                if (EndPointCollection.TryParse($"{words[2]}:{words[3]}") is { } candidate)
+                if (NodeAddress.Parse(words[2], words[3]) is { } candidate)
                 {
                     _ = WatchPromotionAsync(candidate);
                 }

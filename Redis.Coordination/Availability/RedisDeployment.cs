@@ -109,6 +109,27 @@ public sealed class RedisDeployment : IAsyncDisposable
     }
 
     /// <summary>
+    /// Runs steps that build on one another, from the beginning again when the primary changed meanwhile: what an earlier
+    /// step wrote may be lost with the old primary although a later one, made at the new primary, is acknowledged.
+    /// </summary>
+    /// <param name="steps">The steps, each of them repeatable; the last one should be durable.</param>
+    /// <param name="cancellationToken">Ends the repetitions.</param>
+    public async Task<T> OnOnePrimaryAsync<T>(Func<Task<T>> steps, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(steps);
+        while (true)
+        {
+            var generation = Route?.Generation;
+            var result = await steps();
+            if (generation == Route?.Generation)
+            {
+                return result;
+            }
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>
     /// Opens a connection of its own to the current primary, for commands that block. It stays with that node: when a
     /// command fails, dispose it and open another one, which goes to the primary of that moment. While a failover is under
     /// way it waits for the new primary, for up to 5 s.
