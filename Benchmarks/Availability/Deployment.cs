@@ -32,9 +32,7 @@ internal sealed class Deployment : IAsyncDisposable
         options.ClientName = "benchmark";
         var client = await RedisDeployment.ConnectAsync(options);
         await client.Database.PingAsync();
-        return new Deployment(redis, client, new DurableWriter(client, Options_()));
-
-        static IOptions<DurableWriterOptions> Options_() => Microsoft.Extensions.Options.Options.Create(new DurableWriterOptions { AcknowledgeTimeout = TimeSpan.FromSeconds(2) });
+        return new Deployment(redis, client, new DurableWriter(client, new OptionsWrapper<DurableWriterOptions>(new())));
     }
 
     /// <summary>What an operator does who knows of nothing better.</summary>

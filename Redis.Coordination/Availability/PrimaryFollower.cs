@@ -330,12 +330,12 @@ public sealed class PrimaryFollower : IAsyncDisposable
                 return true;
             }
             return force = Stopwatch.GetElapsedTime(Math.Max(Route.ChangedAt, _began)) > s_settled
-                && views.Count(v => v.Primary.Equals(view.Primary)) >= Math.Max(majority, (_links.Count / 2) + 1);
+                && views.Count(v => v.Primary.Equals(view.Primary)) >= Math.Max(majority, (_links.Values.DistinctBy(l => l.Id).Count() / 2) + 1);
         }
     }
 
     private IEnumerable<SentinelView> Views()
-        => _links.Values.Select(l => l.View).OfType<SentinelView>().Where(v => Stopwatch.GetElapsedTime(v.At) < 3 * s_ask);
+        => _links.Values.DistinctBy(l => l.Id).Select(l => l.View).OfType<SentinelView>().Where(v => Stopwatch.GetElapsedTime(v.At) < 3 * s_ask);
 
     /// <param name="node">Who calls itself a primary.</param>
     /// <param name="probe">A connection to it.</param>

@@ -26,6 +26,9 @@ internal sealed class SentinelLink : IAsyncDisposable
 
     public EndPoint Node { get; }
 
+    /// <summary>Its own id: the same Sentinel may be known by a name and by an address. Null before it answered.</summary>
+    public string? Id { get; private set; }
+
     /// <summary>What it said last; null when it never answered or its last answer is old.</summary>
     public SentinelView? View { get; private set; }
 
@@ -68,6 +71,7 @@ internal sealed class SentinelLink : IAsyncDisposable
                 await _connection.GetSubscriber().SubscribeAsync(RedisChannel.Pattern("*"), (channel, message) => _heard(this, channel.ToString(), (string?)message ?? ""));
                 _subscribed = true;
             }
+            Id ??= (string?)await _server.ExecuteAsync("SENTINEL", "MYID");
             // In this order: an address that is newer than the epoch beside it is at worst ignored for a moment, while an
             // old one beside a new epoch would be believed.
             var state = _server.SentinelMasterAsync(_service);
