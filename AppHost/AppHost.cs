@@ -16,7 +16,7 @@ var durability = inContainer ? "Memory" : "Replica";
 
 var inventory = builder.AddProject<Projects.Inventory_Api>("inventory-api").WithEnvironment("Reservations__Durability", durability);
 var orders = builder.AddProject<Projects.Orders_Api>("orders-api").WithEnvironment("Orders__Durability", durability);
-var notifications = builder.AddProject<Projects.Notifications_Worker>("notifications-worker");
+var notifications = builder.AddProject<Projects.Notifications_Worker>("notifications-worker").WithEnvironment("Mail__Durability", durability);
 
 orders.WithReference(inventory).WaitFor(inventory);
 // The inventory asks whether an order was placed before it gives reserved items back.

@@ -22,8 +22,8 @@ builder.Services.AddHttpClient<OrdersClient>(client => client.BaseAddress = new 
 builder.Services.AddHostedService<ReservationReaper>();
 builder.Services.AddConsumerGroup<OrderPlaced, SalesProjection>(Topics.OrderPlaced, (options, provider) =>
 {
-    provider.GetRequiredService<IConfiguration>().GetSection("Consumer").Bind(options);
     options.Group = "sales";
+    options.BindConsumer(provider);
 });
 
 var app = builder.Build();
@@ -32,4 +32,5 @@ app.MapDefaultEndpoints();
 app.MapOpenApi();
 app.MapProducts();
 app.MapReservations();
+app.MapDeadLetters();
 app.Run();

@@ -1,11 +1,15 @@
 using System.Diagnostics;
 using AspireRedis.Contracts;
+using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Streams;
+using Microsoft.Extensions.Options;
 
 namespace AspireRedis.Notifications;
 
 /// <summary>Sends the mails of the stream. A mail can go out twice, when we die in between; its Message-ID tells.</summary>
-internal sealed class MailHandler(MailComposer composer, IMailTransport transport, ILogger<MailHandler> logger) : IStreamHandler<EmailRequested>
+internal sealed class MailHandler(
+    MailComposer composer, IMailTransport transport, DurableWriter writer, IOptions<MailOptions> options, ILogger<MailHandler> logger)
+    : IStreamHandler<EmailRequested>
 {
     public const string SourceName = "AspireRedis.Notifications";
 
@@ -16,6 +20,8 @@ internal sealed class MailHandler(MailComposer composer, IMailTransport transpor
         ArgumentNullException.ThrowIfNull(message);
         using var mail = composer.Compose(message);
         var orderId = mail.Headers[MailComposer.OrderIdHeader];
+        // A failover may forget a request that no replica has, and with it what the mail says.
+        await writer.ConfirmAsync(options.Value.Durability, cancellationToken);
         using var span = s_source.StartActivity("send mail", ActivityKind.Client);
         if (span is not null)
         {

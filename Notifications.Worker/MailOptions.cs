@@ -1,3 +1,5 @@
+using AspireRedis.Coordination.Availability;
+
 namespace AspireRedis.Notifications;
 
 /// <summary>The configuration section <c>Mail</c>.</summary>
@@ -10,6 +12,12 @@ internal sealed class MailOptions
 
     /// <summary>Where mails are put when no SMTP server is configured; relative to the content root.</summary>
     public string PickupFolder { get; set; } = "mail";
+
+    /// <summary>
+    /// What the request of a mail must survive before the mail goes out, which no failover takes back. Default
+    /// <see cref="Coordination.Availability.Durability.Replica"/>; a deployment without replicas must choose Memory.
+    /// </summary>
+    public Durability Durability { get; set; } = Durability.Replica;
 
     public SmtpOptions Smtp { get; set; } = new();
 }

@@ -1,3 +1,4 @@
+using AspireRedis.Coordination.Availability;
 using MailKit.Security;
 using Microsoft.Extensions.Options;
 using MimeKit;
@@ -15,6 +16,10 @@ internal sealed class MailOptionsValidator : IValidateOptions<MailOptions>
         if (!MailboxAddress.TryParse(options.From, out var from) || string.IsNullOrEmpty(from.Domain))
         {
             errors.AddError("must be an address with a domain, as in 'Shop <shop@example.org>'.", "Mail:From");
+        }
+        if (!Enum.IsDefined(options.Durability))
+        {
+            errors.AddError($"must be one of {string.Join(", ", Enum.GetNames<Durability>())}.", "Mail:Durability");
         }
         var smtp = options.Smtp;
         if (string.IsNullOrWhiteSpace(smtp.Host))

@@ -3,21 +3,25 @@ using AspireRedis.Coordination;
 using AspireRedis.Notifications;
 using AspireRedis.ServiceDefaults;
 
-// A web host only for /health and /alive: the work comes from the stream.
+// A web host only for /health, /alive and /dead-letters: the work comes from the stream.
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddRedisDefaults();
+builder.AddProblemDetailsDefaults();
 builder.AddMail();
 builder.Services.AddConsumerGroup<EmailRequested, MailHandler>(Topics.Email, (options, provider) =>
 {
-    var section = provider.GetRequiredService<IConfiguration>().GetSection("Consumer");
-    section.Bind(options);
-    options.Consumer = section["Name"] ?? options.Consumer;
     options.Group = "mailers";
+    // A mail server may be away for a while: more than an hour at the default pace.
+    options.MaxDeliveries = 30;
+    options.BindConsumer(provider);
 });
+builder.Services.AddStreamRetention(Topics.Email.Key, (options, provider) => options.BindRetention(provider));
 
 var app = builder.Build();
+app.UseProblemDetailsDefaults();
 app.MapDefaultEndpoints();
+app.MapDeadLetters();
 app.Run();
 
 // Otherwise the SDK makes it public, and three services with a public Program meet in the tests.

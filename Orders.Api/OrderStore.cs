@@ -28,7 +28,8 @@ internal enum PlaceOutcome
 /// The scripts touch an order and a stream, which lie in different slots of a Redis Cluster: this design is for one
 /// primary with replicas (Sentinel).
 /// </remarks>
-internal sealed class OrderStore(RedisDeployment redis, DurableWriter writer, StreamProducer producer, IOptions<OrderOptions> options)
+internal sealed class OrderStore(
+    RedisDeployment redis, DurableWriter writer, StreamProducer producer, Inbox inbox, IOptions<OrderOptions> options)
 {
     /// <summary>What the placing script says when it wrote nothing because the reservation had run out.</summary>
     public const string Late = "late";
@@ -36,17 +37,20 @@ internal sealed class OrderStore(RedisDeployment redis, DurableWriter writer, St
     private static readonly RedisScript s_place = RedisScript.Load<OrderStore>("place-order", repeatable: true);
     private static readonly RedisScript s_settle = RedisScript.Load<OrderStore>("settle-order", repeatable: true);
 
+    private static readonly RedisValue[] s_fields = ["user_id", "email", "total", "lines", "status", "placed_at"];
+
     public async Task<Order?> FindAsync(string orderId, CancellationToken cancellationToken)
+        => Read(orderId, await redis.RunAsync(
+            database => database.HashGetAsync(Key(orderId), s_fields, CommandFlags.DemandMaster), repeatable: true, cancellationToken));
+
+    /// <summary>The order and its journal, both of the same moment.</summary>
+    public async Task<(Order? Order, IReadOnlyList<RecordedEvent> Events)> FindWithEventsAsync(string orderId, CancellationToken cancellationToken)
     {
-        var fields = await redis.RunAsync(
-            database => database.HashGetAsync(Key(orderId), ["user_id", "email", "total", "lines", "status", "placed_at"], CommandFlags.DemandMaster),
-            repeatable: true, cancellationToken);
-        return fields[0].IsNull
-            ? null
-            : new Order(orderId, fields[0]!, fields[1]!, decimal.Parse((string)fields[2]!, CultureInfo.InvariantCulture),
-                JsonSerializer.Deserialize((string)fields[3]!, OrderJson.Default.IReadOnlyListOrderedLine)!,
-                Enum.Parse<OrderStatus>((string)fields[4]!, ignoreCase: true),
-                DateTimeOffset.Parse((string)fields[5]!, CultureInfo.InvariantCulture));
+        var transaction = redis.Database.CreateTransaction();
+        var fields = transaction.HashGetAsync(Key(orderId), s_fields);
+        var events = transaction.StreamRangeAsync(Topics.JournalOf(orderId));
+        await transaction.ExecuteAsync(CommandFlags.DemandMaster).WaitAsync(cancellationToken);
+        return (Read(orderId, await fields), RecordedEvent.From(await events));
     }
 
     /// <summary>
@@ -56,13 +60,13 @@ internal sealed class OrderStore(RedisDeployment redis, DurableWriter writer, St
     public async Task<bool> AcknowledgeAsync(string orderId, CancellationToken cancellationToken)
         // The deadline of an unknown order is long past: the script writes an existing one again, or nothing.
         => (string?)await writer.EvaluateAsync(
-            s_place, [Key(orderId), Topics.OrderPlaced.Key], [0, 0], options.Value.Durability, cancellationToken) == "existed";
+            s_place, [Key(orderId), Topics.OrderPlaced.Key, Topics.JournalOf(orderId)], [0, 0], options.Value.Durability, cancellationToken) == "existed";
 
     /// <summary>Writes the order and appends <see cref="OrderPlaced"/>, unless the time for it is over.</summary>
     public async Task<PlaceOutcome> PlaceAsync(Order order, DateTimeOffset placeBefore, CancellationToken cancellationToken)
     {
         using var append = producer.PrepareAppend(Topics.OrderPlaced,
-            new OrderPlaced(order.OrderId, order.UserId, order.Total, order.Lines), eventId: $"{order.OrderId}-placed");
+            new OrderPlaced(order.OrderId, order.UserId, order.Total, order.Lines), eventId: $"{order.OrderId}-placed", order.PlacedAt);
         RedisValue[] fields =
         [
             "user_id", order.UserId,
@@ -74,7 +78,7 @@ internal sealed class OrderStore(RedisDeployment redis, DurableWriter writer, St
         ];
         try
         {
-            var outcome = (string)(await writer.EvaluateAsync(s_place, [Key(order.OrderId), Topics.OrderPlaced.Key],
+            var outcome = (string)(await writer.EvaluateAsync(s_place, [Key(order.OrderId), Topics.OrderPlaced.Key, Topics.JournalOf(order.OrderId)],
                 [placeBefore.ToUnixTimeMilliseconds(), fields.Length, .. fields, .. append.Fields], options.Value.Durability, cancellationToken))!;
             return outcome switch
             {
@@ -91,26 +95,30 @@ internal sealed class OrderStore(RedisDeployment redis, DurableWriter writer, St
     }
 
     /// <summary>
-    /// Ends a placed order, requests the mail about it and acknowledges the event that led here, in one script. False
-    /// when the order had ended before; the event is acknowledged all the same.
+    /// Ends a placed order, notes so in its journal, requests the mail about it and acknowledges the event that led here,
+    /// in one script. False when the order had ended before; the event is acknowledged all the same.
     /// </summary>
     public async Task<bool> SettleAsync(StreamMessage<OrderPlaced> cause, OrderStatus status, EmailRequested mail, CancellationToken cancellationToken)
     {
         var name = status == OrderStatus.Confirmed ? "confirmed" : "rejected";
-        // The same at each redelivery, so the mail has the same Message-ID.
-        using var append = producer.PrepareAppend(Topics.Email, mail, eventId: $"{mail.OrderId}-{name}");
-        try
-        {
-            var settled = await writer.EvaluateAsync(s_settle, [Key(mail.OrderId), cause.Topic.Key, Topics.Email.Key],
-                [cause.Group, cause.EntryId, name, .. append.Fields], options.Value.Durability, cancellationToken);
-            return (int)settled == 1;
-        }
-        catch (Exception e)
-        {
-            append.Failed(e);
-            throw;
-        }
+        // Event ids are the same at each redelivery; that of the mail becomes its Message-ID.
+        var eventId = $"{mail.OrderId}-{name}";
+        var journal = Topics.JournalOf(mail.OrderId);
+        using var settled = status == OrderStatus.Confirmed
+            ? producer.PrepareAppend(Topics.OrderConfirmed.In(journal), new OrderConfirmed(mail.OrderId), eventId)
+            : producer.PrepareAppend(Topics.OrderRejected.In(journal), new OrderRejected(mail.OrderId), eventId);
+        using var append = producer.PrepareAppend(Topics.Email, mail, eventId);
+        var result = await inbox.CommitAsync(cause, s_settle, [Key(mail.OrderId)], [name], [settled, append], options.Value.Durability, cancellationToken);
+        return result.IsFirst && (int)result.Value == 1;
     }
+
+    private static Order? Read(string orderId, RedisValue[] fields)
+        => fields[0].IsNull
+            ? null
+            : new Order(orderId, fields[0]!, fields[1]!, decimal.Parse((string)fields[2]!, CultureInfo.InvariantCulture),
+                JsonSerializer.Deserialize((string)fields[3]!, OrderJson.Default.IReadOnlyListOrderedLine)!,
+                Enum.Parse<OrderStatus>((string)fields[4]!, ignoreCase: true),
+                DateTimeOffset.Parse((string)fields[5]!, CultureInfo.InvariantCulture));
 
     private static RedisKey Key(string orderId) => $"order:{{{orderId}}}";
 }

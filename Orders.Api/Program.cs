@@ -1,6 +1,7 @@
 using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using AspireRedis.Orders;
+using AspireRedis.Orders.History;
 using AspireRedis.Orders.Placing;
 using AspireRedis.Orders.Payments;
 using AspireRedis.ServiceDefaults;
@@ -23,16 +24,20 @@ builder.Services.AddHttpClient<InventoryClient>(client => client.BaseAddress = n
 builder.Services.AddSingleton<IPaymentGateway, SimulatedPaymentGateway>();
 builder.Services.AddConsumerGroup<OrderPlaced, PaymentHandler>(Topics.OrderPlaced, (options, provider) =>
 {
-    provider.GetRequiredService<IConfiguration>().GetSection("Consumer").Bind(options);
     options.Group = PaymentHandler.Group;
-    // A payment must end in one way or the other: while the gateway or the inventory is away it is tried again, for two
-    // days at the default pace, and only what cannot be read goes to the dead letters at once.
+    // A payment must end in one way or the other: while the gateway or the inventory is away it is tried again, for more
+    // than two days at this pace, and only what cannot be read goes to the dead letters at once.
     options.MaxDeliveries = 10_000;
+    options.MaxRetryDelay = TimeSpan.FromSeconds(30);
+    options.BindConsumer(provider);
 });
+builder.Services.AddStreamRetention(Topics.OrderPlaced.Key, (options, provider) => options.BindRetention(provider));
 
 var app = builder.Build();
 app.UseProblemDetailsDefaults();
 app.MapDefaultEndpoints();
 app.MapOpenApi();
 app.MapOrders();
+app.MapOrderHistory();
+app.MapDeadLetters();
 app.Run();

@@ -1,5 +1,5 @@
--- KEYS: order, stream. ARGV: ms until which the order may be placed, number of the order's fields and values, these,
--- the fields and values of the event. Returns placed, existed or late.
+-- KEYS: order, stream, journal of the order. ARGV: ms until which the order may be placed, number of the order's fields
+-- and values, these, the fields and values of the event. Returns placed, existed or late.
 local placed_at = redis.call('HGET', KEYS[1], 'placed_at')
 if placed_at then
   -- Written again, so that a WAIT behind this script speaks for the order too: the earlier attempt may not have been
@@ -13,4 +13,5 @@ if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[1]) then return 'late' end
 local last = 2 + tonumber(ARGV[2])
 redis.call('HSET', KEYS[1], unpack(ARGV, 3, last))
 redis.call('XADD', KEYS[2], '*', unpack(ARGV, last + 1))
+redis.call('XADD', KEYS[3], '*', unpack(ARGV, last + 1))
 return 'placed'

@@ -1,10 +1,9 @@
--- KEYS: order, stream of the event, mails. ARGV: group, entry id, new status, the fields and values of the mail.
--- Only a placed order can be settled: a second delivery of the event changes nothing and mails nothing.
-local settled = 0
-if redis.call('HGET', KEYS[1], 'status') == 'placed' then
-  redis.call('HSET', KEYS[1], 'status', ARGV[3])
-  redis.call('XADD', KEYS[3], '*', unpack(ARGV, 4))
-  settled = 1
-end
-redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
-return settled
+-- keys: order. args: new status. Returns whether the order was settled.
+--@include inbox
+return inbox(function(keys, args)
+  -- Only a placed order can be settled: the same event appended twice has two ids, and the second changes nothing and
+  -- mails nothing.
+  if redis.call('HGET', keys[1], 'status') ~= 'placed' then return 0, false end
+  redis.call('HSET', keys[1], 'status', args[1])
+  return 1
+end)

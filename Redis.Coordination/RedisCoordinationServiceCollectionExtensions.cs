@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Locking.Permits;
@@ -16,8 +17,9 @@ public static class RedisCoordinationServiceCollectionExtensions
 {
     /// <summary>
     /// Adds <see cref="RedisDeployment"/>, <see cref="PrimaryFollower"/>, <see cref="RedisLeaseProvider"/>,
-    /// <see cref="SharedLeaseProvider"/>, <see cref="SemaphoreProvider"/>, <see cref="StreamProducer"/> and
-    /// <see cref="DurableWriter"/>, all singletons. Needs an <see cref="IConnectionMultiplexer"/> and
+    /// <see cref="SharedLeaseProvider"/>, <see cref="SemaphoreProvider"/>, <see cref="DurableWriter"/>, and for streams
+    /// <see cref="StreamProducer"/>, <see cref="Inbox"/>, <see cref="DeadLetters"/>, <see cref="StreamGroups"/> and
+    /// <see cref="StreamTrimmer"/>, all singletons. Needs an <see cref="IConnectionMultiplexer"/> and
     /// <see cref="IOptions{TOptions}"/> of <see cref="ConfigurationOptions"/>, both of which <c>AddRedisClient</c> of
     /// Aspire.StackExchange.Redis registers. Where they name Sentinels, that connection follows the primary.
     /// </summary>
@@ -34,6 +36,10 @@ public static class RedisCoordinationServiceCollectionExtensions
         services.TryAddSingleton<SharedLeaseProvider>();
         services.TryAddSingleton<SemaphoreProvider>();
         services.TryAddSingleton<StreamProducer>();
+        services.TryAddSingleton<StreamGroups>();
+        services.TryAddSingleton<StreamTrimmer>();
+        services.TryAddSingleton<DeadLetters>();
+        services.TryAddSingleton<Inbox>();
         services.TryAddSingleton<DurableWriter>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ReplicationMonitor>());
         return services;
@@ -58,7 +64,7 @@ public static class RedisCoordinationServiceCollectionExtensions
     /// <param name="topic">The stream to consume.</param>
     /// <param name="configure">Sets at least <see cref="ConsumerGroupOptions.Group"/>.</param>
     public static IServiceCollection AddConsumerGroup<T, THandler>(
-        this IServiceCollection services, StreamTopic<T> topic, Action<ConsumerGroupOptions, IServiceProvider> configure)
+        this IServiceCollection services, StreamTopic<T> topic, Action<ConsumerGroupOptions<T>, IServiceProvider> configure)
         where T : class
         where THandler : class, IStreamHandler<T>
     {
@@ -66,14 +72,41 @@ public static class RedisCoordinationServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(topic);
         ArgumentNullException.ThrowIfNull(configure);
         services.TryAddSingleton<THandler>();
+        // Both need the options, which want the provider.
+        var configured = new ConditionalWeakTable<IServiceProvider, ConsumerGroupOptions<T>>();
+        services.AddSingleton(provider => new ConsumerGroupRegistration(topic.Key, Options(provider).Group));
         // Not AddHostedService: that would add one for all groups of the same event type.
+        return services.AddSingleton<IHostedService>(provider => new ConsumerGroupService<T>(new ConsumerGroup<T>(
+            provider.GetRequiredService<RedisDeployment>(), topic, Options(provider), provider.GetRequiredService<THandler>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ConsumerGroup<T>>>())));
+
+        ConsumerGroupOptions<T> Options(IServiceProvider provider) => configured.GetValue(provider, p =>
+        {
+            var options = new ConsumerGroupOptions<T>();
+            configure(options, p);
+            return options;
+        });
+    }
+
+    /// <summary>
+    /// Removes entries of a stream that every group has handled and that are older than
+    /// <see cref="StreamRetentionOptions.KeepFor"/>, for as long as the host runs; see <see cref="StreamTrimmer"/>.
+    /// </summary>
+    /// <param name="services">The service collection.</param>
+    /// <param name="stream">The stream's key.</param>
+    /// <param name="configure">Sets <see cref="StreamRetentionOptions.KeepFor"/>; without it nothing is removed.</param>
+    public static IServiceCollection AddStreamRetention(
+        this IServiceCollection services, string stream, Action<StreamRetentionOptions, IServiceProvider> configure)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentException.ThrowIfNullOrWhiteSpace(stream);
+        ArgumentNullException.ThrowIfNull(configure);
         return services.AddSingleton<IHostedService>(provider =>
         {
-            var options = new ConsumerGroupOptions();
+            var options = new StreamRetentionOptions();
             configure(options, provider);
-            return new ConsumerGroupService<T>(new ConsumerGroup<T>(
-                provider.GetRequiredService<RedisDeployment>(), topic, options, provider.GetRequiredService<THandler>(),
-                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ConsumerGroup<T>>>()));
+            options.Validate();
+            return ActivatorUtilities.CreateInstance<StreamRetentionService>(provider, stream, options);
         });
     }
 

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using AspireRedis.Coordination.Availability;
@@ -19,14 +20,17 @@ public sealed class RedisScript
 {
     private const string IncludeDirective = "--@include ";
 
+    private readonly byte[] _hash;
+
     private RedisScript(string name, string text, bool repeatable)
     {
         Name = name;
         Repeatable = repeatable;
         Text = text;
 #pragma warning disable CA5350 // Redis names scripts by it; nothing is protected with it.
-        Hash = Convert.ToHexStringLower(SHA1.HashData(Encoding.UTF8.GetBytes(text)));
+        _hash = SHA1.HashData(Encoding.UTF8.GetBytes(text));
 #pragma warning restore CA5350
+        Hash = Convert.ToHexStringLower(_hash);
     }
 
     /// <summary>The file name without its extension; used in errors and traces.</summary>
@@ -71,6 +75,23 @@ public sealed class RedisScript
         ArgumentNullException.ThrowIfNull(database);
         return RedisRetry.RunAsync(
             database.Multiplexer, () => database.ScriptEvaluateAsync(Text, keys, arguments, CommandFlags.DemandMaster), Repeatable, CancellationToken.None);
+    }
+
+    /// <summary>
+    /// As <see cref="EvaluateAsync"/>, for what is called often: by hash, which spares the client a look-up by the whole
+    /// text; by text when the server does not know it.
+    /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    internal async ValueTask<RedisResult> CallAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
+    {
+        try
+        {
+            return await database.ScriptEvaluateAsync(_hash, keys, arguments, CommandFlags.DemandMaster);
+        }
+        catch (RedisServerException e) when (e.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
+        {
+            return await database.ScriptEvaluateAsync(Text, keys, arguments, CommandFlags.DemandMaster);
+        }
     }
 
     /// <summary>

@@ -1,6 +1,7 @@
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Availability;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -12,7 +13,8 @@ namespace AspireRedis.ServiceDefaults;
 public static class RedisDefaultsExtensions
 {
     /// <summary>
-    /// Adds the shared connection, leases, streams and durable writes, and the health check <c>redis</c>. The service
+    /// Adds the shared connection, leases, streams and durable writes, and the health checks <c>redis</c>
+    /// and <c>consumers</c>. The service
     /// starts without Redis too; use it through <see cref="RedisDeployment"/>, which then fails at once instead of
     /// blocking a thread for the time of a connection attempt.
     /// </summary>
@@ -50,7 +52,10 @@ public static class RedisDefaultsExtensions
             () => provider.GetRequiredService<RedisConnector>().Connection,
             () => provider.GetRequiredService<IOptions<ConfigurationOptions>>().Value));
         builder.Services.AddRedisCoordination();
-        builder.Services.AddHealthChecks().AddCheck<RedisHealthCheck>("redis", tags: [HealthTags.Ready]);
+        builder.Services.AddOptions<ConsumerHealthOptions>().BindConfiguration("Consumer:Health");
+        builder.Services.AddHealthChecks()
+            .AddCheck<RedisHealthCheck>("redis", tags: [HealthTags.Ready])
+            .AddCheck<ConsumerHealthCheck>("consumers", HealthStatus.Degraded, [HealthTags.Ready]);
         return builder;
     }
 }

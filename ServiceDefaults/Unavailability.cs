@@ -1,5 +1,6 @@
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.Locking.Redlock;
 using Polly;
 using StackExchange.Redis;
 
@@ -19,6 +20,7 @@ internal static class Unavailability
         LeaseNotAcquiredException or LeaseLostException => "Somebody else is working on the same resource. Try again.",
         RedisUnavailableException => "Redis has no primary at the moment. Nothing was changed; try again.",
         RedisOutcomeUnknownException or RedisConnectionException or RedisTimeoutException => "Redis did not answer. The outcome is open; try again.",
+        NoQuorumException => "Too few lock nodes answered. Try again.",
         RedisServerException e when Array.Exists(s_transient, code => code == e.Message.Split(' ', 2)[0])
             => "Redis takes no such commands at the moment. Try again.",
         RedisCommandException e when e.Classify() == RedisFailure.NotApplied => "Redis has no primary at the moment. Try again.",

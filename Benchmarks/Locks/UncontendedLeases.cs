@@ -4,15 +4,19 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Benchmarks.Locks;
 
-/// <summary>Acquire and release of a free lease against two bare script calls on the same connection, in turns.</summary>
+/// <summary>
+/// Acquire and release of a free lease, with the default options on a provider that has waited before, against the two
+/// scripts of the textbook on the same connection, in turns. The textbook has neither queue nor fencing token.
+/// </summary>
 internal static class UncontendedLeases
 {
-    private const string Bare = "return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])";
-    private static readonly LeaseOptions s_options = new() { WaitTimeout = TimeSpan.Zero };
+    private const string SetIfFree = "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])";
+    private const string DeleteIfOwn = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) else return 0 end";
 
     public static async Task<Measurement> RunAsync(string connectionString, int concurrency, TimeSpan round)
     {
         await using var client = await LockClient.ConnectAsync(connectionString);
+        await WaitOnceAsync(client);
         await RoundAsync(concurrency, round, i => LeaseAsync(client, i));
         await RoundAsync(concurrency, round, i => BareAsync(client, i));
         var ratios = new List<double>();
@@ -27,18 +31,29 @@ internal static class UncontendedLeases
         return new Measurement(name, Statistics.Median(ratios), "1", "at most 1.25");
     }
 
+    /// <summary>From then on the provider listens, and its attempts can queue at once.</summary>
+    private static async Task WaitOnceAsync(LockClient client)
+    {
+        await using var held = await client.Leases.AcquireAsync("uncontended");
+        await client.Leases.TryAcquireAsync("uncontended", new LeaseOptions { WaitTimeout = TimeSpan.FromMilliseconds(10) });
+    }
+
     private static async Task LeaseAsync(LockClient client, int worker)
     {
-        await using var lease = await client.Leases.AcquireAsync($"uncontended:{worker}", s_options);
+        await using var lease = await client.Leases.AcquireAsync($"uncontended:{worker}");
     }
 
     private static async Task BareAsync(LockClient client, int worker)
     {
         var database = client.Connection.GetDatabase();
         RedisKey[] key = [$"bare:{worker}"];
-        RedisValue[] arguments = ["00000000000000000000000000000000.1", 10000];
-        await database.ScriptEvaluateAsync(Bare, key, arguments);
-        await database.ScriptEvaluateAsync(Bare, key, arguments);
+        RedisValue token = Guid.NewGuid().ToString("N");
+        var taken = await database.ScriptEvaluateAsync(SetIfFree, key, [token, 10000]);
+        var given = await database.ScriptEvaluateAsync(DeleteIfOwn, key, [token]);
+        if (taken.IsNull || (int)given != 1)
+        {
+            throw new InvalidOperationException("The textbook lease was not free.");
+        }
     }
 
     /// <summary>The median in milliseconds.</summary>

@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
@@ -19,12 +18,10 @@ internal static class BullMq
         var folder = Directory.CreateTempSubdirectory("aspire-redis-bullmq-").FullName;
         try
         {
-            if (await FailureAsync(folder) is { } failure)
+            if (!await NpmPeer.InstallAsync(folder, Path.Combine(AppContext.BaseDirectory, "Streams", Driver), s_packages))
             {
-                Console.WriteLine($"  The peer bullmq is left out: {failure}");
                 return null;
             }
-            File.Copy(Path.Combine(AppContext.BaseDirectory, "Streams", Driver), Path.Combine(folder, Driver));
             var rate = JsonSerializer.Deserialize<double>(await NodeAsync(folder, "drain", port, jobs));
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  bullmq drain of {jobs:N0}: {rate:N0}/s"));
 
@@ -42,27 +39,6 @@ internal static class BullMq
         finally
         {
             Directory.Delete(folder, recursive: true);
-        }
-    }
-
-    private static async Task<string?> FailureAsync(string folder)
-    {
-        try
-        {
-            using var npm = Process.Start(new ProcessStartInfo(
-                "npm", ["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix", folder, .. s_packages])
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            })!;
-            var error = npm.StandardError.ReadToEndAsync();
-            await npm.StandardOutput.ReadToEndAsync();
-            await npm.WaitForExitAsync();
-            return npm.ExitCode == 0 ? null : $"npm install ended with {npm.ExitCode}: {(await error).Split('\n')[0]}";
-        }
-        catch (Win32Exception)
-        {
-            return "npm is not installed.";
         }
     }
 

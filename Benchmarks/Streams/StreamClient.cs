@@ -33,7 +33,7 @@ internal sealed class StreamClient : IAsyncDisposable
     /// <summary>Consumes with the default options of the library until <paramref name="stopping"/>.</summary>
     public Task ConsumeAsync(string key, string group, Action<BenchmarkEvent> handle, CancellationToken stopping)
         => new ConsumerGroup<BenchmarkEvent>(
-            Deployment, BenchmarkEvent.Topic(key), new ConsumerGroupOptions { Group = group }, new Handler(handle),
+            Deployment, BenchmarkEvent.Topic(key), new ConsumerGroupOptions<BenchmarkEvent> { Group = group }, new Handler(handle),
             TimeProvider.System, NullLogger<ConsumerGroup<BenchmarkEvent>>.Instance).RunAsync(stopping);
 
     public async ValueTask DisposeAsync() => await Connection.CloseAsync();

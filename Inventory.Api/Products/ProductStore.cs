@@ -2,6 +2,8 @@ using System.Globalization;
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
+using AspireRedis.Inventory.Reservations;
+using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
 namespace AspireRedis.Inventory.Products;
@@ -10,7 +12,7 @@ namespace AspireRedis.Inventory.Products;
 /// The products in Redis: hash <c>product:{sku}</c> with name, price, stock, units sold and the highest fencing token
 /// that wrote it.
 /// </summary>
-internal sealed class ProductStore(RedisDeployment redis, RedisLeaseProvider leases)
+internal sealed class ProductStore(RedisDeployment redis, DurableWriter writer, RedisLeaseProvider leases, IOptions<ReservationOptions> options)
 {
     private static readonly RedisScript s_put = RedisScript.Load<ProductStore>("put-product", repeatable: true);
 
@@ -37,13 +39,16 @@ internal sealed class ProductStore(RedisDeployment redis, RedisLeaseProvider lea
         return fields[0].IsNull ? null : (long)fields[1];
     }
 
-    /// <summary>Creates the product or replaces name, price and stock; true when it is new.</summary>
+    /// <summary>
+    /// Creates the product or replaces name, price and stock; true when it is new. It is as durable as a reservation of it.
+    /// </summary>
     public async Task<bool> PutAsync(Product product, CancellationToken cancellationToken)
     {
         // Setting the stock is not commutative with a reservation, so it takes the same lease.
         await using var lease = await leases.AcquireAsync(LeaseName(product.Sku), cancellationToken: cancellationToken);
-        var outcome = (string?)await s_put.EvaluateAsync(redis.Database, [Key(product.Sku)],
-            lease.FencingToken, product.Name, product.Price.ToString("0.00", CultureInfo.InvariantCulture), product.Stock);
+        var outcome = (string?)await writer.EvaluateAsync(s_put, [Key(product.Sku)],
+            [lease.FencingToken, product.Name, product.Price.ToString("0.00", CultureInfo.InvariantCulture), product.Stock],
+            options.Value.Durability, cancellationToken);
         if (outcome == "stale")
         {
             throw lease.ReportFenceRejection();

@@ -56,16 +56,6 @@ internal sealed class ReservationService(
             record = new ReservationRecord(ReservationState.Open, [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, 0))], placeBefore, null);
             await store.SaveAsync(orderId, record, cancellationToken);
         }
-        // The items are taken in memory; the record behind them is durable, and speaks for them only where they were taken.
-        var open = record;
-        return await redis.OnOnePrimaryAsync(() => TakeAllAsync(orderId, open, lines, order, cancellationToken), cancellationToken);
-    }
-
-    private async Task<ReserveResult> TakeAllAsync(
-        string orderId, ReservationRecord record, IReadOnlyList<ReservationLine> lines, Lease order, CancellationToken cancellationToken)
-    {
-        // Again in a repetition: the first attempt may have ended before this step.
-        await store.WatchDeadlineAsync(orderId, record.PlaceBefore, cancellationToken);
 
         var prices = new Dictionary<string, decimal>(lines.Count);
         // One SKU's lease at a time, so no order of acquisition can deadlock. In one order for all, so that of two orders
@@ -101,6 +91,7 @@ internal sealed class ReservationService(
         if (await store.FindAsync(orderId, cancellationToken) is { State: not ReservationState.GivenBack } record)
         {
             await store.SaveAsync(orderId, record with { State = ReservationState.Placed }, cancellationToken);
+            return;
         }
         await store.UnwatchDeadlineAsync(orderId, cancellationToken);
     }
@@ -129,22 +120,15 @@ internal sealed class ReservationService(
     private async Task GiveBackAsync(string orderId, ReservationRecord? record, Lease order, string reason, CancellationToken cancellationToken)
     {
         // Also when there is none: a request that is still on its way must find the reservation ended.
-        var given = record ?? new ReservationRecord(ReservationState.Open, [], DateTimeOffset.UnixEpoch, null);
-        await redis.OnOnePrimaryAsync(
-            async () =>
-            {
-                foreach (var line in given.Lines)
-                {
-                    await using var lease = await leases.AcquireAsync(ProductStore.LeaseName(line.Sku), cancellationToken: cancellationToken);
-                    order.ThrowIfLost();
-                    await store.GiveBackAsync(lease, line.Sku, orderId);
-                }
-                // The items first: a crash in between leaves a reservation that the reaper gives back again.
-                await store.SaveAsync(orderId, given with { State = ReservationState.GivenBack, Reason = given.Reason ?? reason }, cancellationToken);
-                return true;
-            },
-            cancellationToken);
-        await store.UnwatchDeadlineAsync(orderId, cancellationToken);
+        record ??= new ReservationRecord(ReservationState.Open, [], DateTimeOffset.UnixEpoch, null);
+        foreach (var line in record.Lines)
+        {
+            await using var lease = await leases.AcquireAsync(ProductStore.LeaseName(line.Sku), cancellationToken: cancellationToken);
+            order.ThrowIfLost();
+            await store.GiveBackAsync(lease, line.Sku, orderId);
+        }
+        // The items first: a crash in between leaves a reservation that the reaper gives back again.
+        await store.SaveAsync(orderId, record with { State = ReservationState.GivenBack, Reason = record.Reason ?? reason }, cancellationToken);
     }
 
     private static ReserveResult Refused(Refusal refusal)

@@ -41,13 +41,31 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
     }
 
     /// <summary>
-    /// Saves the record and waits until it, and with it every change of the stock before it, is as durable as orders are.
-    /// Otherwise an order could be placed at a new primary on items that were taken at the old one only.
+    /// Saves the record with its deadline, and waits until they, and with them every change of the stock before them, are
+    /// as durable as orders are. Otherwise an order could be placed at a new primary on items that were taken at the old
+    /// one only.
     /// </summary>
-    public Task SaveAsync(string orderId, ReservationRecord record, CancellationToken cancellationToken)
-        => writer.EvaluateAsync(s_save, [RecordKey(orderId)],
-            [JsonSerializer.Serialize(record, ReservationJson.Default.ReservationRecord), (long)options.Value.KeepFor.TotalMilliseconds],
+    /// <exception cref="RedisConnectionException">
+    /// In a failover the items were changed at another server than this one, and nothing was saved. A repetition changes
+    /// them here.
+    /// </exception>
+    public async Task SaveAsync(string orderId, ReservationRecord record, CancellationToken cancellationToken)
+    {
+        var items = record.State switch
+        {
+            ReservationState.Complete => "held",
+            ReservationState.GivenBack => "none",
+            _ => "",
+        };
+        var deadline = record.State is ReservationState.Open or ReservationState.Complete ? record.PlaceBefore.ToUnixTimeMilliseconds() : RedisValue.EmptyString;
+        var outcome = (string?)await writer.EvaluateAsync(s_save, [RecordKey(orderId), s_deadlines, .. record.Lines.Select(l => (RedisKey)ItemsKey(l.Sku, orderId))],
+            [JsonSerializer.Serialize(record, ReservationJson.Default.ReservationRecord), (long)options.Value.KeepFor.TotalMilliseconds, orderId, deadline, items],
             options.Value.Durability, cancellationToken);
+        if (outcome == "elsewhere")
+        {
+            throw new RedisConnectionException(ConnectionFailureType.None, $"The items of {orderId} were changed at a server that is not the primary any more.");
+        }
+    }
 
     /// <summary>Now, by the clock that the deadline is checked against.</summary>
     public async Task<DateTimeOffset> ServerTimeAsync(CancellationToken cancellationToken)
@@ -57,10 +75,7 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
         return DateTimeOffset.FromUnixTimeMilliseconds(((long)time[0] * 1000) + ((long)time[1] / 1000));
     }
 
-    public Task WatchDeadlineAsync(string orderId, DateTimeOffset placeBefore, CancellationToken cancellationToken)
-        => redis.RunAsync(
-            database => database.SortedSetAddAsync(s_deadlines, orderId, placeBefore.ToUnixTimeMilliseconds()), repeatable: true, cancellationToken);
-
+    /// <summary>For an order of which there is nothing to save.</summary>
     public Task UnwatchDeadlineAsync(string orderId, CancellationToken cancellationToken)
         => redis.RunAsync(database => database.SortedSetRemoveAsync(s_deadlines, orderId), repeatable: true, cancellationToken);
 

@@ -1,2 +1,17 @@
--- KEYS: record of a reservation. ARGV: the record, ms to keep it.
-return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+-- KEYS: record of a reservation, deadlines, items set aside for each of its lines. ARGV: the record, ms to keep it, order
+-- id, ms until which the order may be placed (empty: nothing is to be given back any more), held or none for what the
+-- items must be (empty: either). Returns saved or elsewhere.
+-- In a failover the items may have been changed at the old primary while this script runs at the new one. It then refuses,
+-- or the record would tell of a stock that is not there.
+if ARGV[5] ~= '' then
+  for i = 3, #KEYS do
+    if (redis.call('EXISTS', KEYS[i]) == 1) ~= (ARGV[5] == 'held') then return 'elsewhere' end
+  end
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if ARGV[4] == '' then
+  redis.call('ZREM', KEYS[2], ARGV[3])
+else
+  redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3])
+end
+return 'saved'

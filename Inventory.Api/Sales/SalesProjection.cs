@@ -15,23 +15,17 @@ namespace AspireRedis.Inventory.Sales;
 internal sealed class SalesProjection(RedisDeployment redis, ReservationService reservations, IOptions<ReservationOptions> options)
     : IStreamHandler<OrderPlaced>
 {
-    private static readonly RedisScript s_count = RedisScript.Load<SalesProjection>("count-sale", repeatable: true);
+    private static readonly RedisScript s_count = RedisScript.Load<SalesProjection>("count-sales", repeatable: true);
 
     public async Task<HandlerResult> HandleAsync(StreamMessage<OrderPlaced> message, CancellationToken cancellationToken)
     {
         var order = message.Value;
-        // Marking the order is durable, and speaks for the counts only where they were made.
-        return await redis.OnOnePrimaryAsync(
-            async () =>
-            {
-                foreach (var line in order.Lines)
-                {
-                    await s_count.EvaluateAsync(redis.Database,
-                        [ProductStore.Key(line.Sku), ReservationStore.ItemsKey(line.Sku, order.OrderId)], (long)options.Value.KeepFor.TotalMilliseconds);
-                }
-                await reservations.MarkPlacedAsync(order.OrderId, cancellationToken);
-                return HandlerResult.Handled;
-            },
-            cancellationToken);
+        await reservations.MarkPlacedAsync(order.OrderId, cancellationToken);
+        // Counting and acknowledging are one script: in a failover the count could go to the old primary and the
+        // acknowledgement to the new one.
+        await s_count.EvaluateAsync(redis.Database,
+            [message.Topic.Key, .. order.Lines.SelectMany(l => new[] { ProductStore.Key(l.Sku), ReservationStore.ItemsKey(l.Sku, order.OrderId) })],
+            message.Group, message.EntryId, (long)options.Value.KeepFor.TotalMilliseconds);
+        return HandlerResult.Acknowledged;
     }
 }

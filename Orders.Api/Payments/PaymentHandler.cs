@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using AspireRedis.Contracts;
+using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Streams;
+using Microsoft.Extensions.Options;
 
 namespace AspireRedis.Orders.Payments;
 
@@ -10,7 +12,8 @@ namespace AspireRedis.Orders.Payments;
 /// the mail and the acknowledgement are one script.
 /// </summary>
 internal sealed class PaymentHandler(
-    OrderStore orders, IPaymentGateway gateway, IServiceScopeFactory scopes, ILogger<PaymentHandler> logger) : IStreamHandler<OrderPlaced>
+    OrderStore orders, IPaymentGateway gateway, DurableWriter writer, IServiceScopeFactory scopes, IOptions<OrderOptions> options,
+    ILogger<PaymentHandler> logger) : IStreamHandler<OrderPlaced>
 {
     public const string Group = "payments";
 
@@ -19,6 +22,8 @@ internal sealed class PaymentHandler(
         var placed = message.Value;
         var order = await orders.FindAsync(placed.OrderId, cancellationToken)
             ?? throw new InvalidOperationException($"The event of order {placed.OrderId} has no order.");
+        // A failover may forget an order that no replica has; nobody must be charged for it.
+        await writer.ConfirmAsync(options.Value.Durability, cancellationToken);
         var authorised = await gateway.AuthoriseAsync(message.EventId, order.UserId, order.Total, cancellationToken);
         Activity.Current?.SetTag("payment.authorised", authorised);
         if (!authorised)

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Locking;
@@ -10,40 +12,61 @@ internal sealed class ExclusiveScripts : ILeaseScripts
     private static readonly RedisScript s_release = RedisScript.Load<RedisLeaseProvider>("release", repeatable: true);
     private static readonly RedisScript s_handOn = RedisScript.Load<RedisLeaseProvider>("hand-on", repeatable: true);
 
-    public async Task<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue)
     {
         var keys = new LeaseKeys(resource);
-        var reply = (RedisResult[])(await s_acquire.EvaluateAsync(
-            database, [keys.Lease, keys.Fence, keys.Queue],
-            owner, Milliseconds(options.Ttl), Milliseconds(options.ClaimTime), enqueue ? 1 : 0))!;
+        var reply = await s_acquire.CallAsync(
+            database, [keys.Lease, keys.Queue, keys.Fence],
+            [owner, Milliseconds(options.Ttl), Milliseconds(enqueue ? options.ClaimTime : -options.ClaimTime)]);
+        if (reply.Resp2Type == ResultType.Integer)
+        {
+            return new LeaseReply { FencingToken = (long)reply };
+        }
         if ((int)reply[0] == 1)
         {
-            return new LeaseReply { FencingToken = (long)reply[1], HandedOver = (int)reply[2] == 1 };
+            return new LeaseReply { FencingToken = (long)reply[1], HandedOver = (int)reply[2] == 1, Next = NullIfEmpty((string)reply[3]!) };
         }
         var left = (long)reply[1];
+        var value = (string)reply[5]!;
         return new LeaseReply
         {
             HeldFor = left < 0 ? LeaseOptions.MaxTtl : TimeSpan.FromMilliseconds(left + 1),
             Place = (int)reply[2],
             Queued = (int)reply[3] == 1,
+            Token = (long)reply[4],
+            Holder = value.LastIndexOf(':') is var end and > 0 ? value[..end] : null,
         };
     }
 
-    public async Task<bool> RenewAsync(IDatabase database, string resource, string owner, TimeSpan ttl)
-        => (long)await s_renew.EvaluateAsync(database, [resource], owner, Milliseconds(ttl)) == 1;
+    public LeaseScriptCall Renewal(Lease lease, string? predecessor)
+    {
+        var keys = new LeaseKeys(lease.Resource);
+        return new(s_renew, [keys.Lease, keys.Queue], [lease.Owner, lease.FencingToken, Milliseconds(lease.Options.Ttl), predecessor ?? ""]);
+    }
 
-    public async Task<IReadOnlyList<string>> ReleaseAsync(IDatabase database, string resource, string owner, TimeSpan claimTime)
+    public LeaseRenewal ReadRenewal(RedisResult reply)
+        => reply.Resp2Type == ResultType.Integer ? new(false) : new(true, NullIfEmpty((string)reply!));
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<IReadOnlyList<LeaseHandOver>> ReleaseAsync(
+        IDatabase database, string resource, string owner, long token, string? predecessor, TimeSpan claimTime)
     {
         var keys = new LeaseKeys(resource);
-        var reply = await s_release.EvaluateAsync(database, [keys.Lease, keys.Queue], owner, Milliseconds(claimTime));
-        return reply.Resp2Type == ResultType.BulkString ? [(string)reply!] : [];
+        RedisValue held = token == 0 ? owner : string.Create(CultureInfo.InvariantCulture, $"{owner}:{token}");
+        var reply = await s_release.CallAsync(
+            database, [keys.Lease, keys.Queue],
+            predecessor is null ? [held, Milliseconds(claimTime)] : [held, Milliseconds(claimTime), predecessor]);
+        return reply.Resp2Type == ResultType.Integer ? [] : [new LeaseHandOver((string)reply[0]!, (long)reply[1])];
     }
 
     public async Task<TimeSpan> HandOnAsync(IDatabase database, string resource, TimeSpan claimTime)
     {
         var keys = new LeaseKeys(resource);
-        return TimeSpan.FromMilliseconds((long)await s_handOn.EvaluateAsync(database, [keys.Lease, keys.Queue], Milliseconds(claimTime)));
+        return TimeSpan.FromMilliseconds((long)await s_handOn.CallAsync(database, [keys.Lease, keys.Queue], [Milliseconds(claimTime)]));
     }
+
+    private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
 
     private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
 }

@@ -14,11 +14,12 @@ namespace AspireRedis.Coordination.Locking;
 public sealed class Lease : IAsyncDisposable
 {
     private readonly ILeaseKeeper _keeper;
-    private readonly CancellationTokenSource _lost = new();
+    private readonly Activity? _activity = Activity.Current;
     private readonly Lock _gate = new();
     private readonly ITimer _timer;
+    private CancellationTokenSource? _lost;
     private CancellationTokenSource? _disposing;
-    private Task? _renewing;
+    private bool _renewing;
     private long _validUntil;
     private volatile State _state;
 
@@ -31,7 +32,6 @@ public sealed class Lease : IAsyncDisposable
         Options = options;
         FencingToken = fencingToken;
         AcquiredAt = keeper.Clock.GetTimestamp();
-        Lost = _lost.Token;
         // A timer and no loop: most leases are given back before it is due, and to end a loop takes an exception.
         _timer = keeper.Clock.CreateTimer(static lease => ((Lease)lease!).OnTimer(), this, UntilNextRenewal(), Timeout.InfiniteTimeSpan);
     }
@@ -59,7 +59,25 @@ public sealed class Lease : IAsyncDisposable
     /// Cancelled when the lease is lost: it ran out by the local monotonic clock, which runs on while the process is
     /// paused, or the server says that it belongs to somebody else. Giving it back is not a loss.
     /// </summary>
-    public CancellationToken Lost { get; }
+    public CancellationToken Lost
+    {
+        get
+        {
+            lock (_gate)
+            {
+                // Made when somebody asks, and never disposed: its token is in other hands, and it holds nothing that needs it.
+                if (_lost is null)
+                {
+                    _lost = new CancellationTokenSource();
+                    if (_state == State.Lost)
+                    {
+                        _lost.Cancel();
+                    }
+                }
+                return _lost.Token;
+            }
+        }
+    }
 
     /// <summary>Whether the lease is still ours by the local clock, with an allowance for drift.</summary>
     public bool IsHeld => _state == State.Held && Remaining > TimeSpan.Zero;
@@ -81,6 +99,9 @@ public sealed class Lease : IAsyncDisposable
     internal LeaseOptions Options { get; }
 
     internal long AcquiredAt { get; }
+
+    /// <summary>What a <see cref="LeaseQueue"/> knows of it.</summary>
+    internal LeaseRequest? Request { get; init; }
 
     /// <summary>Throws when the lease is not ours any more. Call it before each step that must not be done twice.</summary>
     /// <exception cref="LeaseLostException">The lease is lost or was given back.</exception>
@@ -106,32 +127,40 @@ public sealed class Lease : IAsyncDisposable
     /// <summary>
     /// Gives the lease back, unless it is lost. It does not throw when Redis is away: the lease then ends with its TTL.
     /// </summary>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
-        Task? renewing;
+        CancellationTokenSource? disposing;
         lock (_gate)
         {
             if (_state == State.GivenBack)
             {
-                return;
+                return ValueTask.CompletedTask;
             }
             _state = State.GivenBack;
-            renewing = _renewing;
+            disposing = _disposing;
         }
-        // What waits for a reply would wait as long as the lease lasts. Not CancelAsync: what runs here is ours alone and
-        // short.
-#pragma warning disable CA1849
-        _disposing?.Cancel();
-#pragma warning restore CA1849
+        // A renewal that is under way is not waited for: the server does not let it revive a lease that was given back.
+        disposing?.Cancel();
         _timer.Dispose();
-        if (renewing is not null)
-        {
-            await renewing;
-            _disposing!.Dispose();
-        }
         _keeper.Telemetry.Held(this, _keeper.Clock);
-        await _keeper.ReleaseAsync(this);
-        // _lost stays: its token is in other hands, and it holds nothing that needs disposal.
+        return new ValueTask(_keeper.ReleaseAsync(this));
+    }
+
+    /// <summary>
+    /// Renews it now, in the background, for the server has not heard yet that this holder has it, or it has given it for a
+    /// short time only.
+    /// </summary>
+    internal void Confirm()
+    {
+        lock (_gate)
+        {
+            if (_state != State.Held || _renewing)
+            {
+                return;
+            }
+            _renewing = true;
+        }
+        _ = RenewAsync(CancellationToken.None);
     }
 
     /// <summary>Extends what the holder may believe; never beyond what the server was asked for.</summary>
@@ -139,9 +168,9 @@ public sealed class Lease : IAsyncDisposable
     {
         lock (_gate)
         {
-            if (_state == State.Held && validUntil > _validUntil)
+            if (_state == State.Held)
             {
-                Volatile.Write(ref _validUntil, validUntil);
+                Volatile.Write(ref _validUntil, Math.Max(validUntil, _validUntil));
                 _timer.Change(UntilNextRenewal(), Timeout.InfiniteTimeSpan);
             }
         }
@@ -150,6 +179,7 @@ public sealed class Lease : IAsyncDisposable
     /// <summary>The server says that it is somebody else's.</summary>
     internal void Lose()
     {
+        CancellationTokenSource? lost;
         lock (_gate)
         {
             if (_state != State.Held)
@@ -157,11 +187,13 @@ public sealed class Lease : IAsyncDisposable
                 return;
             }
             _state = State.Lost;
+            Volatile.Write(ref _validUntil, Math.Min(_validUntil, _keeper.Clock.GetTimestamp()));
+            lost = _lost;
         }
         _keeper.Telemetry.Lost(this);
         // Callbacks of the holder run elsewhere, and what they throw is theirs: it must not keep the lease from being
         // given back.
-        _ = _lost.CancelAsync().ContinueWith(
+        _ = lost?.CancelAsync().ContinueWith(
             static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }
 
@@ -169,73 +201,71 @@ public sealed class Lease : IAsyncDisposable
     {
         var remaining = Remaining;
         var renewal = Options.Ttl / 3;
-        var next = Options.AutoRenew && renewal < remaining ? renewal : remaining;
+        var next = Options.AutoRenew && !_renewing && renewal < remaining ? renewal : remaining;
         // Timers count whole milliseconds; cut off, the rest would be spent spinning.
         return next <= TimeSpan.Zero ? TimeSpan.Zero : TimeSpan.FromMilliseconds(Math.Ceiling(next.TotalMilliseconds));
     }
 
     private void OnTimer()
     {
-        var lost = false;
+        bool lost;
+        CancellationToken disposing;
         lock (_gate)
         {
             if (_state != State.Held)
             {
                 return;
             }
-            if (Remaining <= TimeSpan.Zero)
-            {
-                lost = true;
-            }
-            else if (!Options.AutoRenew)
-            {
-                _timer.Change(UntilNextRenewal(), Timeout.InfiniteTimeSpan);
-            }
-            else if (_renewing is null or { IsCompleted: true })
+            lost = Remaining <= TimeSpan.Zero;
+            var renew = !lost && Options.AutoRenew && !_renewing;
+            if (renew)
             {
                 _disposing ??= new CancellationTokenSource();
-                _renewing = RenewAsync(_disposing.Token);
+                _renewing = true;
             }
-            else
+            if (!lost)
             {
-                // Both were due when a paused process woke. The one under way ends by itself.
+                // A renewal under way sets it anew; if it does not come through, this is the end.
                 _timer.Change(UntilNextRenewal(), Timeout.InfiniteTimeSpan);
             }
+            if (!lost && !renew)
+            {
+                return;
+            }
+            disposing = _disposing?.Token ?? default;
         }
         if (lost)
         {
             Lose();
         }
+        else
+        {
+            _ = RenewAsync(disposing);
+        }
     }
 
-    /// <summary>Never throws: whatever it was, the holder must hear of the loss in time.</summary>
+    /// <summary>
+    /// Until it is renewed, lost or given back. Never throws: whatever it was, the timer tells the holder of the loss in time.
+    /// </summary>
     private async Task RenewAsync(CancellationToken disposing)
     {
-        // Off the timer's thread and out of the lock.
-        await Task.Yield();
-        while (!disposing.IsCancellationRequested)
+        while (_state == State.Held && Remaining > TimeSpan.Zero)
         {
-            var remaining = Remaining;
-            if (remaining <= TimeSpan.Zero)
-            {
-                Lose();
-                return;
-            }
             try
             {
                 // Counted from before the request: the server starts the TTL later, so we never believe longer than it does.
                 var asked = _keeper.Clock.GetTimestamp();
-                if (await _keeper.RenewAsync(this, disposing).WaitAsync(remaining, _keeper.Clock, disposing))
+                if (await _keeper.RenewAsync(this, disposing))
                 {
-                    ExtendTo(LeaseValidity.Until(_keeper.Clock, asked, Options.Ttl));
+                    Renewed(LeaseValidity.Until(_keeper.Clock, asked, Options.Ttl));
                     return;
                 }
                 Lose();
                 return;
             }
-            catch (Exception) when (!disposing.IsCancellationRequested)
+            catch (Exception) when (_state == State.Held)
             {
-                Activity.Current?.AddEvent(new ActivityEvent("lease.renewal_failed"));
+                _activity?.AddEvent(new ActivityEvent("lease.renewal_failed"));
                 // Tried again after a short pause, until the TTL is over and not beyond.
                 var pause = Math.Min(Math.Min(50, Options.Ttl.TotalMilliseconds / 10), Math.Ceiling(Remaining.TotalMilliseconds));
                 if (pause > 0)
@@ -245,8 +275,17 @@ public sealed class Lease : IAsyncDisposable
             }
             catch (Exception)
             {
-                // Given back meanwhile, whatever became of the renewal.
+                // Given back or lost meanwhile, whatever became of the renewal.
             }
         }
+    }
+
+    private void Renewed(long validUntil)
+    {
+        lock (_gate)
+        {
+            _renewing = false;
+        }
+        ExtendTo(validUntil);
     }
 }

@@ -10,32 +10,37 @@ internal readonly struct LeaseKeys
 
     private readonly string _resource;
     private readonly string _stem;
+    private readonly string _end;
 
     public LeaseKeys(string resource)
     {
         _resource = resource;
         // Without a tag of its own the whole name becomes the tag, which names the same slot. That fails only for a
         // name with a closing brace and no tag, which no companion can follow.
-        _stem = TagStart(resource) >= 0 ? resource : $"{{{resource}}}";
+        var tagged = TagStart(resource) >= 0;
+        _stem = tagged ? resource : string.Concat("{", resource, "}");
+        // "{a}" is a name too and must not share the companions of "a".
+        _end = tagged && resource[0] == '{' && resource[^1] == '}' ? ":" : "";
     }
 
-    /// <summary>The owner's token, with the TTL of the lease; what other clients see.</summary>
+    /// <summary>The owner and its fencing token, with the TTL of the lease; what other clients see.</summary>
     public RedisKey Lease => _resource;
 
     /// <summary>The last fencing token; it outlives the lease.</summary>
-    public RedisKey Fence => $"{_stem}:fence";
+    public RedisKey Fence => Companion("fence");
 
-    /// <summary>The tokens of those who wait.</summary>
-    public RedisKey Queue => $"{_stem}:queue";
+    /// <summary>Those who wait, by their fencing tokens.</summary>
+    public RedisKey Queue => Companion("queue");
 
     /// <summary>A further key of the same slot.</summary>
-    public RedisKey Companion(string suffix) => $"{_stem}:{suffix}";
+    public RedisKey Companion(string suffix) => string.Concat(_stem, ":", suffix, _end);
 
     /// <exception cref="ArgumentException">The name is empty or too long.</exception>
     public static void Validate(string resource)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(resource);
-        if (Encoding.UTF8.GetByteCount(resource) > MaxNameBytes)
+        // No character takes more than three bytes.
+        if (resource.Length > MaxNameBytes / 3 && Encoding.UTF8.GetByteCount(resource) > MaxNameBytes)
         {
             throw new ArgumentException($"The name of a lease has at most {MaxNameBytes} bytes.", nameof(resource));
         }

@@ -1,3 +1,5 @@
+using AspireRedis.Coordination.Availability;
+
 namespace AspireRedis.Coordination.Locking;
 
 /// <summary>How a lease is acquired and kept.</summary>
@@ -28,8 +30,19 @@ public sealed record LeaseOptions
     /// </summary>
     public TimeSpan ClaimTime { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>
+    /// Whether a replica must have the lease before acquire returns it (<c>WAIT 1</c>), so that the lease outlives the loss
+    /// of the primary when Sentinel promotes a replica that has it. Costs a round trip to the replica; renewals are not
+    /// acknowledged. Default <see cref="Durability.Memory"/>.
+    /// </summary>
+    public Durability Durability { get; init; } = Durability.Memory;
+
     internal void Validate()
     {
+        if (!Enum.IsDefined(Durability))
+        {
+            throw new ArgumentOutOfRangeException(nameof(Durability), Durability, $"{nameof(LeaseOptions)}.{nameof(Durability)} is unknown.");
+        }
         if (ClaimTime < TimeSpan.FromMilliseconds(10) || ClaimTime > TimeSpan.FromMinutes(1))
         {
             throw new ArgumentOutOfRangeException(nameof(ClaimTime), ClaimTime, $"{nameof(LeaseOptions)}.{nameof(ClaimTime)} must be between 10 ms and a minute.");

@@ -7,9 +7,15 @@ namespace AspireRedis.Coordination.Locking;
 /// <summary>Spans, metrics and log lines of one kind of lease. The name of a resource is on spans and in logs only.</summary>
 internal sealed class LeaseTelemetry(string kind, ILogger logger)
 {
+    private static readonly KeyValuePair<string, object?> s_local = new("redis.lock.handover.scope", "process");
+    private static readonly KeyValuePair<string, object?> s_remote = new("redis.lock.handover.scope", "server");
+
     private readonly KeyValuePair<string, object?> _kind = new("redis.lock.kind", kind);
 
     public ILogger Logger { get; } = logger;
+
+    /// <summary>Whether anybody hears of an acquire.</summary>
+    public static bool IsHeard => CoordinationDiagnostics.ActivitySource.HasListeners() || LeaseMetrics.Acquisitions.Enabled || LeaseMetrics.Wait.Enabled;
 
     /// <summary>One call of acquire, from its beginning to its end.</summary>
     public async Task<Lease?> AcquireAsync(string resource, TimeProvider clock, Func<Activity?, Task<Lease?>> acquire)
@@ -43,11 +49,14 @@ internal sealed class LeaseTelemetry(string kind, ILogger logger)
             activity?.SetTag("redis.lock.outcome", outcome);
             var tag = new KeyValuePair<string, object?>("redis.lock.outcome", outcome);
             LeaseMetrics.Acquisitions.Add(1, _kind, tag);
-            LeaseMetrics.Wait.Record(clock.GetElapsedTime(start).TotalSeconds, _kind, tag);
+            if (LeaseMetrics.Wait.Enabled)
+            {
+                LeaseMetrics.Wait.Record(clock.GetElapsedTime(start).TotalSeconds, _kind, tag);
+            }
         }
     }
 
-    public void WaitBegins(Activity? activity, int place)
+    public void WaitBegins(Activity? activity, int? place)
     {
         LeaseMetrics.Waiters.Add(1, _kind);
         activity?.AddEvent(new ActivityEvent("lease.contended"));
@@ -56,10 +65,16 @@ internal sealed class LeaseTelemetry(string kind, ILogger logger)
 
     public void WaitEnds() => LeaseMetrics.Waiters.Add(-1, _kind);
 
-    public void HandedOver() => LeaseMetrics.HandOvers.Add(1, _kind);
+    /// <param name="local">Passed on within the process.</param>
+    public void HandedOver(bool local) => LeaseMetrics.HandOvers.Add(1, _kind, local ? s_local : s_remote);
 
     public void Held(Lease lease, TimeProvider clock)
-        => LeaseMetrics.Hold.Record(clock.GetElapsedTime(lease.AcquiredAt).TotalSeconds, _kind);
+    {
+        if (LeaseMetrics.Hold.Enabled)
+        {
+            LeaseMetrics.Hold.Record(clock.GetElapsedTime(lease.AcquiredAt).TotalSeconds, _kind);
+        }
+    }
 
     public void Lost(Lease lease)
     {

@@ -19,23 +19,34 @@ namespace AspireRedis.Coordination.Locking;
 /// The single-instance part follows https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/.
 /// Safe for concurrent use.
 /// </remarks>
-public sealed class RedisLeaseProvider : ILeaseProvider
+public sealed class RedisLeaseProvider : ILeaseProvider, IAsyncDisposable
 {
     private readonly LeaseQueue _queue;
 
     /// <summary>Creates the provider; nothing is connected before the first use.</summary>
-    public RedisLeaseProvider(RedisDeployment deployment, TimeProvider clock, ILogger<RedisLeaseProvider> logger)
+    /// <param name="deployment">Where the leases are.</param>
+    /// <param name="clock">Measures waits and validity.</param>
+    /// <param name="logger">Hears of leases that are lost or cannot be given back.</param>
+    /// <param name="durable">Needed for <see cref="LeaseOptions.Durability"/> above <see cref="Durability.Memory"/>.</param>
+    public RedisLeaseProvider(RedisDeployment deployment, TimeProvider clock, ILogger<RedisLeaseProvider> logger, DurableWriter? durable = null)
     {
         ArgumentNullException.ThrowIfNull(deployment);
         ArgumentNullException.ThrowIfNull(clock);
         ArgumentNullException.ThrowIfNull(logger);
-        _queue = new LeaseQueue(deployment, new ExclusiveScripts(), clock, new LeaseTelemetry("lease", logger));
+        _queue = new LeaseQueue(deployment, new ExclusiveScripts(), clock, new LeaseTelemetry("lease", logger), durable);
     }
 
     /// <param name="resource">The name of the lease, which is its key in Redis: 1 to 1024 bytes.</param>
     /// <inheritdoc/>
     /// <exception cref="RedisConnectionException">Redis is away. A lease that was granted all the same is given back or ends with its TTL.</exception>
     /// <exception cref="RedisTimeoutException">Redis does not answer; likewise.</exception>
+    /// <exception cref="NotDurableException">No replica confirmed the lease in time, see <see cref="LeaseOptions.Durability"/>; it is given back.</exception>
     public Task<Lease?> TryAcquireAsync(string resource, LeaseOptions? options = null, CancellationToken cancellationToken = default)
         => _queue.TryAcquireAsync(resource, options, cancellationToken);
+
+    /// <summary>
+    /// Ends all waits with <see cref="ObjectDisposedException"/>. Leases stay with their holders, who must give them back
+    /// themselves; they are renewed meanwhile. The connection stays open.
+    /// </summary>
+    public ValueTask DisposeAsync() => _queue.DisposeAsync();
 }

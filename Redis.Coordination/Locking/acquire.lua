@@ -1,52 +1,65 @@
--- KEYS: lease, last fencing token, queue. ARGV: owner, TTL in ms, claim time in ms, 1 to queue when the lease is held.
--- Returns {1, fencing token, 1 when it was handed over} or
--- {0, ms until the present lease or claim runs out, place in the queue or -1, 1 when queued by this call}.
+-- KEYS: lease, queue, last fencing token. ARGV: owner, TTL in ms, claim time in ms (negative: do not queue).
+-- Returns the fencing token when the lease was free,
+-- {1, fencing token, 1 when it was handed over, who is next or ''} when it is ours otherwise, or
+-- {0, ms until the present lease or claim runs out, place in the queue or -1, 1 when queued by this call,
+--  the fencing token that it will have there, value of the lease}.
+local lease, queue, fence, owner, ttl = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
+if redis.call('EXISTS', queue) == 0 then
+  -- Nobody to overtake: taken if free. For speed this says in few words what mint says.
+  local time = redis.call('TIME')
+  local token = #time[2] == 6 and time[1] .. time[2] or string.format('%s%06d', time[1], time[2])
+  if redis.call('SET', lease, owner .. ':' .. token, 'NX', 'PX', ttl) then
+    local last = redis.call('SET', fence, token, 'GET', 'KEEPTTL')
+    -- Of the same length, or the fence is not ours.
+    if last and last < token then return tonumber(token) end
+--@include mint
+    token = mint_above(fence, last, token)
+    redis.call('SET', lease, owner .. ':' .. token, 'PX', ttl)
+    return tonumber(token)
+  end
+end
+
+--@include mint
+--@include holder
 --@include wake
 --@include hand-over
---@include mint
-local lease, queue, owner = KEYS[1], KEYS[3], ARGV[1]
-local head = redis.call('LINDEX', queue, 0)
-local holder
-if head then
-  holder = redis.call('GET', lease)
-else
-  -- Nobody to overtake: taken if free.
-  holder = redis.call('SET', lease, owner, 'NX', 'GET', 'PX', ARGV[2])
-  if not holder then return { 1, mint(KEYS[2], ARGV[2]), 0 } end
-end
-
+local claim = math.abs(ARGV[3])
+local value = redis.call('GET', lease)
+local head = redis.call('ZRANGE', queue, 0, 0)[1]
 local claimed = head == '*' .. owner
-if holder == owner or (claimed and not holder) then
+if held_by(value, owner) or (claimed and not value) then
   -- Handed over to us, also a moment too late when nobody has taken it since; or the reply to an earlier attempt was
   -- lost, and this one finds what that one made.
-  if claimed then redis.call('LPOP', queue) end
-  redis.call('SET', lease, owner, 'PX', ARGV[2])
-  return { 1, mint(KEYS[2], ARGV[2]), claimed and 1 or 0 }
+  local token = value and string.sub(value, #owner + 2) or redis.call('ZSCORE', queue, head)
+  redis.call('ZREM', queue, owner, '*' .. owner)
+  redis.call('SET', lease, owner .. ':' .. token, 'PX', ttl)
+  return { 1, token, claimed and 1 or 0, redis.call('ZRANGE', queue, 0, 0)[1] or '' }
 end
 
-if head and string.sub(head, 1, 1) == '*' and holder ~= string.sub(head, 2) then drop_claimant(queue) end
+if head and string.sub(head, 1, 1) == '*' and not held_by(value, string.sub(head, 2)) then drop_claimant(queue, head) end
 
-local place, queued = -1, 0
-if ARGV[4] == '1' then
-  place = redis.call('LPOS', queue, owner)
-  if not place then
-    place = redis.call('RPUSH', queue, owner) - 1
+local place, queued, token = -1, 0, '0'
+if tonumber(ARGV[3]) > 0 then
+  token = redis.call('ZSCORE', queue, owner)
+  if not token then
+    token = mint(fence)
+    redis.call('ZADD', queue, token, owner)
     queued = 1
   end
+  place = redis.call('ZRANK', queue, owner)
 end
 
-if not holder then
+if not value then
   -- It ran out, or was deleted by a client that knows of no queue. The first in the queue is next, whoever looks.
-  local next_owner = hand_over(lease, queue, '', ARGV[3])
-  if next_owner == owner then
-    redis.call('LPOP', queue)
-    redis.call('PEXPIRE', lease, ARGV[2])
-    return { 1, mint(KEYS[2], ARGV[2]), 0 }
-  end
+  local next_owner, next_token = hand_over(lease, queue, '', claim)
   if not next_owner then
     -- All that queued were of a process that is gone.
-    redis.call('SET', lease, owner, 'PX', ARGV[2])
-    return { 1, mint(KEYS[2], ARGV[2]), 0 }
+    next_owner, next_token = owner, mint(fence)
+  end
+  if next_owner == owner then
+    redis.call('ZREM', queue, '*' .. owner)
+    redis.call('SET', lease, owner .. ':' .. next_token, 'PX', ttl)
+    return { 1, next_token, 0, redis.call('ZRANGE', queue, 0, 0)[1] or '' }
   end
 end
 
@@ -54,7 +67,7 @@ end
 local left = redis.call('PTTL', lease)
 if place >= 0 then
   -- Beyond the time at which this waiter looks again, and a minute for one that was paused; never for ever.
-  local keep = (left < 0 and 3600000 or left) + 20 * ARGV[3] + 60000
+  local keep = (left < 0 and 3600000 or left) + 20 * claim + 60000
   if redis.call('PTTL', queue) < keep then redis.call('PEXPIRE', queue, keep) end
 end
-return { 0, left, place, queued }
+return { 0, left, place, queued, token, value or '' }

@@ -1,20 +1,19 @@
 -- KEYS: lease, queue. ARGV: claim time in ms.
 -- Hands the lease on when a claim to it has run out. Returns ms until the present claim runs out, or 0 without one.
+--@include holder
 --@include wake
 --@include hand-over
-local holder = redis.call('GET', KEYS[1])
-if not holder then
+local value = redis.call('GET', KEYS[1])
+if not value then
   return hand_over(KEYS[1], KEYS[2], '', ARGV[1]) and tonumber(ARGV[1]) or 0
 end
-local head = redis.call('LINDEX', KEYS[2], 0)
-if head == '*' .. holder then
-  -- Rounded up: 0 would say that there is no claim.
-  return redis.call('PTTL', KEYS[1]) + 1
-end
+local head = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
 if head and string.sub(head, 1, 1) == '*' then
+  -- Rounded up: 0 would say that there is no claim.
+  if held_by(value, string.sub(head, 2)) then return redis.call('PTTL', KEYS[1]) + 1 end
   -- The claim ran out, and a client that knows of no queue came first. The next in line must know how long it stays.
-  drop_claimant(KEYS[2])
-  head = redis.call('LINDEX', KEYS[2], 0)
+  drop_claimant(KEYS[2], head)
+  head = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
   if head then wake(head, KEYS[1]) end
 end
 return 0

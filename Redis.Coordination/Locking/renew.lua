@@ -1,3 +1,10 @@
--- KEYS: lease. ARGV: owner, TTL in ms. Returns 1, or 0 when the lease is not ours any more.
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+-- KEYS: lease, queue. ARGV: owner, its fencing token, TTL in ms, the owner that passed it on to this one or ''.
+-- Starts the TTL again, and confirms a lease that was handed over by the server or passed on within the process.
+-- Returns 0 when the lease is not ours any more, or who is next in the queue, '' for nobody.
+--@include holder
+local value = redis.call('GET', KEYS[1])
+local own = ARGV[1] .. ':' .. ARGV[2]
+if value ~= own and (ARGV[4] == '' or not held_by(value, ARGV[4])) then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[1], '*' .. ARGV[1])
+if value == own then redis.call('PEXPIRE', KEYS[1], ARGV[3]) else redis.call('SET', KEYS[1], own, 'PX', ARGV[3]) end
+return redis.call('ZRANGE', KEYS[2], 0, 0)[1] or ''

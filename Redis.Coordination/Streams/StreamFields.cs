@@ -1,3 +1,6 @@
+using System.Globalization;
+using StackExchange.Redis;
+
 namespace AspireRedis.Coordination.Streams;
 
 /// <summary>Names of the metadata fields that stand in each entry beside the event's own.</summary>
@@ -21,6 +24,45 @@ public static class StreamFields
     /// <summary>W3C trace state of the producer.</summary>
     public const string TraceState = "tracestate";
 
+    /// <summary>The only group that is to handle the entry: it was requeued from that group's dead letters.</summary>
+    public const string OnlyFor = "only_for_group";
+
+    // As bytes, which is how names arrive: they compare without a conversion.
+    internal static readonly RedisValue RawEventId = Raw(EventId);
+    internal static readonly RedisValue RawEventType = Raw(EventType);
+    internal static readonly RedisValue RawSchemaVersion = Raw(SchemaVersion);
+    internal static readonly RedisValue RawOccurredAt = Raw(OccurredAt);
+    internal static readonly RedisValue RawTraceParent = Raw(TraceParent);
+    internal static readonly RedisValue RawTraceState = Raw(TraceState);
+    internal static readonly RedisValue RawOnlyFor = Raw(OnlyFor);
+
     internal static bool IsMetadata(string name)
-        => name is EventId or EventType or SchemaVersion or OccurredAt or TraceParent or TraceState;
+        => name is EventId or EventType or SchemaVersion or OccurredAt or TraceParent or TraceState or OnlyFor;
+
+    internal static RedisValue Raw(string name) => System.Text.Encoding.UTF8.GetBytes(name);
+
+    internal static RedisValue Find(NameValueEntry[] fields, RedisValue name)
+    {
+        foreach (var field in fields)
+        {
+            if (field.Name == name)
+            {
+                return field.Value;
+            }
+        }
+        return RedisValue.Null;
+    }
+
+    /// <summary>When the event happened; for one that does not say, when it was appended.</summary>
+    internal static DateTimeOffset OccurredAtOf(string entryId, NameValueEntry[] fields)
+        => DateTimeOffset.TryParse((string?)Find(fields, RawOccurredAt), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+            ? at
+            : AppendedAt(entryId);
+
+    /// <summary>The time in an entry id; an id chosen by hand may have none that a calendar knows.</summary>
+    internal static DateTimeOffset AppendedAt(string entryId)
+        => long.TryParse(entryId.AsSpan(0, entryId.IndexOf('-', StringComparison.Ordinal)), NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
+            && ms <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+            ? DateTimeOffset.FromUnixTimeMilliseconds(ms)
+            : DateTimeOffset.UnixEpoch;
 }

@@ -8,7 +8,7 @@ namespace AspireRedis.Coordination.Streams;
 /// <summary>The metrics of consumer groups. Gauges show what each group of this process saw last.</summary>
 internal static class StreamMetrics
 {
-    private static readonly ConcurrentDictionary<(string Stream, string Group), GroupState> s_groups = new();
+    private static readonly ConcurrentDictionary<(string Stream, string Group), StreamGroupStatus> s_groups = new();
 
     public static readonly Counter<long> Handled = CoordinationDiagnostics.Meter.CreateCounter<long>(
         "redis.stream.handled", "{message}", "Deliveries, by outcome.");
@@ -16,18 +16,29 @@ internal static class StreamMetrics
     public static readonly Counter<long> DeadLettered = CoordinationDiagnostics.Meter.CreateCounter<long>(
         "redis.stream.dead_lettered", "{message}", "Entries that went to the dead letters.");
 
+    public static readonly Counter<long> Retries = CoordinationDiagnostics.Meter.CreateCounter<long>(
+        "redis.stream.retries", "{message}", "Failed entries that were delivered again after their backoff.");
+
     public static readonly Counter<long> Reclaimed = CoordinationDiagnostics.Meter.CreateCounter<long>(
-        "redis.stream.reclaimed", "{message}", "Pending entries that were taken over or tried again.");
+        "redis.stream.reclaimed", "{message}", "Pending entries that were taken over from another consumer or an earlier life.");
+
+    public static readonly Counter<long> Vanished = CoordinationDiagnostics.Meter.CreateCounter<long>(
+        "redis.stream.vanished", "{message}", "Entries that were deleted from the stream while they were pending.");
 
     public static readonly Histogram<double> Delivery = CoordinationDiagnostics.Duration(
         "redis.stream.delivery.duration", "Time from the event to the call of its handler, at the first delivery.");
 
+    public static readonly Histogram<double> Process = CoordinationDiagnostics.Duration(
+        "messaging.process.duration", "Duration of processing operation.");
+
     static StreamMetrics()
     {
         CoordinationDiagnostics.Meter.CreateObservableGauge("redis.stream.lag",
-            () => Observe(static s => s.Lag), "{message}", "Entries not delivered to the group yet. Absent while the server does not know.");
+            () => Observe<long>(static s => s.Lag), "{message}", "Entries not delivered to the group yet. Absent while the server does not know.");
         CoordinationDiagnostics.Meter.CreateObservableGauge("redis.stream.pending",
-            () => Observe(static s => s.Pending), "{message}", "Entries delivered and not acknowledged.");
+            () => Observe<long>(static s => s.Pending), "{message}", "Entries delivered and not acknowledged.");
+        CoordinationDiagnostics.Meter.CreateObservableGauge("redis.stream.oldest_pending.age",
+            () => Observe<double>(static s => s.OldestPendingAge?.TotalSeconds), "s", "Time since the oldest pending entry was appended. Absent while none is pending.");
     }
 
     public static TagList Tags(string stream, string group) => new()
@@ -37,21 +48,19 @@ internal static class StreamMetrics
         { "messaging.consumer.group.name", group },
     };
 
-    public static void Report(string stream, string group, long? lag, long pending)
-        => s_groups[(stream, group)] = new GroupState(lag, pending);
+    public static void Report(string stream, string group, StreamGroupStatus status) => s_groups[(stream, group)] = status;
 
     public static void Forget(string stream, string group) => s_groups.TryRemove((stream, group), out _);
 
-    private static IEnumerable<Measurement<long>> Observe(Func<GroupState, long?> value)
+    private static IEnumerable<Measurement<TValue>> Observe<TValue>(Func<StreamGroupStatus, TValue?> value)
+        where TValue : struct
     {
-        foreach (var ((stream, group), state) in s_groups)
+        foreach (var ((stream, group), status) in s_groups)
         {
-            if (value(state) is { } known)
+            if (value(status) is { } known)
             {
-                yield return new Measurement<long>(known, Tags(stream, group));
+                yield return new Measurement<TValue>(known, Tags(stream, group));
             }
         }
     }
-
-    private sealed record GroupState(long? Lag, long Pending);
 }

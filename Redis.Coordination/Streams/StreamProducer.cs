@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Diagnostics;
 using StackExchange.Redis;
@@ -13,8 +14,11 @@ namespace AspireRedis.Coordination.Streams;
 /// <remarks>Safe for concurrent use.</remarks>
 public sealed class StreamProducer
 {
+    private static readonly RedisScript s_append = RedisScript.Load<StreamProducer>("append-batch");
+
     private readonly RedisDeployment _deployment;
     private readonly TimeProvider _clock;
+    private volatile KnownNode? _node;
 
     /// <summary>Creates the producer; nothing is connected before the first use.</summary>
     public StreamProducer(RedisDeployment deployment, TimeProvider clock)
@@ -28,7 +32,10 @@ public sealed class StreamProducer
     /// <summary>Appends one event and returns its entry id.</summary>
     /// <param name="topic">Where to.</param>
     /// <param name="value">The event.</param>
-    /// <param name="eventId">Identifies the event; null for a new UUID version 7.</param>
+    /// <param name="eventId">
+    /// Identifies the event; null for a new UUID version 7. With an id of the caller's, servers from Redis 8.6 append a
+    /// repetition only once, as long as they remember the id (<c>XADD ... IDMP</c>: 100 s by default).
+    /// </param>
     /// <param name="cancellationToken">Ends the wait; the entry may be appended all the same.</param>
     /// <exception cref="RedisUnavailableException">No primary took it in time; it is certainly not appended.</exception>
     /// <exception cref="RedisOutcomeUnknownException">The answer was lost; the entry may be appended.</exception>
@@ -36,16 +43,13 @@ public sealed class StreamProducer
         where T : class
     {
         using var append = PrepareAppend(topic, value, eventId);
-        var pairs = new NameValueEntry[append.Fields.Length / 2];
-        for (var i = 0; i < pairs.Length; i++)
-        {
-            pairs[i] = new NameValueEntry(append.Fields[2 * i], append.Fields[(2 * i) + 1]);
-        }
         try
         {
-            var id = await _deployment.RunAsync(database => database.StreamAddAsync(topic.Key, pairs), repeatable: false, cancellationToken);
-            append.Succeeded((string)id!);
-            return (string)id!;
+            var id = eventId is not null && (await CapabilitiesAsync(cancellationToken)).IdempotentAppend
+                ? await AppendOnceAsync(topic.EventType, append).WaitAsync(cancellationToken)
+                : await AppendAsync(append, cancellationToken);
+            append.Succeeded(id);
+            return id;
         }
         catch (Exception e)
         {
@@ -55,29 +59,84 @@ public sealed class StreamProducer
     }
 
     /// <summary>
+    /// Appends several events in their order, all or none: one script, one round trip. Nobody sees a part of them, and
+    /// nothing comes between those of one stream.
+    /// </summary>
+    /// <param name="topic">Where to.</param>
+    /// <param name="values">The events.</param>
+    /// <param name="cancellationToken">Ends the wait; the entries may be appended all the same.</param>
+    /// <returns>The entry ids.</returns>
+    /// <exception cref="RedisConnectionException">No connection; with a lost one the entries may be appended.</exception>
+    /// <exception cref="RedisTimeoutException">No reply in time; the entries may be appended.</exception>
+    public async Task<IReadOnlyList<string>> AppendAsync<T>(StreamTopic<T> topic, IEnumerable<T> values, CancellationToken cancellationToken = default)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        var appends = new List<StreamAppend>();
+        try
+        {
+            appends.AddRange(values.Select(value => PrepareAppend(topic, value)));
+            return await AppendAsync(appends, cancellationToken);
+        }
+        finally
+        {
+            // The last first: each has the one before it for its current span.
+            appends.AsEnumerable().Reverse().ToList().ForEach(append => append.Dispose());
+        }
+    }
+
+    /// <summary>The same for prepared events, which may be of several streams; the caller disposes of them.</summary>
+    /// <inheritdoc cref="AppendAsync{T}(StreamTopic{T}, IEnumerable{T}, CancellationToken)"/>
+    public async Task<IReadOnlyList<string>> AppendAsync(IReadOnlyList<StreamAppend> appends, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(appends);
+        if (appends.Count == 0)
+        {
+            return [];
+        }
+        try
+        {
+            var ids = (string[])(await s_append.EvaluateAsync(_deployment.Database,
+                [.. appends.Select(a => (RedisKey)a.Stream)], [.. appends.SelectMany(a => a.Packed)]).WaitAsync(cancellationToken))!;
+            for (var i = 0; i < ids.Length; i++)
+            {
+                appends[i].Succeeded(ids[i]);
+            }
+            return ids;
+        }
+        catch (Exception e)
+        {
+            foreach (var append in appends)
+            {
+                append.Failed(e);
+            }
+            throw;
+        }
+    }
+
+    /// <summary>
     /// The fields of an entry, as names and values in turn, for a script of the caller that ends in
     /// <c>redis.call('XADD', key, '*', unpack(fields))</c>. The returned object is the producer's span: dispose it when
     /// the script has run.
     /// </summary>
-    public StreamAppend PrepareAppend<T>(StreamTopic<T> topic, T value, string? eventId = null)
+    /// <param name="topic">Where to.</param>
+    /// <param name="value">The event.</param>
+    /// <param name="eventId">Identifies the event; null for a new UUID version 7.</param>
+    /// <param name="occurredAt">When it happened; null for now.</param>
+    public StreamAppend PrepareAppend<T>(StreamTopic<T> topic, T value, string? eventId = null, DateTimeOffset? occurredAt = null)
         where T : class
     {
         ArgumentNullException.ThrowIfNull(topic);
         ArgumentNullException.ThrowIfNull(value);
-        eventId ??= Guid.CreateVersion7(_clock.GetUtcNow()).ToString();
-        var activity = CoordinationDiagnostics.ActivitySource.StartActivity($"send {topic.Key}", ActivityKind.Producer);
-        activity?.SetTag("messaging.system", "redis");
-        activity?.SetTag("messaging.operation.type", "send");
-        activity?.SetTag("messaging.operation.name", "XADD");
-        activity?.SetTag("messaging.destination.name", topic.Key);
-        activity?.SetTag("messaging.message.id", eventId);
-
+        var at = occurredAt ?? _clock.GetUtcNow();
+        eventId ??= Guid.CreateVersion7(at).ToString();
+        var activity = StartActivity(topic.Key, eventId);
         var fields = new List<RedisValue>(24)
         {
-            StreamFields.EventId, eventId,
-            StreamFields.EventType, topic.EventType,
-            StreamFields.SchemaVersion, topic.SchemaVersion,
-            StreamFields.OccurredAt, _clock.GetUtcNow().UtcDateTime.ToString("O", CultureInfo.InvariantCulture),
+            StreamFields.RawEventId, eventId,
+            StreamFields.RawEventType, topic.EventType,
+            StreamFields.RawSchemaVersion, topic.SchemaVersion,
+            StreamFields.RawOccurredAt, at.UtcDateTime.ToString("O", CultureInfo.InvariantCulture),
         };
         // Without a listener of our own the caller's context goes on.
         if ((activity ?? Activity.Current) is { } context)
@@ -90,11 +149,65 @@ public sealed class StreamProducer
                 }
             });
         }
-        foreach (var field in topic.Encode(value))
-        {
-            fields.Add(field.Name);
-            fields.Add(field.Value);
-        }
-        return new StreamAppend(activity, eventId, [.. fields]);
+        topic.Encode(value, fields);
+        return new StreamAppend(activity, topic.Key, eventId, [.. fields]);
     }
+
+    private static Activity? StartActivity(string stream, string eventId)
+    {
+        if (!CoordinationDiagnostics.ActivitySource.HasListeners())
+        {
+            return null;
+        }
+        // Several events of one script are beside each other, not below each other.
+        var activity = Activity.Current is { Kind: ActivityKind.Producer } before && before.Source == CoordinationDiagnostics.ActivitySource && before.ParentSpanId != default
+            ? CoordinationDiagnostics.ActivitySource.StartActivity($"send {stream}", ActivityKind.Producer,
+                new ActivityContext(before.TraceId, before.ParentSpanId, before.ActivityTraceFlags, before.TraceStateString))
+            : CoordinationDiagnostics.ActivitySource.StartActivity($"send {stream}", ActivityKind.Producer);
+        activity?.SetTag("messaging.system", "redis");
+        activity?.SetTag("messaging.operation.type", "send");
+        activity?.SetTag("messaging.operation.name", "XADD");
+        activity?.SetTag("messaging.destination.name", stream);
+        activity?.SetTag("messaging.message.id", eventId);
+        return activity;
+    }
+
+    private async Task<string> AppendAsync(StreamAppend append, CancellationToken cancellationToken)
+    {
+        var pairs = new NameValueEntry[append.Fields.Length / 2];
+        for (var i = 0; i < pairs.Length; i++)
+        {
+            pairs[i] = new NameValueEntry(append.Fields[2 * i], append.Fields[(2 * i) + 1]);
+        }
+        return (string)(await _deployment.RunAsync(database => database.StreamAddAsync(append.Stream, pairs), repeatable: false, cancellationToken))!;
+    }
+
+    private async Task<string> AppendOnceAsync(string producer, StreamAppend append)
+    {
+        try
+        {
+            return (string)(await _deployment.Database.ExecuteAsync("XADD",
+                [(RedisKey)append.Stream, "IDMP", producer, append.EventId, "*", .. append.Fields], CommandFlags.DemandMaster))!;
+        }
+        catch (RedisServerException e) when (e.Message.StartsWith("ERR", StringComparison.Ordinal))
+        {
+            // The node was replaced by an older one, to which these arguments mean nothing.
+            _node = _node is { } node ? node with { Capabilities = StreamCapabilities.Classic } : null;
+            return await AppendAsync(append);
+        }
+    }
+
+    private async Task<StreamCapabilities> CapabilitiesAsync(CancellationToken cancellationToken)
+    {
+        var primary = _deployment.CurrentPrimary();
+        if (_node is { } node && node.Primary.Equals(primary))
+        {
+            return node.Capabilities;
+        }
+        var capabilities = await StreamCapabilities.DetectAsync(_deployment.Database).WaitAsync(cancellationToken);
+        _node = new KnownNode(primary, capabilities);
+        return capabilities;
+    }
+
+    private sealed record KnownNode(EndPoint Primary, StreamCapabilities Capabilities);
 }

@@ -1,9 +1,17 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;
+
+/// <summary>What all topics have in common.</summary>
+public static class StreamTopic
+{
+    /// <summary>Where entries of a stream go that could not be handled: <c>KEY:dead</c>.</summary>
+    public static string DeadLettersOf(string key) => $"{key}:dead";
+}
 
 /// <summary>
 /// A stream and the type of event in it: its key, the event's name and schema version, and the (source-generated) JSON
@@ -15,7 +23,16 @@ namespace AspireRedis.Coordination.Streams;
 public sealed class StreamTopic<T>
     where T : class
 {
+    private static readonly SearchValues<byte> s_numeric = SearchValues.Create("0123456789.-+eE"u8);
+
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? t_buffer;
+
+    [ThreadStatic]
+    private static Utf8JsonWriter? t_writer;
+
     private readonly JsonTypeInfo<T> _json;
+    private readonly Lazy<Property[]> _properties;
 
     /// <summary>Defines a topic.</summary>
     /// <param name="key">The stream's key in Redis.</param>
@@ -40,13 +57,15 @@ public sealed class StreamTopic<T>
         EventType = eventType;
         SchemaVersion = schemaVersion;
         _json = json;
+        _properties = new(() => [.. json.Properties.Select(p => new Property(
+            p.Name, StreamFields.Raw(p.Name), JsonEncodedText.Encode(p.Name, json.Options.Encoder), FormOf(p.PropertyType)))]);
     }
 
     /// <summary>The stream's key in Redis.</summary>
     public string Key { get; }
 
     /// <summary>Where entries go that could not be handled: <c>KEY:dead</c>.</summary>
-    public string DeadLetterKey => $"{Key}:dead";
+    public string DeadLetterKey => StreamTopic.DeadLettersOf(Key);
 
     /// <summary>Name of the event.</summary>
     public string EventType { get; }
@@ -54,59 +73,140 @@ public sealed class StreamTopic<T>
     /// <summary>Version of the event's form.</summary>
     public int SchemaVersion { get; }
 
-    internal IEnumerable<NameValueEntry> Encode(T value)
+    /// <summary>The same events in another stream.</summary>
+    public StreamTopic<T> In(string key) => new(key, EventType, SchemaVersion, _json);
+
+    /// <summary>Appends names and values in turn. An absent field is how a stream entry says null.</summary>
+    internal void Encode(T value, List<RedisValue> fields)
     {
-        var node = JsonSerializer.SerializeToNode(value, _json) as JsonObject
-            ?? throw new InvalidOperationException($"The event '{EventType}' is not a JSON object.");
-        foreach (var (name, field) in node)
+        var (buffer, writer) = Rent();
+        JsonSerializer.Serialize(writer, value, _json);
+        writer.Flush();
+        var json = buffer.WrittenSpan;
+        var reader = new Utf8JsonReader(json);
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
         {
-            // An absent field is how a stream entry says null.
-            if (field is not null)
+            throw new InvalidOperationException($"The event '{EventType}' is not a JSON object.");
+        }
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = NameOf(ref reader);
+            reader.Read();
+            switch (reader.TokenType)
             {
-                yield return new NameValueEntry(name,
-                    field.GetValueKind() == JsonValueKind.String ? field.GetValue<string>() : field.ToJsonString(_json.Options));
+                case JsonTokenType.Null:
+                    break;
+                case JsonTokenType.String:
+                    fields.Add(name);
+                    fields.Add(reader.GetString());
+                    break;
+                default:
+                    var start = (int)reader.TokenStartIndex;
+                    reader.Skip();
+                    fields.Add(name);
+                    fields.Add(json[start..(int)reader.BytesConsumed].ToArray());
+                    break;
             }
         }
     }
 
     /// <exception cref="StreamDecodeException">The entry is not an event of this topic.</exception>
-    internal T Decode(IReadOnlyDictionary<string, RedisValue> fields)
+    internal T Decode(NameValueEntry[] fields)
     {
-        if (fields.TryGetValue(StreamFields.EventType, out var type) && type != EventType)
+        if (StreamFields.Find(fields, StreamFields.RawEventType) is { IsNull: false } type && type != EventType)
         {
             throw new StreamDecodeException($"unknown event type '{type}'");
         }
-        if (!fields.TryGetValue(StreamFields.SchemaVersion, out var version) || version != SchemaVersion)
+        if (StreamFields.Find(fields, StreamFields.RawSchemaVersion) is var version && (version.IsNull || version != SchemaVersion))
         {
             throw new StreamDecodeException($"unknown schema version '{version}' of '{EventType}'");
         }
         try
         {
-            var node = new JsonObject();
-            foreach (var property in _json.Properties)
+            var (buffer, writer) = Rent();
+            writer.WriteStartObject();
+            foreach (var property in _properties.Value)
             {
-                if (fields.TryGetValue(property.Name, out var text))
+                if (StreamFields.Find(fields, property.Raw) is { IsNull: false } text)
                 {
-                    node[property.Name] = StoredAsText(property.PropertyType, text) ? JsonValue.Create((string?)text) : JsonNode.Parse((string)text!);
+                    writer.WritePropertyName(property.Encoded);
+                    Write(writer, property.Form, ((ReadOnlyMemory<byte>)text).Span);
                 }
             }
-            return node.Deserialize(_json) ?? throw new StreamDecodeException($"'{EventType}' is empty");
+            writer.WriteEndObject();
+            writer.Flush();
+            return JsonSerializer.Deserialize(buffer.WrittenSpan, _json) ?? throw new StreamDecodeException($"'{EventType}' is empty");
         }
-        catch (Exception e) when (e is JsonException or FormatException or NotSupportedException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or FormatException or NotSupportedException or InvalidOperationException or ArgumentException)
         {
             throw new StreamDecodeException($"'{EventType}' cannot be read: {e.Message}");
         }
     }
 
-    /// <summary>Whether JSON would put this value in quotes, which the stream leaves out.</summary>
-    private bool StoredAsText(Type type, RedisValue text)
+    private static void Write(Utf8JsonWriter writer, Form form, ReadOnlySpan<byte> text)
+    {
+        if (form == Form.Text || (form == Form.NameOrNumber && !long.TryParse(text, out _)))
+        {
+            // By way of a string, which replaces what is not UTF-8; the writer would refuse it.
+            if (System.Text.Unicode.Utf8.IsValid(text))
+            {
+                writer.WriteStringValue(text);
+            }
+            else
+            {
+                writer.WriteStringValue(Encoding.UTF8.GetString(text));
+            }
+        }
+        else
+        {
+            // Of these characters nothing can be made but a number, which the deserializer checks.
+            writer.WriteRawValue(text, skipInputValidation: text.Length > 0 && text.IndexOfAnyExcept(s_numeric) < 0);
+        }
+    }
+
+    /// <summary>Names of the contract are not made anew for each event.</summary>
+    private RedisValue NameOf(ref Utf8JsonReader reader)
+    {
+        foreach (var property in _properties.Value)
+        {
+            if (reader.ValueTextEquals(property.Name))
+            {
+                return property.Raw;
+            }
+        }
+        return reader.GetString();
+    }
+
+    private static (ArrayBufferWriter<byte> Buffer, Utf8JsonWriter Writer) Rent()
+    {
+        var buffer = t_buffer ??= new ArrayBufferWriter<byte>(1024);
+        buffer.ResetWrittenCount();
+        // What the contract's options say of escaping does not matter here: it is undone at once.
+        var writer = t_writer ??= new Utf8JsonWriter(buffer, new JsonWriterOptions { SkipValidation = true });
+        writer.Reset(buffer);
+        return (buffer, writer);
+    }
+
+    /// <summary>Whether JSON would put values of this type in quotes, which the stream leaves out.</summary>
+    private Form FormOf(Type type)
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
         if (type.IsEnum)
         {
-            return !text.TryParse(out long _);
+            return Form.NameOrNumber;
         }
         return Type.GetTypeCode(type) is TypeCode.String or TypeCode.Char or TypeCode.DateTime
-            || (Type.GetTypeCode(type) == TypeCode.Object && _json.Options.GetTypeInfo(type).Kind == JsonTypeInfoKind.None);
+            || (Type.GetTypeCode(type) == TypeCode.Object && _json.Options.GetTypeInfo(type).Kind == JsonTypeInfoKind.None)
+            ? Form.Text
+            : Form.Json;
     }
+
+    private enum Form
+    {
+        Json,
+        Text,
+        NameOrNumber,
+    }
+
+    private sealed record Property(string Name, RedisValue Raw, JsonEncodedText Encoded, Form Form);
 }

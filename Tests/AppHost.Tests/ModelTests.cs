@@ -41,6 +41,7 @@ public sealed class ModelTests
         Assert.Empty(app.Resources.OfType<RedisNodeResource>());
         Assert.Equal("Memory", await SettingAsync(app, "orders-api", "Orders__Durability"));
         Assert.Equal("Memory", await SettingAsync(app, "inventory-api", "Reservations__Durability"));
+        Assert.Equal("Memory", await SettingAsync(app, "notifications-worker", "Mail__Durability"));
     }
 
     [Theory]

@@ -34,7 +34,7 @@ else if (args[0] == "queue")
 else
 {
     var group = new ConsumerGroup<Numbered>(
-        deployment, Numbered.Topic(args[2]), new ConsumerGroupOptions { Group = args[3], Consumer = args[4] },
+        deployment, Numbered.Topic(args[2]), new ConsumerGroupOptions<Numbered> { Group = args[3], Consumer = args[4] },
         new Stuck(), TimeProvider.System, NullLogger<ConsumerGroup<Numbered>>.Instance);
     await group.RunAsync(CancellationToken.None);
 }

@@ -121,6 +121,7 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
             builder.UseSetting("Mail:PickupFolder", _mails.Path);
             builder.UseSetting("Orders:Durability", "Memory");
             builder.UseSetting("Reservations:Durability", "Memory");
+            builder.UseSetting("Mail:Durability", "Memory");
             builder.UseSetting("OTEL_EXPORTER_OTLP_ENDPOINT", "");
             builder.UseUrls(Url(port));
             builder.ConfigureLogging(logging => logging.ClearProviders());

@@ -36,22 +36,11 @@ internal sealed class LocalSystem(string repository, string runDirectory) : IAsy
 
         // The ports of the AppHost's launch profiles where they are free.
         var (orders, inventory, notifications) = (Url(5201), Url(5202), Url(5203));
-        var environment = new Dictionary<string, string?>
-        {
-            ["DOTNET_ENVIRONMENT"] = "Development",
-            ["ASPNETCORE_ENVIRONMENT"] = "Development",
-            ["ConnectionStrings__redis"] = _redis.Topology.ConnectionString,
-            ["services__orders-api__http__0"] = orders,
-            ["services__inventory-api__http__0"] = inventory,
-            ["Mail__PickupFolder"] = MailDirectory,
-            // Without a dashboard nobody listens, and an exporter that retries would hold up the shutdown.
-            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = otlp,
-            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = otlp is null ? null : "grpc",
-        };
+        var environment = ShopServices.Environment(_redis.Topology.ConnectionString, [orders], [inventory], MailDirectory, otlp);
         await Task.WhenAll(
-            StartServiceAsync("Inventory.Api", inventory, environment, cancellationToken),
-            StartServiceAsync("Orders.Api", orders, environment, cancellationToken),
-            StartServiceAsync("Notifications.Worker", notifications, environment, cancellationToken));
+            StartServiceAsync(ShopServices.InventoryApi, inventory, environment, cancellationToken),
+            StartServiceAsync(ShopServices.OrdersApi, orders, environment, cancellationToken),
+            StartServiceAsync(ShopServices.NotificationsWorker, notifications, environment, cancellationToken));
 
         EndpointsFile.Write(EndpointsPath,
         [
@@ -117,15 +106,11 @@ internal sealed class LocalSystem(string repository, string runDirectory) : IAsy
     private async Task StartServiceAsync(string project, string url, Dictionary<string, string?> common, CancellationToken cancellationToken)
     {
         Progress(project);
-        var environment = new Dictionary<string, string?>(common)
-        {
-            ["ASPNETCORE_URLS"] = url,
-            ["OTEL_SERVICE_NAME"] = project.ToLowerInvariant().Replace('.', '-'),
-        };
         // Beside this program, in the same configuration.
         var configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
         var dll = Path.Combine(repository, project, "bin", configuration, "net10.0", project + ".dll");
-        var process = Start(project, Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet", [dll], environment, Path.GetDirectoryName(dll));
+        var process = Start(project, Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet", [dll],
+            ShopServices.OfInstance(common, project, url), Path.GetDirectoryName(dll));
         await UntilHealthyAsync(project, process, url + "/health", cancellationToken);
     }
 

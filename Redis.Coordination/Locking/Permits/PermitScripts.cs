@@ -15,24 +15,30 @@ internal sealed class PermitScripts(PermitMode mode, string kind, int limit) : I
 
     private readonly RedisValue _mode = mode == PermitMode.Exclusive ? "x" : "s";
 
-    public async Task<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue)
+    public async ValueTask<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue)
     {
-        var reply = (RedisResult[])(await s_acquire.EvaluateAsync(
+        var reply = (RedisResult[])(await s_acquire.CallAsync(
             database, Keys(resource),
-            owner, Milliseconds(options.Ttl), Milliseconds(options.ClaimTime), enqueue ? 1 : 0, _mode, limit, resource))!;
+            [owner, Milliseconds(options.Ttl), Milliseconds(options.ClaimTime), enqueue ? 1 : 0, _mode, limit, resource]))!;
         return (int)reply[0] == 1
             ? new LeaseReply { FencingToken = (long)reply[1], HandedOver = (int)reply[2] == 1, Permit = (int)reply[3] }
             : new LeaseReply { HeldFor = TimeSpan.FromMilliseconds((long)reply[1] + 1), Place = (int)reply[2], Queued = (int)reply[3] == 1 };
     }
 
-    public async Task<bool> RenewAsync(IDatabase database, string resource, string owner, TimeSpan ttl)
-        => (long)await s_renew.EvaluateAsync(database, Keys(resource), owner, Milliseconds(ttl)) == 1;
+    public LeaseScriptCall Renewal(Lease lease, string? predecessor)
+        => new(s_renew, Keys(lease.Resource), [lease.Owner, Milliseconds(lease.Options.Ttl)]);
 
-    public async Task<IReadOnlyList<string>> ReleaseAsync(IDatabase database, string resource, string owner, TimeSpan claimTime)
-        => (string[])(await s_release.EvaluateAsync(database, Keys(resource), owner, Milliseconds(claimTime), limit, resource))!;
+    public LeaseRenewal ReadRenewal(RedisResult reply) => new((long)reply == 1);
+
+    public async ValueTask<IReadOnlyList<LeaseHandOver>> ReleaseAsync(
+        IDatabase database, string resource, string owner, long token, string? predecessor, TimeSpan claimTime)
+    {
+        var next = (string[])(await s_release.CallAsync(database, Keys(resource), [owner, Milliseconds(claimTime), limit, resource]))!;
+        return Array.ConvertAll(next, n => new LeaseHandOver(n));
+    }
 
     public async Task<TimeSpan> HandOnAsync(IDatabase database, string resource, TimeSpan claimTime)
-        => TimeSpan.FromMilliseconds((long)await s_handOn.EvaluateAsync(database, Keys(resource), Milliseconds(claimTime), limit, resource));
+        => TimeSpan.FromMilliseconds((long)await s_handOn.CallAsync(database, Keys(resource), [Milliseconds(claimTime), limit, resource]));
 
     private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
 

@@ -1,3 +1,4 @@
+using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Testing;
@@ -21,6 +22,7 @@ public sealed class LeaseInputTests(RedisFixture redis) : IClassFixture<RedisFix
         { "x", new() { Ttl = Timeout.InfiniteTimeSpan }, "LeaseOptions.Ttl" },
         { "x", new() { ClaimTime = TimeSpan.Zero }, "LeaseOptions.ClaimTime" },
         { "x", new() { ClaimTime = TimeSpan.FromMinutes(2) }, "LeaseOptions.ClaimTime" },
+        { "x", new() { Durability = (Durability)7 }, "LeaseOptions.Durability" },
         { "x", new() { WaitTimeout = TimeSpan.FromTicks(-1) }, "LeaseOptions.WaitTimeout" },
         { "x", new() { WaitTimeout = Timeout.InfiniteTimeSpan }, "LeaseOptions.WaitTimeout" },
         { "x", new() { WaitTimeout = TimeSpan.FromHours(25) }, "LeaseOptions.WaitTimeout" },
@@ -50,6 +52,27 @@ public sealed class LeaseInputTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await using var lease = await client.Leases.AcquireAsync($"limit:{milliseconds}", new LeaseOptions { Ttl = TimeSpan.FromMilliseconds(milliseconds) });
         Assert.Equal($"limit:{milliseconds}", lease.Resource);
+    }
+
+    [Theory]
+    [InlineData("twin", "{twin}")]
+    [InlineData("twi}n", "{twi}n}")]
+    public async Task Names_that_differ_by_their_braces_have_nothing_in_common(string one, string other)
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var held = await client.Leases.AcquireAsync(one);
+        using var cancellation = new CancellationTokenSource();
+        var waiting = client.Leases.AcquireAsync(one, cancellationToken: cancellation.Token);
+        await Eventually.TrueAsync(async () => await client.QueuedAsync(one) == 1, "it is queued");
+
+        // Its queue is empty, so it is free.
+        await using (await client.Leases.AcquireAsync(other, new LeaseOptions { WaitTimeout = TimeSpan.Zero }))
+        {
+            held.ThrowIfLost();
+        }
+
+        await cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
     }
 
     [Theory]

@@ -58,7 +58,7 @@ public sealed class LeaseOutageTests(RedisFixture redis) : IClassFixture<RedisFi
     {
         // With everysec the lease may not be in the file yet when the server dies, and is rightly lost.
         await using var own = await OwnServer.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.AofAlways });
-        await using var client = await TestClient.ConnectAsync(own.ConnectionString, configure: o => o.AsyncTimeout = 500);
+        await using var client = await TestClient.ConnectAsync(own.ConnectionString, configure: o => o.AsyncTimeout = 2000);
         await using var lease = await client.Leases.AcquireAsync("blink", new LeaseOptions { Ttl = TimeSpan.FromSeconds(60) });
         own.Server.Kill();
         await own.Server.StartAsync();
@@ -104,5 +104,27 @@ public sealed class LeaseOutageTests(RedisFixture redis) : IClassFixture<RedisFi
 
         await Eventually.HoldsAsync(
             async () => await (await client.Leases.AcquireAsync("back")).DisposeAsync(), "the lease is acquired");
+    }
+
+    [Fact]
+    public async Task A_server_without_memory_refuses_new_leases_and_still_hands_over_renews_and_takes_back()
+    {
+        await using var own = await OwnServer.StartAsync();
+        await using var client = await TestClient.ConnectAsync(own.ConnectionString);
+        await using var other = await TestClient.ConnectAsync(own.ConnectionString);
+        var options = new LeaseOptions { Ttl = TimeSpan.FromSeconds(60), WaitTimeout = TimeSpan.FromSeconds(30) };
+        var held = await client.Leases.AcquireAsync("full", options);
+        var waiting = other.Leases.AcquireAsync("full", options);
+        await Eventually.TrueAsync(async () => await client.QueuedAsync("full") == 1, "it is queued");
+        await client.Database.ExecuteAsync("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1");
+
+        var thrown = await Assert.ThrowsAsync<RedisServerException>(() => client.Leases.AcquireAsync("another", options));
+        Assert.StartsWith("OOM", thrown.Message, StringComparison.Ordinal);
+        await held.DisposeAsync();
+        var next = await waiting.WaitAsync(options.WaitTimeout);
+        await Eventually.TrueAsync(async () => await client.Database.KeyTimeToLiveAsync("full") > options.Ttl / 2, "it is confirmed");
+        next.ThrowIfLost();
+        await next.DisposeAsync();
+        Assert.False(await client.Database.KeyExistsAsync("full"));
     }
 }

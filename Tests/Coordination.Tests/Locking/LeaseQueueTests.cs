@@ -398,7 +398,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await QueuedAsync(holder, "stolen", 2);
         await FreezeAsync(victim);
         await held.DisposeAsync();
-        Assert.StartsWith("*", await client.Database.ListGetByIndexAsync("{stolen}:queue", 0), StringComparison.Ordinal);
+        Assert.StartsWith("*", (await client.Database.SortedSetRangeByRankAsync("{stolen}:queue", 0, 0)).Single(), StringComparison.Ordinal);
         // As if the claim had just run out, before anybody looked.
         await client.Database.StringSetAsync("stolen", "somebody", TimeSpan.FromSeconds(3));
 

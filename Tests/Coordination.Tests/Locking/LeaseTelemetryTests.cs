@@ -32,7 +32,7 @@ public sealed class LeaseTelemetryTests(RedisFixture redis) : IClassFixture<Redi
 
         var held = await client.Leases.AcquireAsync("traced_lock:{7}");
         var waiting = client.Leases.AcquireAsync("traced_lock:{7}");
-        await Eventually.TrueAsync(async () => await client.Database.ListLengthAsync("traced_lock:{7}:queue") == 1, "it is queued");
+        await Eventually.TrueAsync(async () => await client.Database.SortedSetLengthAsync("traced_lock:{7}:queue") == 1, "it is queued");
         await held.DisposeAsync();
         await (await waiting).DisposeAsync();
         await (await client.Leases.AcquireAsync("traced")).DisposeAsync();

@@ -111,7 +111,7 @@ public sealed class ConsumerGroupDeliveryTests(RedisFixture redis) : IClassFixtu
         Assert.Equal(group.Received.First().EntryId, (await client.Database.StreamPendingAsync("unacknowledged", "g")).LowestPendingMessageId);
     }
 
-    public static TheoryData<string, Action<ConsumerGroupOptions>> Refused => new()
+    public static TheoryData<string, Action<ConsumerGroupOptions<Numbered>>> Refused => new()
     {
         { "Group", o => o.Group = "" },
         { "Group", o => o.Group = " " },
@@ -122,15 +122,19 @@ public sealed class ConsumerGroupDeliveryTests(RedisFixture redis) : IClassFixtu
         // BLOCK 0 would block for ever.
         { "Block", o => o.Block = TimeSpan.Zero },
         { "MinIdle", o => o.MinIdle = TimeSpan.Zero },
+        { "RetryDelay", o => o.RetryDelay = TimeSpan.Zero },
+        { "MaxRetryDelay", o => o.MaxRetryDelay = o.RetryDelay - TimeSpan.FromMilliseconds(1) },
+        { "ForgetConsumersAfter", o => o.ForgetConsumersAfter = o.MinIdle - TimeSpan.FromMilliseconds(1) },
+        { "MaxWaitingInOrder", o => o.MaxWaitingInOrder = 0 },
         { "DrainTimeout", o => o.DrainTimeout = TimeSpan.FromTicks(-1) },
     };
 
     [Theory]
     [MemberData(nameof(Refused), DisableDiscoveryEnumeration = true)]
-    public async Task Bad_options_are_refused_with_their_name(string name, Action<ConsumerGroupOptions> spoil)
+    public async Task Bad_options_are_refused_with_their_name(string name, Action<ConsumerGroupOptions<Numbered>> spoil)
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
-        var options = new ConsumerGroupOptions { Group = "g" };
+        var options = new ConsumerGroupOptions<Numbered> { Group = "g" };
         spoil(options);
         var thrown = Assert.ThrowsAny<ArgumentException>(() => new RunningGroup<Numbered>(client, Numbered.Topic("refused"), options));
         Assert.Equal(name, thrown.ParamName);

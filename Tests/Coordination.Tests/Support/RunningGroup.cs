@@ -14,7 +14,7 @@ internal sealed class RunningGroup<T> : IStreamHandler<T>, IAsyncDisposable
     private readonly ConcurrentQueue<StreamMessage<T>> _received = new();
 
     public RunningGroup(
-        TestClient client, StreamTopic<T> topic, ConsumerGroupOptions options,
+        TestClient client, StreamTopic<T> topic, ConsumerGroupOptions<T> options,
         Func<StreamMessage<T>, CancellationToken, Task<HandlerResult>>? handle = null)
     {
         _handle = handle ?? ((_, _) => Task.FromResult(HandlerResult.Handled));

@@ -51,11 +51,11 @@ internal sealed class TestClient : IAsyncDisposable
         => ServiceProcess.StartDotNet(Path.Combine(AppContext.BaseDirectory, $"{typeof(Numbered).Assembly.GetName().Name}.dll"), arguments: arguments);
 
     /// <summary>How many are in the queue of a lease whose name has no hash tag.</summary>
-    public Task<long> QueuedAsync(string resource) => Database.ListLengthAsync($"{{{resource}}}:queue");
+    public Task<long> QueuedAsync(string resource) => Database.SortedSetLengthAsync($"{{{resource}}}:queue");
 
     public DurableWriter CreateWriter(DurableWriterOptions options) => new(Deployment, Options.Create(options));
 
-    public ConsumerGroup<T> CreateGroup<T>(StreamTopic<T> topic, ConsumerGroupOptions options, IStreamHandler<T> handler)
+    public ConsumerGroup<T> CreateGroup<T>(StreamTopic<T> topic, ConsumerGroupOptions<T> options, IStreamHandler<T> handler)
         where T : class
         => new(Deployment, topic, options, handler, _clock, NullLogger<ConsumerGroup<T>>.Instance);
 

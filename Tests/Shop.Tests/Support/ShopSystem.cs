@@ -13,9 +13,9 @@ namespace AspireRedis.Shop.Tests.Support;
 /// <summary>The real system: Redis, and the three services as processes of their own.</summary>
 public sealed class ShopSystem : IAsyncDisposable
 {
-    public const string InventoryApi = "Inventory.Api";
-    public const string OrdersApi = "Orders.Api";
-    public const string NotificationsWorker = "Notifications.Worker";
+    public const string InventoryApi = ShopServices.InventoryApi;
+    public const string OrdersApi = ShopServices.OrdersApi;
+    public const string NotificationsWorker = ShopServices.NotificationsWorker;
 
     public const string OrderEvents = "events:order-placed";
     public const string Mails = "email_stream";
@@ -35,17 +35,7 @@ public sealed class ShopSystem : IAsyncDisposable
         Redis = redis;
         OrdersUrl = FreeUrl();
         InventoryUrl = FreeUrl();
-        _environment = new Dictionary<string, string?>
-        {
-            ["DOTNET_ENVIRONMENT"] = "Development",
-            ["ASPNETCORE_ENVIRONMENT"] = "Development",
-            ["ConnectionStrings__redis"] = redis.Topology.ConnectionString,
-            ["services__orders-api__http__0"] = OrdersUrl,
-            ["services__inventory-api__http__0"] = InventoryUrl,
-            ["Mail__PickupFolder"] = _mails.Path,
-            // Nobody listens, and an exporter that retries would hold up the shutdown.
-            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = null,
-        };
+        _environment = ShopServices.Environment(redis.Topology.ConnectionString, [OrdersUrl], [InventoryUrl], _mails.Path);
         foreach (var (name, value) in settings)
         {
             _environment[name] = value;
@@ -259,11 +249,7 @@ public sealed class ShopSystem : IAsyncDisposable
 
     private async Task<ServiceInstance> StartAsync(string project, string url, IEnumerable<KeyValuePair<string, string?>> settings)
     {
-        var environment = new Dictionary<string, string?>(_environment)
-        {
-            ["ASPNETCORE_URLS"] = url,
-            ["OTEL_SERVICE_NAME"] = project,
-        };
+        var environment = ShopServices.OfInstance(_environment, project, url);
         foreach (var (name, value) in settings)
         {
             environment[name] = value;

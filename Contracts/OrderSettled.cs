@@ -1,0 +1,9 @@
+namespace AspireRedis.Contracts;
+
+/// <summary>The order is paid.</summary>
+/// <param name="OrderId">The order.</param>
+public sealed record OrderConfirmed(string OrderId);
+
+/// <summary>The payment was declined, and the items went back.</summary>
+/// <param name="OrderId">The order.</param>
+public sealed record OrderRejected(string OrderId);

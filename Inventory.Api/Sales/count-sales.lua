@@ -1,0 +1,11 @@
+-- KEYS: stream, then for each line of the order: product, items set aside. ARGV: group, entry id, ms to keep the record of
+-- the items.
+-- The mark on the items makes a second delivery of the event harmless; items that were given back count for nothing.
+for i = 2, #KEYS, 2 do
+  local quantity = redis.call('HGET', KEYS[i + 1], 'quantity')
+  if quantity and redis.call('HSETNX', KEYS[i + 1], 'counted', 1) == 1 then
+    redis.call('HINCRBY', KEYS[i], 'sold', quantity)
+    redis.call('PEXPIRE', KEYS[i + 1], ARGV[3])
+  end
+end
+return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])

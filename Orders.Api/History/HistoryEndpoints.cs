@@ -1,0 +1,54 @@
+using AspireRedis.Contracts;
+using AspireRedis.Coordination.Streams;
+using AspireRedis.Orders.Placing;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace AspireRedis.Orders.History;
+
+/// <summary>What happened to an order, and whether that explains what is stored of it.</summary>
+/// <param name="OrderId">The order.</param>
+/// <param name="Events">Its journal, from the first event to the last.</param>
+/// <param name="Rebuilt">The order as the events tell it; null when they tell of none.</param>
+/// <param name="Stored">The order as it is stored.</param>
+/// <param name="Agree">Whether the two are the same.</param>
+/// <param name="Differences">Names of the properties that differ.</param>
+internal sealed record OrderHistory(
+    string OrderId, IReadOnlyList<HistoryEvent> Events, OrderState? Rebuilt, OrderState Stored, bool Agree, IReadOnlyList<string> Differences);
+
+/// <param name="EventId">Identifies the event.</param>
+/// <param name="Type">Its name.</param>
+/// <param name="OccurredAt">When it happened.</param>
+/// <param name="EntryId">Its id in the journal.</param>
+internal sealed record HistoryEvent(string? EventId, string? Type, DateTimeOffset OccurredAt, string EntryId);
+
+internal sealed record OrderState(OrderStatus Status, string UserId, decimal Total, IReadOnlyList<OrderedLine> Lines, DateTimeOffset PlacedAt);
+
+internal static class HistoryEndpoints
+{
+    public static void MapOrderHistory(this IEndpointRouteBuilder routes)
+        => routes.MapGet("/orders/{orderId}/history", GetAsync).WithName("GetOrderHistory").WithTags("Orders")
+            .WithSummary("The events of an order, the state that follows from them, and whether it is the stored one.");
+
+    private static async Task<Results<Ok<OrderHistory>, ProblemHttpResult>> GetAsync(string orderId, OrderStore orders, CancellationToken cancellationToken)
+    {
+        if (!OrderId.IsValid(orderId) || await orders.FindWithEventsAsync(orderId, cancellationToken) is not { Order: { } stored, Events: var events })
+        {
+            return TypedResults.Problem($"There is no order '{orderId}'.", statusCode: StatusCodes.Status404NotFound, title: "Unknown order", type: ProblemTypes.UnknownOrder);
+        }
+        RebuiltOrder? rebuilt;
+        try
+        {
+            rebuilt = RebuiltOrder.From(events);
+        }
+        catch (StreamDecodeException e)
+        {
+            return TypedResults.Problem($"The journal of the order cannot be read: {e.Message}.", statusCode: StatusCodes.Status500InternalServerError, title: "Unreadable journal");
+        }
+        var differences = rebuilt?.DifferencesFrom(stored) ?? ["events"];
+        return TypedResults.Ok(new OrderHistory(orderId,
+            [.. events.Select(e => new HistoryEvent(e.EventId, e.EventType, e.OccurredAt, e.EntryId))],
+            rebuilt is null ? null : new OrderState(rebuilt.Status, rebuilt.UserId, rebuilt.Total, rebuilt.Lines, rebuilt.PlacedAt),
+            new OrderState(stored.Status, stored.UserId, stored.Total, stored.Lines, stored.PlacedAt),
+            differences.Count == 0, differences));
+    }
+}

@@ -1,0 +1,189 @@
+namespace AspireRedis.Coordination.Locking;
+
+/// <summary>
+/// One call of acquire, that waits or is granted its lease, and until that is given back. It has the same owner token in
+/// all its looks, so that each finds what an earlier one made.
+/// </summary>
+internal sealed class LeaseRequest(string resource, string owner, LeaseOptions options)
+{
+    private readonly Lock _gate = new();
+    private TaskCompletionSource? _woken;
+    private bool _wake;
+    private bool _resynchronising;
+    private bool _closed;
+    private long _token;
+    private long _queuedSince;
+    private Lease? _lease;
+
+    public string Resource { get; } = resource;
+
+    public string Owner { get; } = owner;
+
+    public LeaseOptions Options { get; } = options;
+
+    /// <summary>The last look.</summary>
+    public Task? Looking { get; set; }
+
+    /// <summary>Once it is granted.</summary>
+    public Lease? Lease => Volatile.Read(ref _lease);
+
+    /// <summary>Who passed the lease on, while the server may still take that one for the owner.</summary>
+    public string? Predecessor { get; set; }
+
+    /// <summary>The server takes this one for the owner.</summary>
+    public bool IsConfirmed { get; set; }
+
+    /// <summary>
+    /// Who is next in the queue, when that is a caller of this process. It stays the first there as long as this one holds
+    /// the lease: others queue behind it.
+    /// </summary>
+    public LeaseRequest? Successor { get; set; }
+
+    /// <summary>It was woken since its last look began.</summary>
+    public bool IsWoken
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _wake;
+            }
+        }
+    }
+
+    /// <summary>Has it look. Cheap and harmless when it is not waiting.</summary>
+    public void Wake()
+    {
+        lock (_gate)
+        {
+            _wake = true;
+            _woken?.TrySetResult();
+        }
+    }
+
+    /// <summary>Has it look because its place may be lost; it need not tell the others of its process.</summary>
+    public void Resynchronise()
+    {
+        lock (_gate)
+        {
+            _resynchronising = true;
+            _wake = true;
+            _woken?.TrySetResult();
+        }
+    }
+
+    /// <summary>
+    /// Call before each look: what wakes it from then on is not lost, and until the answer it is not granted a lease, for
+    /// its place in the queue may be another one. False when it has been granted or closed already.
+    /// </summary>
+    public bool BeginLook(out bool resynchronising)
+    {
+        lock (_gate)
+        {
+            resynchronising = _resynchronising;
+            _resynchronising = false;
+            if (_lease is not null || _closed)
+            {
+                return false;
+            }
+            _token = 0;
+            _wake = false;
+            _woken = null;
+            return true;
+        }
+    }
+
+    /// <summary>It is in the queue, and was not granted the lease before <paramref name="since"/>.</summary>
+    public void Queued(long token, long since)
+    {
+        lock (_gate)
+        {
+            _token = token;
+            _queuedSince = since;
+        }
+    }
+
+    /// <summary>
+    /// Grants the lease to one that waits in the queue with this token. <paramref name="grant"/> gets the time since which
+    /// it has; it may return null to have it look instead.
+    /// </summary>
+    public bool TryGrant(long token, Func<long, Lease?> grant)
+    {
+        lock (_gate)
+        {
+            if (_closed || _lease is not null || token == 0 || token != _token || grant(_queuedSince) is not { } lease)
+            {
+                return false;
+            }
+            Volatile.Write(ref _lease, lease);
+            _woken?.TrySetResult();
+            return true;
+        }
+    }
+
+    /// <summary>The token of the place in the queue; zero when that is not known.</summary>
+    public long Token
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _token;
+            }
+        }
+    }
+
+    /// <summary>A look has found that the lease is ours. False when the request was closed meanwhile.</summary>
+    public bool TryTake(Lease lease)
+    {
+        lock (_gate)
+        {
+            if (_closed)
+            {
+                return false;
+            }
+            Volatile.Write(ref _lease, lease);
+            return true;
+        }
+    }
+
+    /// <summary>It does not want the lease any more. False when it has got it already.</summary>
+    public bool TryClose()
+    {
+        lock (_gate)
+        {
+            if (_lease is not null)
+            {
+                return false;
+            }
+            _closed = true;
+            _wake = true;
+            _woken?.TrySetResult();
+            return true;
+        }
+    }
+
+    /// <summary>Until it is woken or granted, or the time is over.</summary>
+    public async Task WaitAsync(TimeSpan atMost, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        Task woken;
+        lock (_gate)
+        {
+            if (_wake || _lease is not null || _closed)
+            {
+                return;
+            }
+            // Continuations on the pool: whoever wakes must not run the code of the woken.
+            _woken ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            woken = _woken.Task;
+        }
+        try
+        {
+            await woken.WaitAsync(atMost, clock, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            // Time to look.
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination.Streams.Consuming;
+
+/// <summary>
+/// Acknowledges handled entries, many with one command: while one is under way the next gather. An entry stays in hand,
+/// and is refreshed, until the server has its acknowledgement, however long that takes.
+/// </summary>
+internal sealed class Acknowledger(GroupContext group, Hands hands)
+{
+    private const int MaxBatch = 1000;
+
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+    private static readonly RedisScript s_acknowledgeAndDelete = RedisScript.Load<Acknowledger>("acknowledge-and-delete");
+
+    private readonly Channel<HeldEntry> _queue = Channel.CreateBounded<HeldEntry>(
+        new BoundedChannelOptions(Math.Max(MaxBatch, 4 * group.Options.BatchSize)) { SingleReader = true });
+
+    /// <summary>Waits while the server does not keep up.</summary>
+    public ValueTask AddAsync(HeldEntry entry) => _queue.Writer.TryWrite(entry) ? ValueTask.CompletedTask : _queue.Writer.WriteAsync(entry);
+
+    /// <summary>No more entries come.</summary>
+    public void Complete() => _queue.Writer.TryComplete();
+
+    /// <summary>Works until <see cref="Complete"/> and all are acknowledged, or until it is to give up.</summary>
+    public async Task RunAsync(CancellationToken giveUp)
+    {
+        var batch = new List<HeldEntry>(MaxBatch);
+        try
+        {
+            while (await _queue.Reader.WaitToReadAsync(giveUp))
+            {
+                while (batch.Count < MaxBatch && _queue.Reader.TryRead(out var entry))
+                {
+                    batch.Add(entry);
+                }
+                while (!await TryAcknowledgeAsync(batch, giveUp))
+                {
+                    await Task.Delay(s_pause, group.Clock, giveUp);
+                }
+                hands.Release(batch);
+                batch.Clear();
+            }
+        }
+        catch (Exception e) when (giveUp.IsCancellationRequested)
+        {
+            group.Logger.LogWarning(e, "Group {Group} of {Stream} stops before its last acknowledgements have arrived; those entries come again.",
+                group.Options.Group, group.Stream);
+        }
+    }
+
+    private async Task<bool> TryAcknowledgeAsync(List<HeldEntry> batch, CancellationToken giveUp)
+    {
+        var ids = new RedisValue[batch.Count];
+        for (var i = 0; i < ids.Length; i++)
+        {
+            ids[i] = batch[i].Id;
+        }
+        try
+        {
+            if (!group.Options.DeleteHandled)
+            {
+                await group.Database.StreamAcknowledgeAsync(group.Stream, group.Options.Group, ids, CommandFlags.DemandMaster).WaitAsync(giveUp);
+            }
+            else if (group.Capabilities.AcknowledgeAndDelete)
+            {
+                await group.Database.ExecuteAsync("XACKDEL", [(RedisKey)group.Stream, group.Options.Group, "ACKED", "IDS", ids.Length, .. ids]).WaitAsync(giveUp);
+            }
+            else
+            {
+                await s_acknowledgeAndDelete.EvaluateAsync(group.Database, [group.Stream], [group.Options.Group, .. ids]).WaitAsync(giveUp);
+            }
+            return true;
+        }
+        catch (Exception e) when (!giveUp.IsCancellationRequested)
+        {
+            if (e is RedisServerException && e.Message.StartsWith("ERR unknown command", StringComparison.Ordinal))
+            {
+                // The node was replaced by an older one; the reader finds out with its next connection.
+                group.Capabilities = StreamCapabilities.Classic;
+            }
+            group.Logger.LogDebug(e, "Acknowledgements of group {Group} of {Stream} failed and are tried again.", group.Options.Group, group.Stream);
+            return false;
+        }
+    }
+}

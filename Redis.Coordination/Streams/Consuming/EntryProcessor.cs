@@ -1,0 +1,175 @@
+using System.Diagnostics;
+using AspireRedis.Coordination.Diagnostics;
+using Microsoft.Extensions.Logging;
+
+namespace AspireRedis.Coordination.Streams.Consuming;
+
+/// <summary>Decodes entries, calls the handler, and moves what cannot be handled to the dead letters.</summary>
+internal sealed class EntryProcessor<T> : IEntryProcessor
+    where T : class
+{
+    private static readonly RedisScript s_deadLetter = RedisScript.Load(typeof(EntryProcessor<>), "dead-letter");
+
+    private readonly GroupContext _group;
+    private readonly StreamTopic<T> _topic;
+    private readonly IStreamHandler<T> _handler;
+    private readonly Func<T, string>? _orderBy;
+    private readonly TagList[] _outcomeTags;
+
+    public EntryProcessor(GroupContext group, StreamTopic<T> topic, IStreamHandler<T> handler, Func<T, string>? orderBy)
+    {
+        _group = group;
+        _topic = topic;
+        _handler = handler;
+        _orderBy = orderBy;
+        _outcomeTags = [.. Enum.GetValues<EntryOutcome>().Select(outcome =>
+        {
+            var tags = group.Tags;
+            tags.Add("redis.stream.outcome", Name(outcome));
+            return tags;
+        })];
+    }
+
+    public string? KeyOf(HeldEntry entry)
+    {
+        try
+        {
+            return _orderBy?.Invoke(Decode(entry));
+        }
+        catch (Exception e)
+        {
+            // Undecodable, which shows again when it is processed; or the selector failed, and it has no order.
+            _group.Logger.LogDebug(e, "Entry {EntryId} of {Stream} has no key to be ordered by.", entry.Id, _group.Stream);
+            return null;
+        }
+    }
+
+    public async ValueTask<EntryOutcome> ProcessAsync(HeldEntry entry, CancellationToken cancellationToken)
+    {
+        var started = StreamMetrics.Process.Enabled ? _group.Clock.GetTimestamp() : 0;
+        using var activity = CoordinationDiagnostics.ActivitySource.HasListeners() ? StartActivity(entry) : null;
+        var outcome = await ProcessAsync(entry, activity, cancellationToken);
+        activity?.SetTag("redis.stream.outcome", Name(outcome));
+        StreamMetrics.Handled.Add(1, _outcomeTags[(int)outcome]);
+        if (started != 0)
+        {
+            StreamMetrics.Process.Record(_group.Clock.GetElapsedTime(started).TotalSeconds, _outcomeTags[(int)outcome]);
+        }
+        return outcome;
+    }
+
+    private async ValueTask<EntryOutcome> ProcessAsync(HeldEntry entry, Activity? activity, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (StreamFields.Find(entry.Fields, StreamFields.RawOnlyFor) is { IsNull: false } onlyFor && onlyFor != _group.Options.Group)
+            {
+                return EntryOutcome.Skipped;
+            }
+            if (entry.DeliveryCount > _group.Options.MaxDeliveries)
+            {
+                // Without a failure that we saw: its consumers died of it, or the dead letters could not be reached.
+                return await DeadLetterAsync(entry, $"not handled in {_group.Options.MaxDeliveries} deliveries", entry.DeliveryCount - 1);
+            }
+            var message = Message(entry);
+            if (entry.DeliveryCount == 1 && StreamMetrics.Delivery.Enabled)
+            {
+                StreamMetrics.Delivery.Record(Math.Max(0, (_group.Clock.GetUtcNow() - message.OccurredAt).TotalSeconds), _group.Tags);
+            }
+            return await _handler.HandleAsync(message, cancellationToken) == HandlerResult.Acknowledged
+                ? EntryOutcome.Acknowledged
+                : EntryOutcome.Handled;
+        }
+        catch (StreamDecodeException e)
+        {
+            activity.Fail(e);
+            return await DeadLetterAsync(entry, e.Message, entry.DeliveryCount);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return EntryOutcome.Cancelled;
+        }
+        catch (Exception e)
+        {
+            activity.Fail(e);
+            _group.Logger.LogWarning(e, "Group {Group} failed on entry {EntryId} of {Stream}, delivery {Delivery}.",
+                _group.Options.Group, entry.Id, _group.Stream, entry.DeliveryCount);
+            return entry.DeliveryCount < _group.Options.MaxDeliveries
+                ? EntryOutcome.Failed
+                : await DeadLetterAsync(entry, $"failed in {entry.DeliveryCount} deliveries, the last time with {e.GetType().Name}: {e.Message}", entry.DeliveryCount);
+        }
+    }
+
+    private T Decode(HeldEntry entry)
+    {
+        var value = (T?)entry.Value ?? _topic.Decode(entry.Fields);
+        entry.Value = value;
+        return value;
+    }
+
+    private StreamMessage<T> Message(HeldEntry entry)
+    {
+        var value = Decode(entry);
+        // An event that was added by hand has neither; its entry id says as much.
+        var eventId = (string?)StreamFields.Find(entry.Fields, StreamFields.RawEventId) ?? $"{_topic.Key}:{entry.Id}";
+        return new StreamMessage<T>(_topic, _group.Options.Group, entry.Id, eventId,
+            StreamFields.OccurredAtOf(entry.Id, entry.Fields), entry.DeliveryCount, value);
+    }
+
+    private Activity? StartActivity(HeldEntry entry)
+    {
+        ActivityContext.TryParse(StreamFields.Find(entry.Fields, StreamFields.RawTraceParent),
+            StreamFields.Find(entry.Fields, StreamFields.RawTraceState), isRemote: true, out var producer);
+        // The producer's span is the parent, so that an order is one trace, and linked too, as the conventions want it.
+        var activity = CoordinationDiagnostics.ActivitySource.StartActivity(ActivityKind.Consumer, producer,
+            links: producer == default ? null : [new ActivityLink(producer)], name: $"process {_topic.Key}");
+        if (activity is null)
+        {
+            return null;
+        }
+        activity.SetTag("messaging.system", "redis");
+        activity.SetTag("messaging.operation.type", "process");
+        activity.SetTag("messaging.operation.name", "XREADGROUP");
+        activity.SetTag("messaging.destination.name", _topic.Key);
+        activity.SetTag("messaging.consumer.group.name", _group.Options.Group);
+        activity.SetTag("messaging.client.id", _group.Options.Consumer);
+        activity.SetTag("redis.stream.entry_id", entry.Id);
+        activity.SetTag("redis.stream.delivery_count", entry.DeliveryCount);
+        if (StreamFields.Find(entry.Fields, StreamFields.RawEventId) is { IsNull: false } id)
+        {
+            activity.SetTag("messaging.message.id", (string?)id);
+        }
+        return activity;
+    }
+
+    private async ValueTask<EntryOutcome> DeadLetterAsync(HeldEntry entry, string reason, long deliveries)
+    {
+        try
+        {
+            var moved = (long)await s_deadLetter.EvaluateAsync(
+                _group.Database, [_group.Stream, _group.DeadLetters], _group.Options.Group, entry.Id, reason, deliveries);
+            if (moved == 1)
+            {
+                StreamMetrics.DeadLettered.Add(1, _group.Tags);
+                _group.Logger.LogError("Entry {EntryId} of {Stream} went to {DeadLetters}: {Reason}.", entry.Id, _group.Stream, _group.DeadLetters, reason);
+            }
+            // Otherwise it was acknowledged or trimmed meanwhile.
+            return EntryOutcome.DeadLettered;
+        }
+        catch (Exception e)
+        {
+            // Still pending, so it comes again.
+            _group.Logger.LogWarning(e, "Entry {EntryId} of {Stream} could not go to the dead letters yet.", entry.Id, _group.Stream);
+            return EntryOutcome.Failed;
+        }
+    }
+
+    private static string Name(EntryOutcome outcome) => outcome switch
+    {
+        EntryOutcome.Handled or EntryOutcome.Acknowledged => "handled",
+        EntryOutcome.Skipped => "skipped",
+        EntryOutcome.Cancelled => "cancelled",
+        EntryOutcome.DeadLettered => "dead_lettered",
+        _ => "failed",
+    };
+}

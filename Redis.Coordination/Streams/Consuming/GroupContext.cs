@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using AspireRedis.Coordination.Availability;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination.Streams.Consuming;
+
+/// <summary>What the parts of one instance of a group share.</summary>
+internal sealed class GroupContext(
+    RedisDeployment deployment, string stream, string deadLetters, ConsumerGroupOptions options, TimeProvider clock, ILogger logger)
+{
+    private volatile StreamCapabilities _capabilities = StreamCapabilities.Classic;
+
+    public RedisDeployment Deployment => deployment;
+
+    public IDatabase Database => deployment.Database;
+
+    public string Stream => stream;
+
+    public string DeadLetters => deadLetters;
+
+    public ConsumerGroupOptions Options => options;
+
+    public TimeProvider Clock => clock;
+
+    public ILogger Logger => logger;
+
+    public TagList Tags { get; } = StreamMetrics.Tags(stream, options.Group);
+
+    /// <summary>What the node can do that this instance read from last.</summary>
+    public StreamCapabilities Capabilities
+    {
+        get => _capabilities;
+        set => _capabilities = value;
+    }
+
+    /// <summary>Reports entries that were deleted while the group had them pending; the server has cleared them.</summary>
+    public void ReportDeleted(IReadOnlyCollection<string> ids)
+    {
+        if (ids.Count == 0)
+        {
+            return;
+        }
+        StreamMetrics.Vanished.Add(ids.Count, Tags);
+        logger.LogError("{Count} entries of {Stream} were trimmed while group {Group} had them pending; their events are lost to it: {EntryIds}",
+            ids.Count, stream, options.Group, string.Join(' ', ids));
+    }
+}

@@ -1,0 +1,139 @@
+using System.Globalization;
+using AspireRedis.Coordination.Availability;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination.Streams;
+
+/// <summary>For operators: what could not be handled, and putting it back or away.</summary>
+/// <remarks>
+/// Safe for concurrent use. All methods fail with <see cref="RedisConnectionException"/> without a connection and with
+/// <see cref="RedisTimeoutException"/> without a reply in time; a change may have been made then, and can be repeated.
+/// </remarks>
+public sealed class DeadLetters
+{
+    /// <summary>The largest page.</summary>
+    public const int MaxPage = 1000;
+
+    private static readonly RedisScript s_requeue = RedisScript.Load<DeadLetters>("requeue");
+
+    private readonly RedisDeployment _deployment;
+
+    /// <summary>Creates it; nothing is connected before the first use.</summary>
+    public DeadLetters(RedisDeployment deployment)
+    {
+        ArgumentNullException.ThrowIfNull(deployment);
+        _deployment = deployment;
+    }
+
+    /// <summary>Lists dead letters of a stream, the oldest first.</summary>
+    /// <param name="stream">The stream that they come from.</param>
+    /// <param name="group">Only those of this group; null for all.</param>
+    /// <param name="after">The <see cref="DeadLetterPage.Next"/> of the page before; null for the first.</param>
+    /// <param name="count">How many at the most, up to <see cref="MaxPage"/>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<DeadLetterPage> ListAsync(
+        string stream, string? group = null, string? after = null, int count = 100, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(stream);
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, MaxPage);
+        var from = after is null ? "-" : $"({StreamEntryId.Normalise(after)}";
+        var items = new List<DeadLetter>(count);
+        while (true)
+        {
+            var entries = await _deployment.Database.StreamRangeAsync(StreamTopic.DeadLettersOf(stream), from, "+", count, flags: CommandFlags.DemandMaster)
+                .WaitAsync(cancellationToken);
+            foreach (var entry in entries)
+            {
+                if (Read(stream, entry) is { } letter && (group is null || letter.Group == group))
+                {
+                    items.Add(letter);
+                    if (items.Count == count)
+                    {
+                        return new DeadLetterPage(items, letter.Id);
+                    }
+                }
+            }
+            if (entries.Length < count)
+            {
+                return new DeadLetterPage(items, null);
+            }
+            from = $"({entries[^1].Id}";
+        }
+    }
+
+    /// <summary>One dead letter, or null.</summary>
+    public async Task<DeadLetter?> FindAsync(string stream, string id, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(stream);
+        id = StreamEntryId.Normalise(id);
+        var entries = await _deployment.Database.StreamRangeAsync(StreamTopic.DeadLettersOf(stream), id, id, flags: CommandFlags.DemandMaster).WaitAsync(cancellationToken);
+        return entries.Length == 0 ? null : Read(stream, entries[0]);
+    }
+
+    /// <summary>
+    /// Puts a dead letter back at the end of its stream, for the group that could not handle it and no other, with the
+    /// same event id. One script appends and removes: a crash neither loses nor doubles it.
+    /// </summary>
+    /// <returns>The new entry's id; null when there is no such dead letter (any more).</returns>
+    public async Task<string?> RequeueAsync(string stream, string id, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(stream);
+        return (string?)await s_requeue.EvaluateAsync(
+            _deployment.Database, [StreamTopic.DeadLettersOf(stream), stream], StreamEntryId.Normalise(id)).WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Requeues all dead letters that a group has now, one script each.</summary>
+    /// <returns>How many.</returns>
+    public async Task<int> RequeueAllAsync(string stream, string group, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(group);
+        var requeued = 0;
+        DeadLetterPage page;
+        string? after = null;
+        // What fails again meanwhile comes behind the last of now, and is left for the next call.
+        var last = await LastAsync(stream, cancellationToken);
+        do
+        {
+            page = await ListAsync(stream, group, after, MaxPage, cancellationToken);
+            foreach (var letter in page.Items)
+            {
+                if (last is null || IsAfter(letter.Id, last))
+                {
+                    return requeued;
+                }
+                requeued += await RequeueAsync(stream, letter.Id, cancellationToken) is null ? 0 : 1;
+            }
+            after = page.Next;
+        }
+        while (after is not null);
+        return requeued;
+    }
+
+    /// <summary>Deletes a dead letter for good.</summary>
+    /// <returns>Whether it was there.</returns>
+    public async Task<bool> DeleteAsync(string stream, string id, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(stream);
+        return await _deployment.Database.StreamDeleteAsync(StreamTopic.DeadLettersOf(stream), [StreamEntryId.Normalise(id)]).WaitAsync(cancellationToken) == 1;
+    }
+
+    private async Task<string?> LastAsync(string stream, CancellationToken cancellationToken)
+    {
+        var newest = await _deployment.Database.StreamRangeAsync(StreamTopic.DeadLettersOf(stream), "-", "+", 1, Order.Descending, CommandFlags.DemandMaster).WaitAsync(cancellationToken);
+        return newest.Length == 0 ? null : (string)newest[0].Id!;
+    }
+
+    private static bool IsAfter(string id, string other) => StreamEntryId.Compare(id, other) > 0;
+
+    private static DeadLetter? Read(string stream, StreamEntry entry)
+    {
+        // The five of dead-letter.lua stand first; the entry's own may have the same names.
+        var values = entry.Values;
+        return values.Length < 5 || values[0].Name != "dead_group"
+            ? null
+            : new DeadLetter((string)entry.Id!, stream, (string)values[0].Value!, (string)values[1].Value!, (string)values[2].Value!,
+                (long)values[3].Value, DateTimeOffset.FromUnixTimeMilliseconds(long.Parse((string)values[4].Value!, CultureInfo.InvariantCulture)),
+                values.Skip(5).GroupBy(f => (string)f.Name!).ToDictionary(f => f.Key, f => (string)f.First().Value!));
+    }
+}

@@ -1,0 +1,97 @@
+using AspireRedis.Coordination.Availability;
+using Microsoft.Extensions.Options;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination.Streams;
+
+/// <summary>Options of <see cref="Inbox"/>.</summary>
+public sealed class InboxOptions
+{
+    /// <summary>
+    /// How long it is remembered that an event was handled. Longer than a redelivery, a requeued dead letter or a second
+    /// append of the same event may take to come. Default 7 days.
+    /// </summary>
+    public TimeSpan RememberFor { get; set; } = TimeSpan.FromDays(7);
+
+    internal void Validate() => ArgumentOutOfRangeException.ThrowIfLessThan(RememberFor, TimeSpan.FromSeconds(1));
+}
+
+/// <summary>What became of <see cref="Inbox.CommitAsync"/>.</summary>
+/// <param name="IsFirst">False when the event had its effect before; nothing was changed then but the acknowledgement.</param>
+/// <param name="Value">What the effect returned; null when it did not run.</param>
+public sealed record InboxResult(bool IsFirst, RedisResult Value);
+
+/// <summary>
+/// Makes the effect of an event happen once, though the event may come more than once: one script writes the state,
+/// appends the events that follow from it, remembers the event id and acknowledges the entry. All of that, or nothing.
+/// </summary>
+/// <remarks>
+/// The script is the caller's, and includes ours:
+/// <code>
+/// --@include inbox
+/// return inbox(function(keys, args)
+///   if redis.call('HGET', keys[1], 'status') ~= 'placed' then return 0, false end  -- false: the events are not appended
+///   redis.call('HSET', keys[1], 'status', args[1])
+///   return 1
+/// end)
+/// </code>
+/// Redis does not roll a script back: the effect checks what could fail before it writes. For an effect outside Redis use
+/// <see cref="StreamMessage{T}.EventId"/>, which is the same at each redelivery, as the idempotency key. Safe for
+/// concurrent use.
+/// </remarks>
+public sealed class Inbox
+{
+    private readonly DurableWriter _writer;
+    private readonly InboxOptions _options;
+
+    /// <summary>Creates it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
+    public Inbox(DurableWriter writer, IOptions<InboxOptions> options)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Value.Validate();
+        _writer = writer;
+        _options = options.Value;
+    }
+
+    /// <summary>Runs the effect, unless the group of <paramref name="cause"/> has done so for this event; the handler then returns <see cref="HandlerResult.Acknowledged"/>.</summary>
+    /// <param name="cause">The event that is handled.</param>
+    /// <param name="script">Includes <c>inbox</c>.</param>
+    /// <param name="keys">Keys of the effect.</param>
+    /// <param name="arguments">Arguments of the effect.</param>
+    /// <param name="events">Events that follow from it, of <see cref="StreamProducer.PrepareAppend"/>; give them ids that follow from the cause.</param>
+    /// <param name="durability">When the commit counts.</param>
+    /// <param name="cancellationToken">Ends the wait; the commit may happen all the same.</param>
+    /// <exception cref="NotDurableException">Committed, but not acknowledged by enough replicas in time.</exception>
+    /// <exception cref="RedisServerException">The script raised an error; the entry stays pending.</exception>
+    /// <exception cref="RedisConnectionException">No connection; with a lost one it may have been committed.</exception>
+    /// <exception cref="RedisTimeoutException">No reply in time; it may have been committed.</exception>
+    public async Task<InboxResult> CommitAsync<T>(
+        StreamMessage<T> cause, RedisScript script, RedisKey[] keys, RedisValue[] arguments, IReadOnlyList<StreamAppend> events,
+        Durability durability = Durability.Memory, CancellationToken cancellationToken = default)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(cause);
+        ArgumentNullException.ThrowIfNull(script);
+        ArgumentNullException.ThrowIfNull(keys);
+        ArgumentNullException.ThrowIfNull(arguments);
+        ArgumentNullException.ThrowIfNull(events);
+        try
+        {
+            var reply = await _writer.EvaluateAsync(script,
+                [cause.Topic.Key, $"{cause.Topic.Key}:inbox:{cause.Group}:{cause.EventId}", .. events.Select(e => (RedisKey)e.Stream), .. keys],
+                [cause.Group, cause.EntryId, (long)_options.RememberFor.TotalMilliseconds, events.Count, .. events.SelectMany(e => e.Packed), .. arguments],
+                durability, cancellationToken);
+            return new InboxResult((int)reply[0] == 1, reply[1]);
+        }
+        catch (Exception e)
+        {
+            foreach (var append in events)
+            {
+                append.Failed(e);
+            }
+            throw;
+        }
+    }
+}

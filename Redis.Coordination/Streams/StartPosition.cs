@@ -1,0 +1,57 @@
+using System.Globalization;
+
+namespace AspireRedis.Coordination.Streams;
+
+/// <summary>A place in a stream from which a group reads on.</summary>
+public readonly record struct StartPosition
+{
+    private readonly string? _after;
+
+    private StartPosition(string after) => _after = after;
+
+    /// <summary>Before the oldest entry that the stream still has.</summary>
+    public static StartPosition Beginning => default;
+
+    /// <summary>Behind the newest entry: only what comes from now on.</summary>
+    public static StartPosition End => new("$");
+
+    /// <summary>The id behind which reading starts, as <c>XGROUP CREATE</c> takes it.</summary>
+    public string AfterId => _after ?? "0-0";
+
+    /// <summary>The first entry that was appended at <paramref name="time"/> or later, by the clock of the server.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The time is before 1970.</exception>
+    public static StartPosition At(DateTimeOffset time)
+    {
+        var ms = time.ToUnixTimeMilliseconds();
+        ArgumentOutOfRangeException.ThrowIfNegative(ms, nameof(time));
+        return Before((ulong)ms, 0);
+    }
+
+    /// <summary>The entry <paramref name="entryId"/> itself, or the one after it when it is gone.</summary>
+    /// <exception cref="ArgumentException">Not an entry id.</exception>
+    public static StartPosition From(string entryId)
+    {
+        var (ms, sequence) = StreamEntryId.Parse(entryId);
+        return Before(ms, sequence);
+    }
+
+    /// <summary>The entry behind <paramref name="entryId"/>.</summary>
+    /// <exception cref="ArgumentException">Not an entry id.</exception>
+    public static StartPosition After(string entryId)
+    {
+        return new StartPosition(StreamEntryId.Normalise(entryId));
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => AfterId;
+
+    private static StartPosition Before(ulong ms, ulong sequence)
+        => (ms, sequence) switch
+        {
+            (0, 0) => Beginning,
+            (_, 0) => new StartPosition(Id(ms - 1, ulong.MaxValue)),
+            _ => new StartPosition(Id(ms, sequence - 1)),
+        };
+
+    private static string Id(ulong ms, ulong sequence) => string.Create(CultureInfo.InvariantCulture, $"{ms}-{sequence}");
+}

@@ -1,0 +1,69 @@
+using AspireRedis.Coordination.Availability;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination.Streams;
+
+/// <summary>Looks after consumer groups from outside: state, creation for a replay, deletion.</summary>
+/// <remarks>Safe for concurrent use.</remarks>
+public sealed class StreamGroups
+{
+    private static readonly RedisScript s_describe = RedisScript.Load<StreamGroups>("describe-group");
+
+    private readonly RedisDeployment _deployment;
+
+    /// <summary>Creates it; nothing is connected before the first use.</summary>
+    public StreamGroups(RedisDeployment deployment)
+    {
+        ArgumentNullException.ThrowIfNull(deployment);
+        _deployment = deployment;
+    }
+
+    /// <summary>Where the group stands; null when it does not exist.</summary>
+    /// <exception cref="RedisConnectionException">No connection.</exception>
+    /// <exception cref="RedisTimeoutException">No reply in time.</exception>
+    public async Task<StreamGroupStatus?> DescribeAsync(string stream, string group, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(stream);
+        ArgumentException.ThrowIfNullOrWhiteSpace(group);
+        var reply = (long[])(await s_describe.EvaluateAsync(_deployment.Database, [stream, StreamTopic.DeadLettersOf(stream)], group).WaitAsync(cancellationToken))!;
+        return reply.Length == 0
+            ? null
+            : new StreamGroupStatus(reply[0] < 0 ? null : reply[0], reply[1], reply[2] < 0 ? null : TimeSpan.FromMilliseconds(reply[2]), reply[3], reply[4]);
+    }
+
+    /// <summary>
+    /// Creates a group that reads on from <paramref name="from"/>: a replay into a group of its own, beside those that
+    /// have the entries behind them. Run a <see cref="ConsumerGroup{T}"/> under that name, and delete the group when the
+    /// replay is over: the trimmer waits for it too. Requeued dead letters of other groups are skipped.
+    /// </summary>
+    /// <returns>False when there is a group of that name; it stays where it is.</returns>
+    public async Task<bool> CreateAsync(string stream, string group, StartPosition from, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(stream);
+        ArgumentException.ThrowIfNullOrWhiteSpace(group);
+        try
+        {
+            return await _deployment.Database.StreamCreateConsumerGroupAsync(stream, group, from.AfterId, createStream: true).WaitAsync(cancellationToken);
+        }
+        catch (RedisServerException e) when (e.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Deletes the group with what it has pending; an instance that still runs creates it again.</summary>
+    /// <returns>Whether it existed.</returns>
+    public async Task<bool> DeleteAsync(string stream, string group, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(stream);
+        ArgumentException.ThrowIfNullOrWhiteSpace(group);
+        try
+        {
+            return await _deployment.Database.StreamDeleteConsumerGroupAsync(stream, group).WaitAsync(cancellationToken);
+        }
+        catch (RedisServerException e) when (e.Message.StartsWith("ERR The XGROUP subcommand requires the key to exist", StringComparison.Ordinal))
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,15 @@
+-- KEYS: the stream of each event. ARGV: for each event the number of its names and values, and these. Returns the ids.
+-- A key of another type is found before anything is written: a script is not rolled back.
+for _, key in ipairs(KEYS) do
+  local kind = redis.call('TYPE', key)['ok']
+  if kind ~= 'none' and kind ~= 'stream' then
+    return redis.error_reply('WRONGTYPE ' .. key .. ' is no stream')
+  end
+end
+local ids, at = {}, 1
+for i, key in ipairs(KEYS) do
+  local last = at + tonumber(ARGV[at])
+  ids[i] = redis.call('XADD', key, '*', unpack(ARGV, at + 1, last))
+  at = last + 1
+end
+return ids

@@ -1,0 +1,2 @@
+// Two systems at a time would compete for the processor.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]

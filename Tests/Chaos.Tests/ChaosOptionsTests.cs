@@ -1,0 +1,34 @@
+using AspireRedis.Chaos.Faults;
+using AspireRedis.Coordination.Availability;
+
+namespace AspireRedis.Chaos.Tests;
+
+public sealed class ChaosOptionsTests
+{
+    [Fact]
+    public void Options_are_read_and_the_seed_is_chosen_when_there_is_none()
+    {
+        var folder = Path.GetTempPath();
+        var options = ChaosOptions.Parse(["--faults", "5", "--seed", "42", "--durability", "memory", "--only", "KillPrimary,FreezeService", "--json", Path.Combine(folder, "x.json")]);
+
+        Assert.Equal((5, 42, Durability.Memory), (options.Faults, options.Seed, options.Durability));
+        Assert.Equal([FaultKind.KillPrimary, FaultKind.FreezeService], options.Kinds);
+        Assert.Equal(Durability.Replica, ChaosOptions.Parse(["--faults", "5"]).Durability);
+    }
+
+    [Theory]
+    [InlineData("--faults")]
+    [InlineData("--seed", "1")]
+    [InlineData("--faults", "0")]
+    [InlineData("--faults", "many")]
+    [InlineData("--faults", "5", "--durability", "paper")]
+    [InlineData("--faults", "5", "--only", "Earthquake")]
+    [InlineData("--faults", "5", "--json", "/no/such/folder/x.json")]
+    [InlineData("--faults", "5", "--colour", "red")]
+    public void A_wrong_argument_is_named(params string[] arguments)
+    {
+        var error = Assert.Throws<ArgumentException>(() => ChaosOptions.Parse(arguments));
+
+        Assert.Contains(arguments is ["--seed", ..] ? "--faults" : arguments[^1] is "--faults" ? "--faults" : arguments[^2], error.Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,103 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using AspireRedis.Chaos.Checking;
+
+namespace AspireRedis.Chaos.Load;
+
+/// <summary>
+/// Customers who come at a steady rate whether they are served or not. Each has an idempotency key, and asks again with
+/// it, at the other instance too, as long as the outcome is open.
+/// </summary>
+internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment, History history, int seed) : IDisposable
+{
+    /// <summary>Customers per second.</summary>
+    public const int Rate = 20;
+
+    /// <summary>How long a customer asks again before giving up: an open outcome for the checker.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(45);
+
+    private static readonly TimeSpan s_attempt = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(250);
+
+    private readonly HttpClient _http = new(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromSeconds(30) }) { Timeout = s_attempt };
+    private readonly Random _random = new(seed);
+
+    /// <summary>Sends customers until told to stop, then waits for the last of them.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        var buying = new List<Task>();
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / Rate));
+        try
+        {
+            for (var number = 0; await timer.WaitForNextTickAsync(stopping); number++)
+            {
+                var (lines, payable) = assortment.Choose(_random);
+                // Some ask again although they had an answer.
+                buying.Add(BuyAsync(number, lines, payable, repeat: _random.Next(20) == 0));
+                buying.RemoveAll(b => b.IsCompletedSuccessfully);
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The shop closes; who is in it is served.
+        }
+        await Task.WhenAll(buying);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task BuyAsync(int number, IReadOnlyList<Line> lines, bool payable, bool repeat)
+    {
+        var userId = string.Create(CultureInfo.InvariantCulture, $"customer-{number}");
+        var email = $"{userId}@example.org";
+        var acknowledged = new List<string>();
+        var refused = false;
+        var patience = TimeProvider.System.GetUtcNow() + s_patience;
+        for (var attempt = number; TimeProvider.System.GetUtcNow() < patience && !refused; attempt++)
+        {
+            var (status, orderId) = await AskAsync(orders[attempt % orders.Count], userId, email, lines);
+            if (orderId is not null)
+            {
+                acknowledged.Add(orderId);
+                if (acknowledged.Count == 1)
+                {
+                    history.Acknowledge();
+                }
+                if (!repeat || acknowledged.Count == 2)
+                {
+                    break;
+                }
+                continue;
+            }
+            refused = status is HttpStatusCode.Conflict or HttpStatusCode.NotFound or HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest;
+            await Task.Delay(s_pause);
+        }
+        history.End(new Purchase(userId, email, lines, payable, acknowledged, refused));
+    }
+
+    /// <summary>One request. No status when there was no answer, an order id when it was 201.</summary>
+    private async Task<(HttpStatusCode? Status, string? OrderId)> AskAsync(Uri instance, string userId, string email, IReadOnlyList<Line> lines)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(instance, "/orders"))
+        {
+            Content = JsonContent.Create(new { userId, email, lines = lines.Select(l => new { sku = l.Sku, quantity = l.Quantity }) }),
+        };
+        request.Headers.Add("Idempotency-Key", userId);
+        try
+        {
+            using var response = await _http.SendAsync(request);
+            var orderId = response.StatusCode == HttpStatusCode.Created
+                ? (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("orderId").GetString()
+                : null;
+            history.Answer(instance, ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture));
+            return (response.StatusCode, orderId);
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+        {
+            history.Answer(instance, e is OperationCanceledException ? "timeout" : "disconnected");
+            return (null, null);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+using System.Globalization;
+using AspireRedis.Coordination.Availability;
+using AspireRedis.Testing;
+using AspireRedis.Testing.Network;
+using AspireRedis.Topology;
+
+namespace AspireRedis.Chaos.Shop;
+
+/// <summary>
+/// The whole shop as processes behind a network that can be cut: a primary, two replicas, three Sentinels, and two
+/// instances of each service.
+/// </summary>
+internal sealed class ShopUnderTest : IAsyncDisposable
+{
+    private const int Instances = 2;
+
+    /// <summary>How long the system may take to be whole again when every fault has ended.</summary>
+    public static readonly TimeSpan RecoveryBound = TimeSpan.FromSeconds(90);
+
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(200);
+
+    private readonly string _directory;
+    private readonly Dictionary<string, string?> _environment;
+    private readonly RedisTopologyProbe _probe;
+    private LocalRedis? _redis;
+
+    private ShopUnderTest(string directory, RedisTopology topology, Durability durability)
+    {
+        _directory = directory;
+        _probe = new RedisTopologyProbe(topology);
+        var logs = Directory.CreateDirectory(Path.Combine(directory, "logs")).FullName;
+        Orders = Create("orders", ShopServices.OrdersApi);
+        Inventory = Create("inventory", ShopServices.InventoryApi);
+        Notifications = Create("notifications", ShopServices.NotificationsWorker);
+        Services = [.. Orders, .. Inventory, .. Notifications];
+        AllNames = [.. topology.Nodes.Select(n => n.Name), .. Services.Select(s => s.Name)];
+        foreach (var node in topology.Nodes)
+        {
+            Network.Add(node.Name, () => _redis?.Processes.GetValueOrDefault(node.Name) is { IsRunning: true } process ? process.ProcessId : null, node.Port);
+        }
+        foreach (var service in Services)
+        {
+            Network.Add(service.Name, () => service.ProcessId, service.Port);
+        }
+        Directory.CreateDirectory(MailDirectory);
+        _environment = ShopServices.Environment(
+            topology.ConnectionString, Orders.Select(s => s.Address.ToString()), Inventory.Select(s => s.Address.ToString()), MailDirectory);
+        _environment["Orders__Durability"] = _environment["Reservations__Durability"] = _environment["Mail__Durability"] = durability.ToString();
+        // Soon, for the run waits at its end for all that was left behind.
+        _environment["Reservations__HoldFor"] = "00:00:20";
+        _environment["Consumer__MinIdle"] = "00:00:05";
+
+        ServiceInstance[] Create(string name, string project) =>
+        [
+            .. Enumerable.Range(1, Instances).Select(i => string.Create(CultureInfo.InvariantCulture, $"{name}-{i}"))
+                .Select(n => new ServiceInstance(n, project, PortAllocator.Next(), Path.Combine(logs, n + ".log"))),
+        ];
+    }
+
+    public LocalRedis Redis => _redis ?? throw new InvalidOperationException("Redis is not started.");
+
+    public SimulatedNetwork Network { get; } = new();
+
+    public IReadOnlyList<ServiceInstance> Orders { get; }
+
+    public IReadOnlyList<ServiceInstance> Inventory { get; }
+
+    public IReadOnlyList<ServiceInstance> Notifications { get; }
+
+    /// <summary>All instances.</summary>
+    public IReadOnlyList<ServiceInstance> Services { get; }
+
+    /// <summary>All processes.</summary>
+    public IReadOnlyList<string> AllNames { get; }
+
+    public string MailDirectory => Path.Combine(_directory, "mail");
+
+    /// <summary>Starts everything and waits until it is healthy.</summary>
+    /// <param name="directory">Gets data, logs and mails.</param>
+    /// <param name="durability">What services promise.</param>
+    /// <param name="cancellationToken">Ends the wait; everything is then stopped.</param>
+    public static async Task<ShopUnderTest> StartAsync(string directory, Durability durability, CancellationToken cancellationToken)
+    {
+        // Before the first server: its disk may be full one day.
+        DiskLimit.PrepareForChildren();
+        var topology = RedisTopology.Create(new RedisTopologyOptions
+        {
+            Host = SimulatedNetwork.Announced,
+            Bind = SimulatedNetwork.Actual,
+            // A replica that cannot write its file gives up, and would test all memory before it ends.
+            ServerSettings = ["crash-memcheck-enabled no"],
+        });
+        var shop = new ShopUnderTest(directory, topology, durability);
+        try
+        {
+            shop._redis = await LocalRedis.StartAsync(topology, Path.Combine(directory, "redis"), cancellationToken: cancellationToken);
+            await shop.StartMissingAsync(cancellationToken);
+            await shop.WaitUntilWholeAsync(cancellationToken);
+            return shop;
+        }
+        catch
+        {
+            await shop.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts every process that does not run.</summary>
+    public async Task StartMissingAsync(CancellationToken cancellationToken)
+    {
+        await Task.WhenAll(Redis.Topology.Nodes.Select(n => Redis[n].StartAsync(cancellationToken: cancellationToken)));
+        foreach (var service in Services)
+        {
+            await service.StartAsync(_environment);
+        }
+    }
+
+    /// <summary>
+    /// Until servers and Sentinels are in agreement and every service is healthy. Whatever has ended meanwhile is started
+    /// again, as a supervisor would.
+    /// </summary>
+    /// <exception cref="TimeoutException">Not within <see cref="RecoveryBound"/>; the message says what is missing.</exception>
+    public async Task WaitUntilWholeAsync(CancellationToken cancellationToken)
+    {
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bound.CancelAfter(RecoveryBound);
+        var missing = "nothing was seen";
+        try
+        {
+            while (true)
+            {
+                await StartMissingAsync(bound.Token);
+                if (await MissingAsync(bound.Token) is not { } now)
+                {
+                    return;
+                }
+                if (now != missing)
+                {
+                    // For who wants to know what the time was spent on.
+                    missing = now;
+                    await File.AppendAllTextAsync(Path.Combine(_directory, "logs", "recovery.log"), $"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} {now}\n", bound.Token);
+                }
+                await Task.Delay(s_look, bound.Token);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"The system is not whole after {RecoveryBound.TotalSeconds} s: {missing}");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(Services.Select(s => s.DisposeAsync().AsTask()));
+        if (_redis is not null)
+        {
+            await _redis.DisposeAsync();
+        }
+        await Network.DisposeAsync();
+    }
+
+    private async Task<string?> MissingAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var missing = await _probe.MissingAsync(cancellationToken);
+            foreach (var service in Services)
+            {
+                missing ??= await service.MissingAsync(cancellationToken);
+            }
+            return missing;
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException or FormatException)
+        {
+            return e.Message;
+        }
+    }
+}

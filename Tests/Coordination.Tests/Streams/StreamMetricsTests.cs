@@ -1,0 +1,117 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using AspireRedis.Coordination.Diagnostics;
+using AspireRedis.Coordination.Streams;
+using AspireRedis.Coordination.Tests.Support;
+using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Testing;
+
+namespace AspireRedis.Coordination.Tests.Streams;
+
+public sealed class StreamMetricsTests(RedisFixture redis) : IClassFixture<RedisFixture>
+{
+    [Fact]
+    public async Task What_a_group_does_is_counted_and_where_it_stands_is_shown()
+    {
+        using var metrics = new Recorder("measured");
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await client.AppendNumbersAsync("measured", 0, 10);
+        await client.Database.ReadAndDieAsync("measured", "g", "dead", 2);
+        await client.Database.StreamAddAsync("measured", "a", "b");
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("measured"),
+            new() { Group = "g", MinIdle = TimeSpan.FromSeconds(3), RetryDelay = TimeSpan.FromMilliseconds(10) }, async (message, _) =>
+            {
+                if (message.Value.Number == 5 && message.DeliveryCount == 1)
+                {
+                    throw new InvalidOperationException("the first time");
+                }
+                if (message.Value.Number == 9)
+                {
+                    await gate.Task;
+                }
+                return HandlerResult.Handled;
+            });
+
+        await Eventually.TrueAsync(() => metrics.Sum("redis.stream.handled", "handled") == 9, "nine are handled");
+        await Eventually.TrueAsync(() => metrics.Last("redis.stream.pending") == 1, "the tenth is shown as pending");
+        Assert.Equal(0, metrics.Last("redis.stream.lag"));
+        Assert.True(metrics.Last("redis.stream.oldest_pending.age") > 0);
+        Assert.Equal(1, metrics.Sum("redis.stream.handled", "failed"));
+        Assert.Equal(1, metrics.Sum("redis.stream.handled", "dead_lettered"));
+        Assert.Equal(1, metrics.Sum("redis.stream.dead_lettered"));
+        Assert.Equal(1, metrics.Sum("redis.stream.retries"));
+        Assert.Equal(2, metrics.Sum("redis.stream.reclaimed"));
+        // Of first deliveries of what could be read.
+        Assert.Equal(8, metrics.Count("redis.stream.delivery.duration"));
+        Assert.Equal(11, metrics.Count("messaging.process.duration"));
+
+        gate.SetResult();
+        await Eventually.TrueAsync(() => metrics.Last("redis.stream.pending") == 0 && metrics.Last("redis.stream.oldest_pending.age") is null, "nothing is pending");
+    }
+
+    [Fact]
+    public async Task A_lag_that_the_server_does_not_know_is_unknown_and_not_zero()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        var groups = new StreamGroups(client.Deployment);
+        await client.AppendNumbersAsync("lagging", 0, 10);
+        Assert.Null(await groups.DescribeAsync("lagging", "g"));
+        Assert.Null(await groups.DescribeAsync("no-such-stream", "g"));
+        await client.Database.ReadAndDieAsync("lagging", "g", "c", 3);
+        var status = await groups.DescribeAsync("lagging", "g");
+        Assert.Equal((7L, 3L, 1L, 0L), (status!.Lag, status.Pending, status.Consumers, status.DeadLetters));
+        Assert.InRange(status.OldestPendingAge!.Value, TimeSpan.Zero, TimeSpan.FromMinutes(1));
+
+        // An entry in the middle of what is to come.
+        await client.Database.StreamDeleteAsync("lagging", [(await client.Database.StreamRangeAsync("lagging"))[6].Id]);
+
+        Assert.Null((await groups.DescribeAsync("lagging", "g"))!.Lag);
+    }
+
+    /// <summary>Measurements of one stream.</summary>
+    private sealed class Recorder : IDisposable
+    {
+        private readonly string _stream;
+        private readonly MeterListener _listener = new();
+        private readonly ConcurrentQueue<(string Name, double Value, string? Outcome)> _values = new();
+
+        public Recorder(string stream)
+        {
+            _stream = stream;
+            _listener.InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Meter.Name == CoordinationDiagnostics.Name)
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            };
+            _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Record(instrument, value, tags));
+            _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Record(instrument, value, tags));
+            _listener.Start();
+        }
+
+        public double Sum(string name, string? outcome = null) => _values.Where(v => v.Name == name && (outcome is null || v.Outcome == outcome)).Sum(v => v.Value);
+
+        public int Count(string name) => _values.Count(v => v.Name == name);
+
+        /// <summary>What a gauge shows now.</summary>
+        public double? Last(string name)
+        {
+            var before = _values.Count;
+            _listener.RecordObservableInstruments();
+            return _values.Skip(before).Where(v => v.Name == name).Select(v => (double?)v.Value).LastOrDefault();
+        }
+
+        public void Dispose() => _listener.Dispose();
+
+        private void Record(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            var all = tags.ToArray().ToDictionary(t => t.Key, t => t.Value);
+            if (Equals(all.GetValueOrDefault("messaging.destination.name"), _stream))
+            {
+                _values.Enqueue((instrument.Name, value, (string?)all.GetValueOrDefault("redis.stream.outcome")));
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+namespace AspireRedis.LockHistory.Client.Locks;
+
+/// <summary>The locks under test, and those that the test must find guilty.</summary>
+public enum LockKind
+{
+    /// <summary><c>RedisLeaseProvider</c> of the library.</summary>
+    Lease,
+
+    /// <summary>The same, and guarded writes without the fencing check.</summary>
+    LeaseWithoutFencing,
+
+    /// <summary>A plain polling lock without a fault: what the next two are without theirs.</summary>
+    Polling,
+
+    /// <summary>The polling lock, whose release deletes the key without looking whose it is.</summary>
+    PollingReleaseWithoutComparing,
+
+    /// <summary>The polling lock, whose holder never notices that its time is over.</summary>
+    PollingBelievesForEver,
+}

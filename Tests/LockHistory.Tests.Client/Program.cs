@@ -1,0 +1,50 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Runtime.InteropServices;
+using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Locking;
+using AspireRedis.LockHistory.Client;
+using AspireRedis.LockHistory.Client.Locks;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+// One client process of a history: `LockHistory.Tests.Client JSON` with ClientOptions. SIGTERM lets each contender end
+// what it has begun.
+var options = ClientOptions.Parse(args[0]);
+using var stopping = new CancellationTokenSource();
+using var onSigTerm = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+{
+    signal.Cancel = true;
+    stopping.Cancel();
+});
+var configuration = ConfigurationOptions.Parse(options.ConnectionString);
+RedisConnectionDefaults.Apply(configuration);
+await using var connection = await ConnectionMultiplexer.ConnectAsync(configuration);
+var deployment = new RedisDeployment(() => connection, () => configuration);
+var ttl = TimeSpan.FromMilliseconds(options.TtlMilliseconds);
+var lease = new LeaseOptions { Ttl = ttl, ClaimTime = TimeSpan.FromMilliseconds(options.ClaimMilliseconds) };
+ILock leases = options.Lock switch
+{
+    LockKind.Lease or LockKind.LeaseWithoutFencing =>
+        new LeaseLock(new RedisLeaseProvider(deployment, TimeProvider.System, NullLogger<RedisLeaseProvider>.Instance), lease),
+    _ => new PollingLock(connection.GetDatabase(), options.Lock, ttl),
+};
+var store = new Store(connection.GetDatabase(), fenced: options.Lock != LockKind.LeaseWithoutFencing);
+
+var cutOff = new ConcurrentDictionary<(EndPoint?, ConnectionType), long>();
+using var log = new HistoryLog(options.HistoryFile, options.Process);
+using var queue = new QueueListener();
+connection.ConnectionFailed += (_, e) => cutOff.TryAdd((e.EndPoint, e.ConnectionType), HistoryLog.Now);
+connection.ConnectionRestored += (_, e) =>
+{
+    if (cutOff.TryRemove((e.EndPoint, e.ConnectionType), out var since))
+    {
+        log.Write(new HistoryEvent(HistoryLog.Now, HistoryEventKind.CutOff) { From = since });
+    }
+};
+log.Write(new HistoryEvent(HistoryLog.Now, HistoryEventKind.Started));
+var heart = Heartbeat.RunAsync(log, stopping.Token);
+await Task.WhenAll(Enumerable.Range(1, options.Contenders).Select(
+    n => Task.Run(() => new Contender(options, n, leases, store, queue, log).RunAsync(stopping.Token))));
+await stopping.CancelAsync();
+await heart;

@@ -1,0 +1,55 @@
+using AspireRedis.LockHistory.Checking;
+using AspireRedis.LockHistory.Client.Locks;
+using AspireRedis.LockHistory.Running;
+using AspireRedis.Testing;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace AspireRedis.LockHistory;
+
+/// <summary>The harness finds what is wrong with a broken lock, through the same processes and faults with which the others are found right.</summary>
+public sealed class BrokenLockTests(ITestOutputHelper output)
+{
+    private const int MaxRounds = 6;
+
+    private static readonly TimeSpan s_time = TimeSpan.FromSeconds(8);
+
+    [Fact]
+    public Task A_release_that_does_not_compare_the_token() => IsFoundAsync(LockKind.PollingReleaseWithoutComparing, Rule.Exclusion);
+
+    [Fact]
+    public Task A_guarded_write_without_the_fencing_check() => IsFoundAsync(LockKind.LeaseWithoutFencing, Rule.Fencing);
+
+    [Fact]
+    public Task A_holder_that_does_not_notice_that_its_time_is_over() => IsFoundAsync(LockKind.PollingBelievesForEver, Rule.Exclusion);
+
+    [Fact]
+    public async Task The_same_polling_lock_without_a_fault_is_found_right()
+    {
+        using var directory = new TemporaryDirectory();
+        var result = await Round.RunAsync(LockSystem.Alike(LockKind.Polling), Random.Shared.Next(), s_time, directory.Path);
+        Assert.Empty(result.Verdict.Violations.Select(v => v.What));
+    }
+
+    // A freeze must meet a moment in which the lock is wrong: not every round has one.
+    private async Task IsFoundAsync(LockKind kind, Rule rule)
+    {
+        for (var round = 1; ; round++)
+        {
+            using var directory = new TemporaryDirectory();
+            var result = await Round.RunAsync(LockSystem.Alike(kind), Random.Shared.Next(), s_time, directory.Path);
+            if (result.Verdict.Violations.Count > 0)
+            {
+                foreach (var line in FailureReport.Lines(result))
+                {
+                    output.WriteLine(line);
+                }
+                Assert.Contains(result.Verdict.Violations, v => v.Rule == rule);
+                // Its other faults are none: what is found is found for this one.
+                Assert.All(result.Verdict.Violations, v => Assert.True(v.Rule == rule, v.What));
+                return;
+            }
+            Assert.True(round < MaxRounds, $"{kind} was not found wrong in {round} rounds.");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+namespace AspireRedis.LockHistory.Faults;
+
+/// <summary>What may befall Redis.</summary>
+public enum RedisFaultKind
+{
+    /// <summary><c>kill -9</c> of the primary; started again after the failover, or at once where there is none.</summary>
+    Kill,
+
+    /// <summary>SIGSTOP of the primary until a while after the failover: it wakes and takes itself for the primary still.</summary>
+    Freeze,
+
+    /// <summary><c>SENTINEL FAILOVER</c>: the old primary lives.</summary>
+    Failover,
+
+    /// <summary>SIGSTOP of the primary for less than Sentinel takes notice of.</summary>
+    Pause,
+
+    /// <summary><c>kill -9</c> of a replica.</summary>
+    KillReplica,
+}
