@@ -1,5 +1,4 @@
 using AspireRedis.Contracts;
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Inventory.Products;
 using Microsoft.Extensions.Options;
@@ -27,7 +26,7 @@ internal abstract record ReserveResult
 /// repeated, so that a caller who got no answer asks again with the same order id.
 /// </summary>
 internal sealed class ReservationService(
-    RedisDeployment redis, ReservationStore store, ProductStore products, RedisLeaseProvider leases, IOptions<ReservationOptions> options)
+    ReservationStore store, ProductStore products, RedisLeaseProvider leases, IOptions<ReservationOptions> options)
 {
     public async Task<ReserveResult> ReserveAsync(string orderId, IReadOnlyList<ReservationLine> lines, CancellationToken cancellationToken)
     {

@@ -7,8 +7,8 @@ public enum Durability
     Memory = 0,
 
     /// <summary>
-    /// When at least one replica has it too (<c>WAIT 1</c>). It survives the loss of the primary as long as Sentinel
-    /// promotes a replica that has it, which it prefers by replication offset.
+    /// When at least one replica has it too, and with Sentinels every replica that they could promote at that moment
+    /// (<c>WAIT</c>). It survives a failover, also one in which the old primary lives on.
     /// </summary>
     Replica = 1,
 

@@ -15,6 +15,8 @@ namespace AspireRedis.Coordination.Availability;
 /// <c>WAIT</c> is shared. A write that a failover kept from being made is made at the new primary, within
 /// <see cref="DurableWriterOptions.RetryFor"/>; one whose answer was lost only if its script is
 /// <see cref="RedisScript.Repeatable"/>.
+/// With Sentinels every replica that they could promote must acknowledge, so for about down-after and a second more after
+/// the loss of a replica writes are not durable.
 /// See https://redis.io/docs/latest/commands/wait/ for what <c>WAIT</c> does not promise: it is not consensus, and a
 /// replica that missed the write can still be promoted when all that had it are gone.
 /// </remarks>
@@ -164,8 +166,9 @@ public sealed class DurableWriter : IAsyncDisposable
                 }
             }
             var replies = batch.ConvertAll(w => w.Script.EvaluateByHashAsync(database, w.Keys, w.Arguments));
+            var required = Math.Max(_options.Replicas, _deployment.Follower?.PromotableReplicasOf(connected.Connection.Node) ?? 0);
             // Behind all of them on the same connection: a reply above the number asked for speaks for every one.
-            var acknowledged = WaitAsync(database, fsync);
+            var acknowledged = WaitAsync(database, required, fsync);
             var resent = false;
             for (var i = 0; i < batch.Count; i++)
             {
@@ -178,14 +181,14 @@ public sealed class DurableWriter : IAsyncDisposable
             if (resent)
             {
                 await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                acknowledged = WaitAsync(database, fsync);
+                acknowledged = WaitAsync(database, required, fsync);
             }
             await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             broken = acknowledged.IsFaulted;
             var again = new List<Write>();
             for (var i = 0; i < batch.Count; i++)
             {
-                var failure = await CompleteAsync(batch[i], replies[i], acknowledged);
+                var failure = await CompleteAsync(batch[i], replies[i], required, acknowledged);
                 if (failure is not null && !Fail(batch[i], failure))
                 {
                     again.Add(batch[i]);
@@ -211,16 +214,16 @@ public sealed class DurableWriter : IAsyncDisposable
         }
     }
 
-    private async Task<(long Replicas, bool OnDisk)> WaitAsync(IDatabase database, bool fsync)
+    private async Task<(long Replicas, bool OnDisk)> WaitAsync(IDatabase database, int required, bool fsync)
     {
         var timeout = (long)_options.AcknowledgeTimeout.TotalMilliseconds;
-        var waiting = database.ExecuteAsync("WAIT", _options.Replicas, timeout);
+        var waiting = database.ExecuteAsync("WAIT", required, timeout);
         if (!fsync)
         {
             return ((long)await waiting, false);
         }
-        var onDisk = await database.ExecuteAsync("WAITAOF", 1, _options.Replicas, timeout);
-        return ((long)await waiting, (long)onDisk[0] >= 1 && (long)onDisk[1] >= _options.Replicas);
+        var onDisk = await database.ExecuteAsync("WAITAOF", 1, required, timeout);
+        return ((long)await waiting, (long)onDisk[0] >= 1 && (long)onDisk[1] >= required);
     }
 
     private static async Task<bool> IsUnknownScriptAsync(Task<RedisResult> reply)
@@ -237,7 +240,7 @@ public sealed class DurableWriter : IAsyncDisposable
     }
 
     /// <summary>Completes one write; else returns why it cannot be.</summary>
-    private async Task<Exception?> CompleteAsync(Write write, Task<RedisResult> reply, Task<(long Replicas, bool OnDisk)> acknowledged)
+    private async Task<Exception?> CompleteAsync(Write write, Task<RedisResult> reply, int required, Task<(long Replicas, bool OnDisk)> acknowledged)
     {
         RedisResult result;
         try
@@ -254,14 +257,14 @@ public sealed class DurableWriter : IAsyncDisposable
             return new RedisOutcomeUnknownException(acknowledged.Exception!.InnerException!);
         }
         var (replicas, onDisk) = await acknowledged;
-        if (replicas >= _options.Replicas && (onDisk || write.Durability != Durability.Fsync))
+        if (replicas >= required && (onDisk || write.Durability != Durability.Fsync))
         {
             _deployment.Follower?.Route.Observer.Succeeded(write.Start);
             write.Completion.TrySetResult(result);
         }
         else
         {
-            write.Completion.TrySetException(new NotDurableException(_options.Replicas, replicas, _options.AcknowledgeTimeout, result));
+            write.Completion.TrySetException(new NotDurableException(required, replicas, _options.AcknowledgeTimeout, result));
         }
         return null;
     }

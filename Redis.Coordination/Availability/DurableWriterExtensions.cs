@@ -3,7 +3,7 @@ namespace AspireRedis.Coordination.Availability;
 /// <summary>What is made of <see cref="DurableWriter"/>.</summary>
 public static class DurableWriterExtensions
 {
-    private static readonly RedisScript s_confirm = RedisScript.Load(typeof(DurableWriterExtensions), "confirm");
+    private static readonly RedisScript s_confirm = RedisScript.Load(typeof(DurableWriterExtensions), "confirm", repeatable: true);
 
     /// <summary>
     /// Returns when everything that the primary holds at this moment is as durable as asked for, whoever has written it.

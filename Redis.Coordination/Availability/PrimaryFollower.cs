@@ -41,6 +41,7 @@ public sealed class PrimaryFollower : IAsyncDisposable
     private readonly ConcurrentDictionary<EndPoint, bool> _watchedPromotions = new();
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly PromotableReplicas _promotable = new();
     private ConfigurationOptions? _options;
     private PrimaryTunnel? _tunnel;
     private string _service = "";
@@ -143,6 +144,9 @@ public sealed class PrimaryFollower : IAsyncDisposable
         await _known.Task.WaitAsync(bound, cancellationToken);
         return Route.Primary!;
     }
+
+    /// <summary>How many replicas of this primary the Sentinels could promote: so many must have a write for it to survive whatever they do.</summary>
+    internal int PromotableReplicasOf(EndPoint primary) => _promotable.Of(primary, (_links.Count / 2) + 1);
 
     /// <summary>
     /// Whether a failover could be started (<c>SENTINEL CKQUORUM</c>): what the first Sentinel says that answers; null when
@@ -277,6 +281,7 @@ public sealed class PrimaryFollower : IAsyncDisposable
     {
         if (await link.AskAsync() is { } view && !stopping.IsCancellationRequested)
         {
+            _promotable.Heard(link.Node, view);
             await ConsiderAsync(view);
         }
     }

@@ -75,10 +75,11 @@ internal sealed class SentinelLink : IAsyncDisposable
             // In this order: an address that is newer than the epoch beside it is at worst ignored for a moment, while an
             // old one beside a new epoch would be believed.
             var state = _server.SentinelMasterAsync(_service);
+            var replicas = _server.SentinelReplicasAsync(_service);
             var address = _server.SentinelGetMasterAddressByNameAsync(_service);
             var fields = (await state).ToDictionary(f => f.Key, f => f.Value, StringComparer.Ordinal);
             return View = await address is { } primary
-                ? new SentinelView(primary, Number("config-epoch"), fields["flags"], (int)Number("num-other-sentinels"), (int)Number("quorum"), Stopwatch.GetTimestamp())
+                ? new SentinelView(primary, Number("config-epoch"), fields["flags"], (int)Number("num-other-sentinels"), (int)Number("quorum"), (await replicas).Count(IsPromotable), Stopwatch.GetTimestamp())
                 : null;
 
             long Number(string name) => long.Parse(fields[name], CultureInfo.InvariantCulture);
@@ -87,6 +88,14 @@ internal sealed class SentinelLink : IAsyncDisposable
         {
             return View = null;
         }
+    }
+
+    private static bool IsPromotable(KeyValuePair<string, string>[] replica)
+    {
+        var fields = replica.ToDictionary(f => f.Key, f => f.Value, StringComparer.Ordinal);
+        return !fields["flags"].Split(',').Any(f => f is "s_down" or "o_down" or "disconnected")
+            // An old primary that is back, and is not told yet whom to follow, has nothing to acknowledge.
+            && fields.GetValueOrDefault("role-reported") == "slave" && fields.GetValueOrDefault("master-link-status") == "ok";
     }
 
     /// <summary>The other Sentinels that it knows; none when it does not answer.</summary>
