@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Availability;
 
@@ -23,9 +22,9 @@ internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvide
                 {
                     await LookAsync(stoppingToken);
                 }
-                catch (Exception e) when (e is RedisException or TimeoutException)
+                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
-                    // The connection says so itself.
+                    // Whatever it is, it must not end the host. That Redis is away the connection says itself.
                     logger.LogDebug(e, "The replicas cannot be looked after at the moment.");
                 }
             }

@@ -14,7 +14,9 @@ public sealed record ReplicationState(int Replicas, long LagBytes, TimeSpan Lag)
     public static async Task<ReplicationState> ReadAsync(IServer primary)
     {
         ArgumentNullException.ThrowIfNull(primary);
-        var info = (await primary.InfoAsync("replication")).SelectMany(s => s).ToDictionary(p => p.Key, p => p.Value, StringComparer.Ordinal);
+        // Not InfoAsync, which the client allows to administrators only.
+        var info = ((string)(await primary.ExecuteAsync("INFO", "replication"))!).Split("\r\n", StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Split(':', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
         var offset = Number(info, "master_repl_offset");
         // slave0:ip=127.0.0.1,port=6380,state=online,offset=1234,lag=0
         var replicas = info.Where(p => p.Key.StartsWith("slave", StringComparison.Ordinal) && p.Value.Contains("state=online", StringComparison.Ordinal))
