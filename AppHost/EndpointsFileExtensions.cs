@@ -1,4 +1,5 @@
 using AspireRedis.Hosting;
+using AspireRedis.Topology;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -24,7 +25,7 @@ internal static class EndpointsFileExtensions
         var mail = Path.Combine(directory, "mail");
         Directory.CreateDirectory(mail);
         notifications.WithEnvironment("Mail__PickupFolder", mail);
-        var topology = (redis.Resource as RedisSentinelResource)?.Topology;
+        var sentinels = (redis.Resource as RedisSentinelResource)?.Nodes.Where(n => n.FirstRole == RedisRole.Sentinel) ?? [];
 
         builder.Eventing.Subscribe<AfterResourcesCreatedEvent>((@event, cancellationToken) =>
         {
@@ -50,9 +51,9 @@ internal static class EndpointsFileExtensions
                     ("INVENTORY_URL", inventory.GetEndpoint("http").Url),
                     ("DASHBOARD_URL", withDashboard ? builder.Configuration["ASPNETCORE_URLS"]?.Split(';')[0] ?? "" : ""),
                     ("MAIL_DIR", mail),
-                    ("SENTINELS", string.Join(',', topology?.Sentinels.Select(n => n.Address.ToString()) ?? [])),
-                    ("REDIS_SERVICE", topology?.Options.ServiceName ?? ""),
-                    ("LOCK_NODES", string.Join(',', topology?.LockNodes.Select(n => n.Address.ToString()) ?? [])),
+                    ("SENTINELS", string.Join(',', sentinels.Select(n => $"127.0.0.1:{n.PrimaryEndpoint.Port}"))),
+                    ("REDIS_SERVICE", (redis.Resource as RedisSentinelResource)?.Options.ServiceName ?? ""),
+                    ("LOCK_NODES", ""),
                 ]);
             }
             catch (OperationCanceledException)
