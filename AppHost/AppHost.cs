@@ -19,7 +19,7 @@ inventory.WithReference(orders);
 foreach (var service in new[] { inventory, orders, notifications })
 {
     service.WithReference(redis).WaitFor(redis).WithHttpHealthCheck("/health");
-    if (!withDashboard && builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is null)
+    if (!withDashboard)
     {
         // Nobody listens, and an exporter that retries would hold up the shutdown.
         service.WithEnvironment("OTEL_EXPORTER_OTLP_ENDPOINT", "");

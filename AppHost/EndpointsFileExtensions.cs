@@ -49,7 +49,7 @@ internal static class EndpointsFileExtensions
                 [
                     ("ORDERS_URL", orders.GetEndpoint("http").Url),
                     ("INVENTORY_URL", inventory.GetEndpoint("http").Url),
-                    ("DASHBOARD_URL", withDashboard ? builder.Configuration["ASPNETCORE_URLS"]?.Split(';')[0] ?? "" : ""),
+                    ("DASHBOARD_URL", withDashboard ? DashboardUrl(services) : ""),
                     ("MAIL_DIR", mail),
                     ("SENTINELS", string.Join(',', sentinels.Select(n => $"127.0.0.1:{n.PrimaryEndpoint.Port}"))),
                     ("REDIS_SERVICE", (redis.Resource as RedisSentinelResource)?.Options.ServiceName ?? ""),
@@ -66,4 +66,9 @@ internal static class EndpointsFileExtensions
             }
         }
     }
+
+    // Not the setting: with random ports the dashboard has another.
+    private static string DashboardUrl(IServiceProvider services)
+        => services.GetRequiredService<DistributedApplicationModel>().Resources.OfType<IResourceWithEndpoints>()
+            .First(r => r.Name == "aspire-dashboard").GetEndpoints().First(e => e.EndpointName is "http" or "https").Url;
 }

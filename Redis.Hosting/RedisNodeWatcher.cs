@@ -108,7 +108,7 @@ internal sealed class RedisNodeWatcher(
         foreach (var resource in deployment.Nodes)
         {
             var node = deployment.Topology.Nodes.First(n => n.Name == resource.NodeName);
-            // Of one that does not answer the last words stand, beside its state and its health.
+            // Of one that hangs the last words stand, beside its health; one that has ended has no role.
             if (reports[node] is { } report)
             {
                 await PublishAsync(resource, TypeOf(node, report), PropertiesOf(resource, node, report), IsDegraded(node, report)).ConfigureAwait(false);
@@ -116,6 +116,10 @@ internal sealed class RedisNodeWatcher(
             else if (_snapshots.TryGetValue(resource.Name, out var snapshot) && snapshot.State?.Text == KnownResourceStates.Running)
             {
                 await PublishAsync(resource, snapshot.ResourceType, [Flag("redis.frozen", "Frozen", IsFrozen(resource))], degraded: true).ConfigureAwait(false);
+            }
+            else if (snapshot is not null && snapshot.Properties.Any(p => p.Name == "redis.role" && p.Value is not "none"))
+            {
+                await PublishAsync(resource, TypeOf(node, null), [Shown("redis.role", "Role", "none")], degraded: true).ConfigureAwait(false);
             }
         }
         if (deployment is RedlockNodesResource)
@@ -160,11 +164,11 @@ internal sealed class RedisNodeWatcher(
         ], !answers).ConfigureAwait(false);
     }
 
-    private static string TypeOf(RedisNode node, RedisNodeReport report) => node.Role switch
+    private static string TypeOf(RedisNode node, RedisNodeReport? report) => node.Role switch
     {
         RedisRole.Sentinel => "Redis Sentinel",
         RedisRole.LockNode => "Redis lock node",
-        _ => report.IsPrimary ? "Redis primary" : "Redis replica",
+        _ => report is null ? "Redis server" : report.IsPrimary ? "Redis primary" : "Redis replica",
     };
 
     private static bool IsDegraded(RedisNode node, RedisNodeReport report) => node.Role switch

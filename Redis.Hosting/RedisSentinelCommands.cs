@@ -8,6 +8,8 @@ namespace AspireRedis.Hosting;
 /// <summary>What is done to whoever is the primary: <c>crash-primary</c>, <c>switchover</c>.</summary>
 internal static class RedisSentinelCommands
 {
+    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);
+
     public static void AddTo(IResourceBuilder<RedisSentinelResource> builder)
     {
         var deployment = builder.Resource;
@@ -53,7 +55,7 @@ internal static class RedisSentinelCommands
                 "SENTINEL", "FAILOVER", topology.Options.ServiceName).ConfigureAwait(false);
             var changed = await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
                 deployment.Name, e => Primary(e.Snapshot) is { } now && now != deployment.ResourceOf(before).Name && deployment.Nodes.Any(n => n.Name == now),
-                context.CancellationToken).WaitAsync(topology.Options.FailoverTimeout * 2, context.CancellationToken).ConfigureAwait(false);
+                context.CancellationToken).WaitAsync(s_bound, context.CancellationToken).ConfigureAwait(false);
             return CommandResults.Success($"{Primary(changed.Snapshot)} is the primary now.");
         }
         catch (Exception e) when (e is InvalidOperationException or IOException or TimeoutException)
