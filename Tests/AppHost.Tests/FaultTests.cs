@@ -1,5 +1,4 @@
 using Aspire.Hosting.ApplicationModel;
-using AspireRedis.Testing;
 using Xunit;
 
 namespace AspireRedis.AppHost.Tests;

@@ -1,8 +1,6 @@
-using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
 using AspireRedis.Hosting;
-using AspireRedis.Testing;
 using StackExchange.Redis;
 using Xunit;
 

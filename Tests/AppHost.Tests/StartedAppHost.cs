@@ -5,7 +5,6 @@ using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
 using AspireRedis.Testing;
-using AspireRedis.Topology;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 

@@ -20,8 +20,8 @@ public sealed class TelemetryTests(StartedAppHost host)
             async () =>
             {
                 var spans = Spans(await host.Dashboard.GetFromJsonAsync<JsonElement>("/api/telemetry/spans?limit=10000")).ToArray();
-                var traceId = Assert.Single(spans.Where(s => s.Text.Contains(order, StringComparison.Ordinal)).Select(s => s.Trace).Distinct().Where(
-                    id => spans.Any(s => s.Trace == id && s.Name == "POST /orders")));
+                var traceId = Assert.Single(spans.Where(s => s.Text.Contains(order, StringComparison.Ordinal)).Select(s => s.Trace).Distinct(),
+                    id => spans.Any(s => s.Trace == id && s.Name == "POST /orders"));
                 var trace = spans.Where(s => s.Trace == traceId).ToArray();
                 Assert.Equal(["inventory-api", "notifications-worker", "orders-api"], trace.Select(s => s.Service).Distinct().Order());
                 Assert.Contains(trace, s => s.Name.StartsWith("process email_stream", StringComparison.Ordinal));
@@ -42,7 +42,7 @@ public sealed class TelemetryTests(StartedAppHost host)
             {
                 Assert.Superset(
                     new HashSet<string> { "redis.lock.acquisitions", "redis.lock.wait.duration", "redis.lock.hold.duration", "redis.stream.lag", "redis.stream.pending" },
-                    [.. host.MetricsSeen]);
+                    host.MetricsSeen.ToHashSet());
                 return Task.CompletedTask;
             },
             "the metrics arrive", StartedAppHost.Bound);
