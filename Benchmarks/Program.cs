@@ -2,8 +2,9 @@ using System.Globalization;
 using System.Text.Json;
 using AspireRedis.Benchmarks;
 using AspireRedis.Benchmarks.Locks;
+using AspireRedis.Benchmarks.Streams;
 
-ISuite[] suites = [new LocksSuite()];
+ISuite[] suites = [new LocksSuite(), new StreamsSuite()];
 
 if (args is [Worker.Verb, var of, .. var rest])
 {

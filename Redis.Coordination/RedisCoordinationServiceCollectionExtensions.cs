@@ -1,5 +1,6 @@
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.Locking.Permits;
 using AspireRedis.Coordination.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -14,8 +15,8 @@ namespace AspireRedis.Coordination;
 public static class RedisCoordinationServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds <see cref="RedisDeployment"/>, <see cref="RedisLeaseProvider"/>, <see cref="StreamProducer"/> and
-    /// <see cref="DurableWriter"/>, all singletons. Needs an <see cref="IConnectionMultiplexer"/> and
+    /// Adds <see cref="RedisDeployment"/>, <see cref="RedisLeaseProvider"/>, <see cref="SharedLeaseProvider"/>,
+    /// <see cref="SemaphoreProvider"/>, <see cref="StreamProducer"/> and <see cref="DurableWriter"/>, all singletons. Needs an <see cref="IConnectionMultiplexer"/> and
     /// <see cref="IOptions{TOptions}"/> of <see cref="ConfigurationOptions"/>, both of which
     /// <c>AddRedisClient</c> of Aspire.StackExchange.Redis registers.
     /// </summary>
@@ -27,6 +28,8 @@ public static class RedisCoordinationServiceCollectionExtensions
             provider.GetRequiredService<IConnectionMultiplexer>,
             () => provider.GetRequiredService<IOptions<ConfigurationOptions>>().Value));
         services.TryAddSingleton<RedisLeaseProvider>();
+        services.TryAddSingleton<SharedLeaseProvider>();
+        services.TryAddSingleton<SemaphoreProvider>();
         services.TryAddSingleton<StreamProducer>();
         services.TryAddSingleton<DurableWriter>();
         return services;

@@ -24,6 +24,9 @@ internal readonly record struct LeaseReply
     /// <summary>Null when the lease is held by somebody else.</summary>
     public long? FencingToken { get; init; }
 
+    /// <summary>See <see cref="Lease.Permit"/>.</summary>
+    public int Permit { get; init; }
+
     /// <summary>The one before gave it to us.</summary>
     public bool HandedOver { get; init; }
 

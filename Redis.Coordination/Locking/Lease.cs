@@ -52,6 +52,9 @@ public sealed class Lease : IAsyncDisposable
     /// </summary>
     public long FencingToken { get; }
 
+    /// <summary>Which permit of a semaphore it is, from 1; 0 for what is no semaphore.</summary>
+    public int Permit { get; internal init; }
+
     /// <summary>
     /// Cancelled when the lease is lost: it ran out by the local monotonic clock, which runs on while the process is
     /// paused, or the server says that it belongs to somebody else. Giving it back is not a loss.

@@ -28,6 +28,9 @@ internal readonly struct LeaseKeys
     /// <summary>The tokens of those who wait.</summary>
     public RedisKey Queue => $"{_stem}:queue";
 
+    /// <summary>A further key of the same slot.</summary>
+    public RedisKey Companion(string suffix) => $"{_stem}:{suffix}";
+
     /// <exception cref="ArgumentException">The name is empty or too long.</exception>
     public static void Validate(string resource)
     {

@@ -186,7 +186,8 @@ internal sealed class LeaseQueue : ILeaseKeeper
         {
             Telemetry.HandedOver();
         }
-        return (new Lease(this, attempt.Resource, attempt.Owner, token, LeaseValidity.Until(Clock, asked, attempt.Options.Ttl), attempt.Options), reply);
+        var validUntil = LeaseValidity.Until(Clock, asked, attempt.Options.Ttl);
+        return (new Lease(this, attempt.Resource, attempt.Owner, token, validUntil, attempt.Options) { Permit = reply.Permit }, reply);
     }
 
     /// <summary>

@@ -1,6 +1,7 @@
 -- KEYS: lease, last fencing token, queue. ARGV: owner, TTL in ms, claim time in ms, 1 to queue when the lease is held.
 -- Returns {1, fencing token, 1 when it was handed over} or
 -- {0, ms until the present lease or claim runs out, place in the queue or -1, 1 when queued by this call}.
+--@include wake
 --@include hand-over
 --@include mint
 local lease, queue, owner = KEYS[1], KEYS[3], ARGV[1]

@@ -1,5 +1,6 @@
 -- KEYS: lease, queue. ARGV: claim time in ms.
 -- Hands the lease on when a claim to it has run out. Returns ms until the present claim runs out, or 0 without one.
+--@include wake
 --@include hand-over
 local holder = redis.call('GET', KEYS[1])
 if not holder then

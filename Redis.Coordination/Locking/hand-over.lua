@@ -1,14 +1,6 @@
--- The queue is a list of owner tokens, first come first served; a token begins with the 32 characters of its provider
--- (one per process). Its head bears a star while the lease is claimed for it: handed over and not confirmed yet.
-
-local function provider_of(entry) return string.sub(entry, 1, 32) end
-
--- Wakes a waiter. False when its process is not heard of here: dead, or connected elsewhere.
-local function wake(entry, lease)
-  -- A user who may not publish must still be able to release: waiters look when their time has come.
-  local receivers = redis.pcall('PUBLISH', 'lease-wake:' .. provider_of(entry), entry .. ' ' .. lease)
-  return type(receivers) == 'number' and receivers > 0
-end
+-- Needs wake.
+-- The queue is a list of owner tokens, first come first served. Its head bears a star while the lease is claimed for
+-- it: handed over and not confirmed yet.
 
 -- The claim at the head was not confirmed in time: its process is dead, frozen or cut off. All that it has queued goes,
 -- so that it costs the others one claim and not one for each; whoever lives there queues again.

@@ -1,5 +1,6 @@
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.Locking.Permits;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Victim;
 using AspireRedis.Testing;
@@ -20,6 +21,8 @@ internal sealed class TestClient : IAsyncDisposable
         Connection = connection;
         Deployment = new RedisDeployment(() => connection, () => options);
         Leases = new RedisLeaseProvider(Deployment, clock, NullLogger<RedisLeaseProvider>.Instance);
+        SharedLeases = new SharedLeaseProvider(Deployment, clock, NullLogger<SharedLeaseProvider>.Instance);
+        Semaphores = new SemaphoreProvider(Deployment, clock, NullLogger<SemaphoreProvider>.Instance);
         Producer = new StreamProducer(Deployment, clock);
     }
 
@@ -30,6 +33,10 @@ internal sealed class TestClient : IAsyncDisposable
     public RedisDeployment Deployment { get; }
 
     public RedisLeaseProvider Leases { get; }
+
+    public SharedLeaseProvider SharedLeases { get; }
+
+    public SemaphoreProvider Semaphores { get; }
 
     public StreamProducer Producer { get; }
 

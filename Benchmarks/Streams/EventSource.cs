@@ -1,0 +1,32 @@
+using System.Diagnostics;
+
+namespace AspireRedis.Benchmarks.Streams;
+
+/// <summary>Appends events at a rate, from a thread of its own so that the pace does not hang on a busy thread pool.</summary>
+internal static class EventSource
+{
+    /// <param name="client">Whose producer appends.</param>
+    /// <param name="key">The stream.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="perSecond">What is late is made up for at once.</param>
+    public static async Task AppendAsync(StreamClient client, string key, int count, int perSecond)
+    {
+        var topic = BenchmarkEvent.Topic(key);
+        var appending = await Task.Factory.StartNew(() =>
+        {
+            var start = Stopwatch.GetTimestamp();
+            Task last = Task.CompletedTask;
+            for (var sent = 0; sent < count;)
+            {
+                for (var due = Math.Min(count, (int)(Stopwatch.GetElapsedTime(start).TotalSeconds * perSecond)); sent < due; sent++)
+                {
+                    last = client.Producer.AppendAsync(topic, BenchmarkEvent.Now(sent));
+                }
+                Thread.Sleep(1);
+            }
+            // One connection: when the last is appended, all are.
+            return last;
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await appending;
+    }
+}

@@ -1,0 +1,8 @@
+namespace AspireRedis.Coordination.Locking.Permits;
+
+/// <summary>The public face of a queue.</summary>
+internal sealed class PermitLeases(LeaseQueue queue) : ILeaseProvider
+{
+    public Task<Lease?> TryAcquireAsync(string resource, LeaseOptions? options = null, CancellationToken cancellationToken = default)
+        => queue.TryAcquireAsync(resource, options, cancellationToken);
+}

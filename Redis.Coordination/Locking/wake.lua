@@ -1,0 +1,9 @@
+-- A token begins with the 32 characters of its provider (one per process), which hears of its waiters on one channel.
+local function provider_of(entry) return string.sub(entry, 1, 32) end
+
+-- Wakes a waiter. False when its process is not heard of here: dead, or connected elsewhere.
+local function wake(entry, lease)
+  -- A user who may not publish must still be able to release: waiters look when their time has come.
+  local receivers = redis.pcall('PUBLISH', 'lease-wake:' .. provider_of(entry), entry .. ' ' .. lease)
+  return type(receivers) == 'number' and receivers > 0
+end
