@@ -16,9 +16,9 @@ public sealed class ContainerTests
     public async Task A_client_on_the_host_follows_the_primary_from_container_to_container()
     {
         using var bound = new CancellationTokenSource(TimeSpan.FromMinutes(3));
-        var builder = DistributedApplicationTestingBuilder.Create("--Redis:Mode=container");
+        var builder = OwnModel.Create("container");
         var redis = builder.AddRedisSentinel("redis").WithPassword(builder.AddParameter("password", "s3cret", secret: true));
-        await using var app = await builder.BuildAsync(bound.Token);
+        await using var app = builder.Build();
         await app.StartAsync(bound.Token);
         await app.ResourceNotifications.WaitForResourceHealthyAsync("redis", WaitBehavior.WaitOnResourceUnavailable, bound.Token);
 

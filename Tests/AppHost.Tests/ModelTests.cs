@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
@@ -72,7 +74,7 @@ public sealed class ModelTests
     [Fact]
     public void The_number_of_nodes_and_the_order_of_their_first_start_follow_the_options()
     {
-        using var builder = Builder("executable");
+        var builder = OwnModel.Create("executable");
         var redis = builder.AddRedisSentinel("data").WithReplicas(1).WithSentinels(5, quorum: 4).Resource;
 
         Assert.Equal(
@@ -93,7 +95,7 @@ public sealed class ModelTests
     [InlineData("container")]
     public void Lock_nodes_are_independent_and_one_connection_string_lists_them_with_the_password(string mode)
     {
-        using var builder = Builder(mode);
+        var builder = OwnModel.Create(mode);
         var locks = builder.AddRedlockNodes("locks", 5).WithPassword(builder.AddParameter("lock-password", "s3cret", secret: true)).Resource;
 
         Assert.Equal(["locks-lock-1", "locks-lock-2", "locks-lock-3", "locks-lock-4", "locks-lock-5"], locks.Nodes.Select(n => n.Name));
@@ -108,7 +110,7 @@ public sealed class ModelTests
     [Fact]
     public void Data_that_is_kept_has_a_volume_per_container_and_all_nodes_start_at_once()
     {
-        using var builder = Builder("container");
+        var builder = OwnModel.Create("container");
         var redis = builder.AddRedisSentinel("data").WithDataVolume().WithReplicas(3).Resource;
 
         var volumes = redis.Nodes.Select(n => Assert.Single(n.Annotations.OfType<ContainerMountAnnotation>())).ToArray();
@@ -122,9 +124,9 @@ public sealed class ModelTests
     public void Kept_data_of_processes_keeps_the_ports_by_which_the_nodes_know_each_other()
     {
         using var directory = new TemporaryDirectory();
-        var earlier = RedisTopology.Create();
+        var earlier = RedisTopology.Create(new RedisTopologyOptions(), new Queue<int>(PortsOfAnEarlierRun(6)).Dequeue);
         earlier.WriteConfiguration(directory.Path);
-        using var builder = Builder("executable");
+        var builder = OwnModel.Create("executable");
         var redis = builder.AddRedisSentinel("data").WithDataDirectory(directory.Path).Resource;
 
         Assert.Equal(
@@ -152,9 +154,23 @@ public sealed class ModelTests
         Assert.Equal("parameter.v0", resources.GetProperty("redis").GetProperty("type").GetString());
     }
 
-    private static IEnumerable<string> Waits(IResource resource) => resource.Annotations.OfType<WaitAnnotation>().Select(w => w.Resource.Name);
+    /// <summary>Free ports that this process has not been given.</summary>
+    private static int[] PortsOfAnEarlierRun(int count)
+    {
+        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
+        foreach (var listener in listeners)
+        {
+            listener.Start();
+        }
+        int[] ports = [.. listeners.Select(l => ((IPEndPoint)l.LocalEndpoint).Port)];
+        foreach (var listener in listeners)
+        {
+            listener.Dispose();
+        }
+        return ports;
+    }
 
-    private static IDistributedApplicationTestingBuilder Builder(string mode) => DistributedApplicationTestingBuilder.Create($"--Redis:Mode={mode}");
+    private static IEnumerable<string> Waits(IResource resource) => resource.Annotations.OfType<WaitAnnotation>().Select(w => w.Resource.Name);
 
     private static async Task<IDistributedApplicationTestingBuilder> BuildAsync(params string[] args)
         => await DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(args);

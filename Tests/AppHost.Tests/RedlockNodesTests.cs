@@ -13,9 +13,9 @@ public sealed class RedlockNodesTests
     public async Task A_minority_of_frozen_and_crashed_lock_nodes_leaves_the_others_working()
     {
         using var bound = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        var builder = DistributedApplicationTestingBuilder.Create("--Redis:Mode=executable");
+        var builder = OwnModel.Create("executable");
         builder.AddRedlockNodes("locks", 5).WithPassword();
-        await using var app = await builder.BuildAsync(bound.Token);
+        await using var app = builder.Build();
         await app.StartAsync(bound.Token);
         await app.ResourceNotifications.WaitForResourceHealthyAsync("locks", WaitBehavior.WaitOnResourceUnavailable, bound.Token);
         await AnsweringAsync("5 of 5");
