@@ -2,7 +2,6 @@ using System.Net;
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Testing;
 using StackExchange.Redis;
-using Xunit;
 
 namespace AspireRedis.Coordination.Tests.Availability;
 
