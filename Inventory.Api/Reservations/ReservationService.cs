@@ -1,4 +1,5 @@
 using AspireRedis.Contracts;
+using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Inventory.Products;
 using Microsoft.Extensions.Options;

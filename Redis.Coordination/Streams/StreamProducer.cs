@@ -37,8 +37,8 @@ public sealed class StreamProducer
     /// repetition only once, as long as they remember the id (<c>XADD ... IDMP</c>: 100 s by default).
     /// </param>
     /// <param name="cancellationToken">Ends the wait; the entry may be appended all the same.</param>
-    /// <exception cref="RedisConnectionException">No connection; with a lost one the entry may be appended.</exception>
-    /// <exception cref="RedisTimeoutException">No reply in time; the entry may be appended.</exception>
+    /// <exception cref="RedisUnavailableException">No primary took it in time; it is certainly not appended.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">The answer was lost; the entry may be appended.</exception>
     public async Task<string> AppendAsync<T>(StreamTopic<T> topic, T value, string? eventId = null, CancellationToken cancellationToken = default)
         where T : class
     {
@@ -179,7 +179,7 @@ public sealed class StreamProducer
         {
             pairs[i] = new NameValueEntry(append.Fields[2 * i], append.Fields[(2 * i) + 1]);
         }
-        return (string)(await _deployment.Database.StreamAddAsync(append.Stream, pairs))!;
+        return (string)(await _deployment.RunAsync(database => database.StreamAddAsync(append.Stream, pairs), repeatable: false))!;
     }
 
     private async Task<string> AppendOnceAsync(string producer, StreamAppend append)
