@@ -19,7 +19,7 @@ public sealed class InboxTests(RedisFixture redis) : IClassFixture<RedisFixture>
         var inbox = new Inbox(writer, Options.Create(new InboxOptions()));
         var first = 0;
         // The same event id twice, as of a producer that has repeated an append; and each handler fails once after its commit.
-        for (var i = 0; i < 20; i++)
+        for (var i = 1; i <= 20; i++)
         {
             for (var copy = 0; copy < 2; copy++)
             {
