@@ -138,8 +138,12 @@ public sealed class RedisTopologyProbe(RedisTopology topology)
 
     private async Task<(RedisAddress Address, long Epoch)?> MasterAccordingToAsync(RedisNode sentinel, CancellationToken token)
     {
-        var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", Topology.Options.ServiceName).ConfigureAwait(false));
-        return (AddressOf(master), long.Parse(master["config-epoch"], CultureInfo.InvariantCulture));
+        var name = Topology.Options.ServiceName;
+        var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", name).ConfigureAwait(false));
+        // While it fails over, a Sentinel has the new epoch beside the old address; this command has the promoted one.
+        var address = (object?[])(await AskAsync(sentinel, token, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", name).ConfigureAwait(false))!;
+        return (new RedisAddress((string)address[0]!, int.Parse((string)address[1]!, CultureInfo.InvariantCulture)),
+            long.Parse(master["config-epoch"], CultureInfo.InvariantCulture));
     }
 
     internal async Task<(RedisAddress Address, long Epoch)?> MasterItselfAsync(RedisNode server, CancellationToken token) =>
