@@ -46,7 +46,7 @@ public sealed class StreamProducer
         try
         {
             var id = eventId is not null && (await CapabilitiesAsync(cancellationToken)).IdempotentAppend
-                ? await AppendOnceAsync(topic.EventType, append).WaitAsync(cancellationToken)
+                ? await AppendOnceAsync(topic.EventType, append, cancellationToken)
                 : await AppendAsync(append, cancellationToken);
             append.Succeeded(id);
             return id;
@@ -182,18 +182,18 @@ public sealed class StreamProducer
         return (string)(await _deployment.RunAsync(database => database.StreamAddAsync(append.Stream, pairs), repeatable: false, cancellationToken))!;
     }
 
-    private async Task<string> AppendOnceAsync(string producer, StreamAppend append)
+    private async Task<string> AppendOnceAsync(string producer, StreamAppend append, CancellationToken cancellationToken)
     {
         try
         {
             return (string)(await _deployment.Database.ExecuteAsync("XADD",
-                [(RedisKey)append.Stream, "IDMP", producer, append.EventId, "*", .. append.Fields], CommandFlags.DemandMaster))!;
+                [(RedisKey)append.Stream, "IDMP", producer, append.EventId, "*", .. append.Fields], CommandFlags.DemandMaster).WaitAsync(cancellationToken))!;
         }
         catch (RedisServerException e) when (e.Message.StartsWith("ERR", StringComparison.Ordinal))
         {
             // The node was replaced by an older one, to which these arguments mean nothing.
             _node = _node is { } node ? node with { Capabilities = StreamCapabilities.Classic } : null;
-            return await AppendAsync(append);
+            return await AppendAsync(append, cancellationToken);
         }
     }
 

@@ -4,6 +4,7 @@ using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
 using Microsoft.Extensions.Time.Testing;
+using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Tests.Locking;
 
