@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
@@ -84,14 +85,28 @@ public sealed class RedisScript
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     internal async ValueTask<RedisResult> CallAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
     {
+        var route = PrimaryRoute.Of(database.Multiplexer);
+        if (route?.Gate is not null)
+        {
+            return await EvaluateAsync(database, keys, arguments);
+        }
+        var start = Stopwatch.GetTimestamp();
+        Exception? failed = null;
         try
         {
-            return await database.ScriptEvaluateAsync(_hash, keys, arguments, CommandFlags.DemandMaster);
+            var result = await database.ScriptEvaluateAsync(_hash, keys, arguments, CommandFlags.DemandMaster);
+            route?.Observer.Succeeded(start);
+            return result;
         }
         catch (RedisServerException e) when (e.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
         {
-            return await database.ScriptEvaluateAsync(Text, keys, arguments, CommandFlags.DemandMaster);
         }
+        catch (Exception e) when (e.Classify() != RedisFailure.Final)
+        {
+            failed = e;
+        }
+        return await RedisRetry.RunAsync(database.Multiplexer,
+            () => database.ScriptEvaluateAsync(Text, keys, arguments, CommandFlags.DemandMaster), Repeatable, start, failed, CancellationToken.None);
     }
 
     /// <summary>

@@ -1,7 +1,11 @@
+using System.Globalization;
+using System.Net;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
-using AspireRedis.Topology;
+using AspireRedis.Coordination.Availability;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
 
 namespace AspireRedis.Hosting;
 
@@ -23,7 +27,7 @@ internal static class RedisSentinelCommands
             })
             .WithCommand("switchover", "Planned switchover", context => SwitchOverAsync(deployment, context), new CommandOptions
             {
-                Description = "Sentinels make a replica the primary; the primary becomes a replica.",
+                Description = "A replica that has everything becomes the primary, and the primary a replica. Writes are held up meanwhile; none is lost.",
                 IconName = "ArrowSwap",
                 UpdateState = context => RedisNodeCommands.When(HasPrimary(context) && deployment.Options is { Sentinels: > 0, Replicas: > 0 }),
             });
@@ -46,23 +50,30 @@ internal static class RedisSentinelCommands
 
     private static async Task<ExecuteCommandResult> SwitchOverAsync(RedisSentinelResource deployment, ExecuteCommandContext context)
     {
-        var topology = deployment.Topology;
         try
         {
-            var probe = RedisHealthChecks.Probe(deployment);
-            var before = await probe.CurrentPrimaryAsync(context.CancellationToken).ConfigureAwait(false);
-            await RespConnection.OnceAsync(deployment.ReachedAt(topology.Sentinels[0]), topology.Options.Password, context.CancellationToken,
-                "SENTINEL", "FAILOVER", topology.Options.ServiceName).ConfigureAwait(false);
+            var options = ConfigurationOptions.Parse((await deployment.ConnectionStringExpression.GetValueAsync(context.CancellationToken).ConfigureAwait(false))!);
+            if (deployment.InContainers)
+            {
+                EndpointMap.Parse((await new EndpointMapReference(deployment).GetValueAsync(context.CancellationToken).ConfigureAwait(false))!).ApplyTo(options);
+            }
+            var switchover = new PlannedSwitchover(options, context.Services.GetRequiredService<ILoggerFactory>().CreateLogger<PlannedSwitchover>());
+            var result = await switchover.RunAsync(cancellationToken: context.CancellationToken).ConfigureAwait(false);
+            // The dashboard shows it too when the command returns.
             var changed = await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
-                deployment.Name, e => Primary(e.Snapshot) is { } now && now != deployment.ResourceOf(before).Name && deployment.Nodes.Any(n => n.Name == now),
+                deployment.Name, e => Primary(e.Snapshot) is { } now && deployment.Nodes.Any(n => n.Name == now) && IsAt(deployment, now, result.To),
                 context.CancellationToken).WaitAsync(s_bound, context.CancellationToken).ConfigureAwait(false);
-            return CommandResults.Success($"{Primary(changed.Snapshot)} is the primary now.");
+            return CommandResults.Success(string.Create(
+                CultureInfo.InvariantCulture, $"{Primary(changed.Snapshot)} is the primary now; writes were held up for {result.Paused.TotalMilliseconds:0} ms."));
         }
-        catch (Exception e) when (e is InvalidOperationException or IOException or TimeoutException)
+        catch (Exception e) when (e is InvalidOperationException or SwitchoverException or TimeoutException)
         {
             return CommandResults.Failure(e);
         }
     }
+
+    private static bool IsAt(RedisSentinelResource deployment, string name, EndPoint address)
+        => deployment.Topology.Nodes.Any(n => deployment.ResourceOf(n).Name == name && n.Address.ToString() == EndPointCollection.ToString(address));
 
     private static string? Primary(CustomResourceSnapshot snapshot) => snapshot.Properties.FirstOrDefault(p => p.Name == "redis.primary")?.Value as string;
 

@@ -17,13 +17,33 @@ internal static class RedisRetry
     /// <summary>Runs <paramref name="command"/>, again if need be.</summary>
     /// <exception cref="RedisUnavailableException">Certainly not applied.</exception>
     /// <exception cref="RedisOutcomeUnknownException">May have been applied.</exception>
-    public static async Task<T> RunAsync<T>(
+    public static Task<T> RunAsync<T>(
         IConnectionMultiplexer connection, Func<Task<T>> command, bool repeatable, CancellationToken cancellationToken)
+        => RunAsync(connection, command, repeatable, Stopwatch.GetTimestamp(), failed: null, cancellationToken);
+
+    /// <param name="connection">What the command runs on.</param>
+    /// <param name="command">The command.</param>
+    /// <param name="repeatable">Whether it may run twice.</param>
+    /// <param name="start">When it was tried first.</param>
+    /// <param name="failed">What an attempt of the caller's own has failed with; null when there was none.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <inheritdoc cref="RunAsync{T}(IConnectionMultiplexer, Func{Task{T}}, bool, CancellationToken)"/>
+    public static async Task<T> RunAsync<T>(
+        IConnectionMultiplexer connection, Func<Task<T>> command, bool repeatable, long start, Exception? failed, CancellationToken cancellationToken)
     {
         var route = PrimaryRoute.Of(connection);
-        var start = Stopwatch.GetTimestamp();
         while (true)
         {
+            if (failed is not null)
+            {
+                var unknown = failed.Classify() == RedisFailure.Unknown;
+                route?.Observer.Failed(start);
+                if ((unknown && !repeatable) || Stopwatch.GetElapsedTime(start) >= Bound)
+                {
+                    throw unknown ? new RedisOutcomeUnknownException(failed) : new RedisUnavailableException(failed);
+                }
+                await Task.Delay(s_pause, cancellationToken);
+            }
             if (route?.Gate is { } gate)
             {
                 await gate.WaitAsync(cancellationToken);
@@ -34,14 +54,9 @@ internal static class RedisRetry
                 route?.Observer.Succeeded(start);
                 return result;
             }
-            catch (Exception e) when (e.Classify() is not RedisFailure.Final and var failure)
+            catch (Exception e) when (e.Classify() != RedisFailure.Final)
             {
-                route?.Observer.Failed(start);
-                if ((failure == RedisFailure.Unknown && !repeatable) || Stopwatch.GetElapsedTime(start) >= Bound)
-                {
-                    throw failure == RedisFailure.Unknown ? new RedisOutcomeUnknownException(e) : new RedisUnavailableException(e);
-                }
-                await Task.Delay(s_pause, cancellationToken);
+                failed = e;
             }
         }
     }

@@ -1,4 +1,6 @@
+using System.Net;
 using Aspire.Hosting.ApplicationModel;
+using AspireRedis.Testing;
 using Xunit;
 
 namespace AspireRedis.AppHost.Tests;
@@ -33,6 +35,41 @@ public sealed class FaultTests(StartedAppHost host)
         var back = await host.ShownAsync(first, s => s.ResourceType == "Redis replica" && StartedAppHost.Property(s, "redis.link") == "up");
         Assert.Equal(second, StartedAppHost.Property(back, "redis.primary"));
         await host.ShownAsync("redis", s => StartedAppHost.Property(s, "redis.replicas_in_sync") == "2 of 2");
+    }
+
+    [Fact]
+    public async Task A_planned_switchover_fails_no_request_and_the_dashboard_has_its_span()
+    {
+        await host.PutAsync("switchover-chair", 1000);
+        var first = StartedAppHost.Property(await host.ShownAsync("redis", HasPrimaryAndReplicas), "redis.primary")!;
+        using var done = new CancellationTokenSource();
+        var buying = Task.Run(async () =>
+        {
+            var placed = 0;
+            while (!done.IsCancellationRequested)
+            {
+                using var answer = await host.Orders.PostAsync("/orders", StartedAppHost.Order("93", "switchover-chair"), CancellationToken.None);
+                Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+                placed++;
+            }
+            return placed;
+        });
+
+        await host.CommandAsync("redis", "switchover");
+        var second = StartedAppHost.Property(await host.ShownAsync("redis", HasPrimary), "redis.primary");
+        await done.CancelAsync();
+
+        Assert.NotEqual(first, second);
+        Assert.Equal(1000 - await buying, await host.StockAsync("switchover-chair"));
+        await host.ShownAsync(first, s => s.ResourceType == "Redis replica");
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                var span = (await host.SpansAsync()).First(s => s.Name == "redis failover" && StartedAppHost.Tag(s.Text, "redis.failover.planned") is "true");
+                Assert.Contains("first-success", span.Text, StringComparison.Ordinal);
+                Assert.Contains("redis.failovers", host.MetricsSeen);
+            },
+            "the dashboard has the span of the switchover", StartedAppHost.Bound);
     }
 
     [Fact]
@@ -80,6 +117,9 @@ public sealed class FaultTests(StartedAppHost host)
 
     private static bool HasPrimary(CustomResourceSnapshot snapshot)
         => StartedAppHost.Property(snapshot, "redis.primary")?.StartsWith("redis-redis-", StringComparison.Ordinal) == true;
+
+    private static bool HasPrimaryAndReplicas(CustomResourceSnapshot snapshot)
+        => HasPrimary(snapshot) && StartedAppHost.Property(snapshot, "redis.replicas_in_sync") == "2 of 2";
 
     private static bool Enabled(CustomResourceSnapshot snapshot, string command)
         => snapshot.Commands.Any(c => c.Name == command && c.State == ResourceCommandState.Enabled);

@@ -83,6 +83,23 @@ public sealed class StartedAppHost : IAsyncLifetime
         _directory.Dispose();
     }
 
+    /// <summary>All spans that the dashboard has.</summary>
+    public async Task<IReadOnlyList<(string Service, string Name, string Trace, string Text)>> SpansAsync()
+    {
+        var answer = await Dashboard.GetFromJsonAsync<JsonElement>("/api/telemetry/spans?limit=10000");
+        return [.. from resource in answer.GetProperty("data").GetProperty("resourceSpans").EnumerateArray()
+                   let service = resource.GetProperty("resource").GetProperty("attributes").EnumerateArray()
+                       .First(a => a.GetProperty("key").GetString() == "service.name").GetProperty("value").GetProperty("stringValue").GetString()
+                   from scope in resource.GetProperty("scopeSpans").EnumerateArray()
+                   from span in scope.GetProperty("spans").EnumerateArray()
+                   select (service, span.GetProperty("name").GetString()!, span.GetProperty("traceId").GetString()!, span.GetRawText())];
+    }
+
+    /// <summary>The value of an attribute of a span, without its type.</summary>
+    public static string? Tag(string span, string name) => JsonDocument.Parse(span).RootElement.GetProperty("attributes").EnumerateArray()
+        .Where(a => a.GetProperty("key").GetString() == name)
+        .Select(a => a.GetProperty("value").EnumerateObject().First().Value.ToString().ToLowerInvariant()).FirstOrDefault();
+
     public async Task<string> CommandAsync(string resource, string command)
     {
         using var bound = new CancellationTokenSource(Bound);

@@ -1,5 +1,3 @@
-using System.Net.Http.Json;
-using System.Text.Json;
 using AspireRedis.Testing;
 using Xunit;
 
@@ -19,7 +17,7 @@ public sealed class TelemetryTests(StartedAppHost host)
         await Eventually.HoldsAsync(
             async () =>
             {
-                var spans = Spans(await host.Dashboard.GetFromJsonAsync<JsonElement>("/api/telemetry/spans?limit=10000")).ToArray();
+                var spans = await host.SpansAsync();
                 var traceId = Assert.Single(spans.Where(s => s.Text.Contains(order, StringComparison.Ordinal)).Select(s => s.Trace).Distinct(),
                     id => spans.Any(s => s.Trace == id && s.Name == "POST /orders"));
                 var trace = spans.Where(s => s.Trace == traceId).ToArray();
@@ -47,12 +45,4 @@ public sealed class TelemetryTests(StartedAppHost host)
             },
             "the metrics arrive", StartedAppHost.Bound);
     }
-
-    private static IEnumerable<(string Service, string Name, string Trace, string Text)> Spans(JsonElement answer)
-        => from resource in answer.GetProperty("data").GetProperty("resourceSpans").EnumerateArray()
-           let service = resource.GetProperty("resource").GetProperty("attributes").EnumerateArray()
-               .First(a => a.GetProperty("key").GetString() == "service.name").GetProperty("value").GetProperty("stringValue").GetString()
-           from scope in resource.GetProperty("scopeSpans").EnumerateArray()
-           from span in scope.GetProperty("spans").EnumerateArray()
-           select (service, span.GetProperty("name").GetString()!, span.GetProperty("traceId").GetString()!, span.GetRawText());
 }
