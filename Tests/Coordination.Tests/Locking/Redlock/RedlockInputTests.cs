@@ -14,7 +14,7 @@ public sealed class RedlockInputTests(RedlockFixture redis) : IClassFixture<Redl
     public static TheoryData<string[], string> RefusedNodes => new()
     {
         { [], "must name at least one node" },
-        { [""], "no connection string" },
+        { [""], "without a server" },
         { ["password=x"], "without a server" },
         { ["a:1,b:2", "A:1"], "names A:1 twice" },
         { ["a,b,a:6379"], "names a:6379 twice" },
