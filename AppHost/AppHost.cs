@@ -1,22 +1,16 @@
 using AspireRedis.AppHost;
 using AspireRedis.Hosting;
+using Microsoft.Extensions.Configuration;
 
 var withDashboard = !args.Contains("--no-dashboard");
 var builder = DistributedApplication.CreateBuilder(new DistributedApplicationOptions { Args = args, DisableDashboard = !withDashboard });
 
-// With a container engine, one Redis server in a container; without one, a primary, two replicas and three Sentinels as
-// processes of the installed redis-server. Redis:Mode (auto, container, executable) overrides.
-var inContainer = builder.RunsRedisInContainers();
-IResourceBuilder<IResourceWithConnectionString> redis = inContainer
-    ? builder.AddRedis("redis").WithDataVolume().WithPersistence()
-    : builder.AddRedisSentinel("redis");
+// What is published refers to a deployment that somebody operates: a connection string.
+var redis = builder.ExecutionContext.IsPublishMode ? builder.AddConnectionString("redis") : AddSentinel();
 
-// A single server has no replica that could acknowledge an order.
-var durability = inContainer ? "Memory" : "Replica";
-
-var inventory = builder.AddProject<Projects.Inventory_Api>("inventory-api").WithEnvironment("Reservations__Durability", durability);
-var orders = builder.AddProject<Projects.Orders_Api>("orders-api").WithEnvironment("Orders__Durability", durability);
-var notifications = builder.AddProject<Projects.Notifications_Worker>("notifications-worker").WithEnvironment("Mail__Durability", durability);
+var inventory = builder.AddProject<Projects.Inventory_Api>("inventory-api").WithSeedCommand();
+var orders = builder.AddProject<Projects.Orders_Api>("orders-api").WithFlashSaleCommand(inventory);
+var notifications = builder.AddProject<Projects.Notifications_Worker>("notifications-worker");
 
 orders.WithReference(inventory).WaitFor(inventory);
 // The inventory asks whether an order was placed before it gives reserved items back.
@@ -34,3 +28,11 @@ foreach (var service in new[] { inventory, orders, notifications })
 
 builder.WriteEndpointsFile(redis, inventory, orders, notifications, withDashboard);
 builder.Build().Run();
+
+// Containers where a container engine runs, else processes of the installed redis-server; Redis:Mode (auto, container,
+// executable) overrides. With Redis:KeepData data outlives the AppHost.
+IResourceBuilder<IResourceWithConnectionString> AddSentinel()
+{
+    var sentinel = builder.AddRedisSentinel("redis").WithReplicas(2).WithSentinels(3);
+    return builder.Configuration.GetValue<bool>("Redis:KeepData") ? sentinel.WithDataVolume() : sentinel;
+}

@@ -1,4 +1,5 @@
 using AspireRedis.Hosting;
+using AspireRedis.Topology;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -24,7 +25,7 @@ internal static class EndpointsFileExtensions
         var mail = Path.Combine(directory, "mail");
         Directory.CreateDirectory(mail);
         notifications.WithEnvironment("Mail__PickupFolder", mail);
-        var topology = (redis.Resource as RedisSentinelResource)?.Topology;
+        var sentinels = (redis.Resource as RedisSentinelResource)?.Nodes.Where(n => n.FirstRole == RedisRole.Sentinel) ?? [];
 
         builder.Eventing.Subscribe<AfterResourcesCreatedEvent>((@event, cancellationToken) =>
         {
@@ -48,11 +49,11 @@ internal static class EndpointsFileExtensions
                 [
                     ("ORDERS_URL", orders.GetEndpoint("http").Url),
                     ("INVENTORY_URL", inventory.GetEndpoint("http").Url),
-                    ("DASHBOARD_URL", withDashboard ? builder.Configuration["ASPNETCORE_URLS"]?.Split(';')[0] ?? "" : ""),
+                    ("DASHBOARD_URL", withDashboard ? DashboardUrl(services) : ""),
                     ("MAIL_DIR", mail),
-                    ("SENTINELS", string.Join(',', topology?.Sentinels.Select(n => n.Address.ToString()) ?? [])),
-                    ("REDIS_SERVICE", topology?.Options.ServiceName ?? ""),
-                    ("LOCK_NODES", string.Join(',', topology?.LockNodes.Select(n => n.Address.ToString()) ?? [])),
+                    ("SENTINELS", string.Join(',', sentinels.Select(n => $"127.0.0.1:{n.PrimaryEndpoint.Port}"))),
+                    ("REDIS_SERVICE", (redis.Resource as RedisSentinelResource)?.Options.ServiceName ?? ""),
+                    ("LOCK_NODES", ""),
                 ]);
             }
             catch (OperationCanceledException)
@@ -65,4 +66,9 @@ internal static class EndpointsFileExtensions
             }
         }
     }
+
+    // Not the setting: with random ports the dashboard has another.
+    private static string DashboardUrl(IServiceProvider services)
+        => services.GetRequiredService<DistributedApplicationModel>().Resources.OfType<IResourceWithEndpoints>()
+            .First(r => r.Name == "aspire-dashboard").GetEndpoints().First(e => e.EndpointName is "http" or "https").Url;
 }

@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Text.Json;
 using AspireRedis.Benchmarks;
+using AspireRedis.Benchmarks.Availability;
 using AspireRedis.Benchmarks.Locks;
 using AspireRedis.Benchmarks.Streams;
 
-ISuite[] suites = [new LocksSuite(), new StreamsSuite()];
+ISuite[] suites = [new LocksSuite(), new StreamsSuite(), new AvailabilitySuite()];
 
 if (args is [Worker.Verb, var of, .. var rest])
 {

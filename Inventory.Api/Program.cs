@@ -4,6 +4,7 @@ using AspireRedis.Inventory.Products;
 using AspireRedis.Inventory.Reservations;
 using AspireRedis.Inventory.Sales;
 using AspireRedis.ServiceDefaults;
+using Microsoft.Extensions.Options;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
@@ -16,6 +17,7 @@ builder.Services.AddSingleton<ProductStore>();
 builder.Services.AddSingleton<ReservationStore>();
 builder.Services.AddSingleton<ReservationService>();
 builder.Services.AddOptions<ReservationOptions>().BindConfiguration("Reservations").ValidateDataAnnotations().ValidateOnStart();
+builder.Services.RequireDurability(provider => provider.GetRequiredService<IOptions<ReservationOptions>>().Value.Durability);
 builder.Services.AddHttpClient<OrdersClient>(client => client.BaseAddress = new Uri("https+http://orders-api"));
 builder.Services.AddHostedService<ReservationReaper>();
 builder.Services.AddConsumerGroup<OrderPlaced, SalesProjection>(Topics.OrderPlaced, (options, provider) =>

@@ -21,7 +21,11 @@ internal sealed class MailHandler(
         using var mail = composer.Compose(message);
         var orderId = mail.Headers[MailComposer.OrderIdHeader];
         // A failover may forget a request that no replica has, and with it what the mail says.
-        await writer.ConfirmAsync(options.Value.Durability, cancellationToken);
+        if (!await writer.ConfirmAsync(message, options.Value.Durability, cancellationToken))
+        {
+            logger.LogWarning("The request of mail {MessageId} was lost in a failover.", mail.MessageId);
+            return HandlerResult.Acknowledged;
+        }
         using var span = s_source.StartActivity("send mail", ActivityKind.Client);
         if (span is not null)
         {

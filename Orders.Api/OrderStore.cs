@@ -34,13 +34,14 @@ internal sealed class OrderStore(
     /// <summary>What the placing script says when it wrote nothing because the reservation had run out.</summary>
     public const string Late = "late";
 
-    private static readonly RedisScript s_place = RedisScript.Load<OrderStore>("place-order");
-    private static readonly RedisScript s_settle = RedisScript.Load<OrderStore>("settle-order");
+    private static readonly RedisScript s_place = RedisScript.Load<OrderStore>("place-order", repeatable: true);
+    private static readonly RedisScript s_settle = RedisScript.Load<OrderStore>("settle-order", repeatable: true);
 
     private static readonly RedisValue[] s_fields = ["user_id", "email", "total", "lines", "status", "placed_at"];
 
     public async Task<Order?> FindAsync(string orderId, CancellationToken cancellationToken)
-        => Read(orderId, await redis.Database.HashGetAsync(Key(orderId), s_fields, CommandFlags.DemandMaster).WaitAsync(cancellationToken));
+        => Read(orderId, await redis.RunAsync(
+            database => database.HashGetAsync(Key(orderId), s_fields, CommandFlags.DemandMaster), repeatable: true, cancellationToken));
 
     /// <summary>The order and its journal, both of the same moment.</summary>
     public async Task<(Order? Order, IReadOnlyList<RecordedEvent> Events)> FindWithEventsAsync(string orderId, CancellationToken cancellationToken)

@@ -5,6 +5,7 @@ using AspireRedis.Orders.History;
 using AspireRedis.Orders.Placing;
 using AspireRedis.Orders.Payments;
 using AspireRedis.ServiceDefaults;
+using Microsoft.Extensions.Options;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
@@ -15,6 +16,7 @@ builder.Services.AddValidation();
 
 builder.Services.AddOptions<OrderOptions>().BindConfiguration("Orders").ValidateDataAnnotations().ValidateOnStart();
 builder.Services.AddOptions<PaymentOptions>().BindConfiguration("Payments").ValidateDataAnnotations().ValidateOnStart();
+builder.Services.RequireDurability(provider => provider.GetRequiredService<IOptions<OrderOptions>>().Value.Durability);
 builder.Services.AddSingleton<OrderStore>();
 builder.Services.AddSingleton<IdempotencyKeys>();
 builder.Services.AddTransient<OrderPlacement>();

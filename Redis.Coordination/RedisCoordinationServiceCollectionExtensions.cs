@@ -16,17 +16,19 @@ namespace AspireRedis.Coordination;
 public static class RedisCoordinationServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds <see cref="RedisDeployment"/>, <see cref="RedisLeaseProvider"/>, <see cref="SharedLeaseProvider"/>,
-    /// <see cref="SemaphoreProvider"/>, <see cref="DurableWriter"/>, and for streams <see cref="StreamProducer"/>,
-    /// <see cref="Inbox"/>, <see cref="DeadLetters"/>, <see cref="StreamGroups"/> and <see cref="StreamTrimmer"/>, all
-    /// singletons. Needs an <see cref="IConnectionMultiplexer"/> and
-    /// <see cref="IOptions{TOptions}"/> of <see cref="ConfigurationOptions"/>, both of which
-    /// <c>AddRedisClient</c> of Aspire.StackExchange.Redis registers.
+    /// Adds <see cref="RedisDeployment"/>, <see cref="PrimaryFollower"/>, <see cref="RedisLeaseProvider"/>,
+    /// <see cref="SharedLeaseProvider"/>, <see cref="SemaphoreProvider"/>, <see cref="DurableWriter"/>, and for streams
+    /// <see cref="StreamProducer"/>, <see cref="Inbox"/>, <see cref="DeadLetters"/>, <see cref="StreamGroups"/> and
+    /// <see cref="StreamTrimmer"/>, all singletons. Needs an <see cref="IConnectionMultiplexer"/> and
+    /// <see cref="IOptions{TOptions}"/> of <see cref="ConfigurationOptions"/>, both of which <c>AddRedisClient</c> of
+    /// Aspire.StackExchange.Redis registers. Where they name Sentinels, that connection follows the primary.
     /// </summary>
     public static IServiceCollection AddRedisCoordination(this IServiceCollection services)
     {
         ArgumentNullException.ThrowIfNull(services);
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<PrimaryFollower>();
+        services.AddOptions<ConfigurationOptions>().PostConfigure<PrimaryFollower>((options, follower) => follower.Attach(options));
         services.TryAddSingleton(provider => new RedisDeployment(
             provider.GetRequiredService<IConnectionMultiplexer>,
             () => provider.GetRequiredService<IOptions<ConfigurationOptions>>().Value));
@@ -39,7 +41,19 @@ public static class RedisCoordinationServiceCollectionExtensions
         services.TryAddSingleton<DeadLetters>();
         services.TryAddSingleton<Inbox>();
         services.TryAddSingleton<DurableWriter>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ReplicationMonitor>());
         return services;
+    }
+
+    /// <summary>Ends the start of the host when the servers cannot give a level of durability that it is configured for.</summary>
+    /// <param name="services">The service collection.</param>
+    /// <param name="durability">Gives the level, from the options of the service.</param>
+    public static IServiceCollection RequireDurability(this IServiceCollection services, Func<IServiceProvider, Durability> durability)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(durability);
+        return services.AddSingleton<IHostedService>(provider => new DurabilityRequirement(
+            provider.GetRequiredService<RedisDeployment>(), durability(provider), provider.GetRequiredService<ILogger<DurabilityRequirement>>()));
     }
 
     /// <summary>

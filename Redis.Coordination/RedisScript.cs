@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
+using AspireRedis.Coordination.Availability;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination;
@@ -21,9 +23,10 @@ public sealed class RedisScript
 
     private readonly byte[] _hash;
 
-    private RedisScript(string name, string text)
+    private RedisScript(string name, string text, bool repeatable)
     {
         Name = name;
+        Repeatable = repeatable;
         Text = text;
 #pragma warning disable CA5350 // Redis names scripts by it; nothing is protected with it.
         _hash = SHA1.HashData(Encoding.UTF8.GetBytes(text));
@@ -37,33 +40,42 @@ public sealed class RedisScript
     /// <summary>The Lua text that is sent to the server, with includes expanded.</summary>
     public string Text { get; }
 
+    /// <summary>
+    /// Whether running it twice with the same arguments leads to the same state as running it once, and the second result
+    /// is as good as the first: it is then run again when the first answer is lost.
+    /// </summary>
+    public bool Repeatable { get; }
+
     /// <summary>What the server knows the script by.</summary>
     internal string Hash { get; }
 
     /// <summary>Loads <paramref name="name"/><c>.lua</c> from the namespace of <typeparamref name="TOwner"/>.</summary>
     /// <typeparam name="TOwner">The class beside which the file lies.</typeparam>
     /// <param name="name">The file name without <c>.lua</c>.</param>
+    /// <param name="repeatable">See <see cref="Repeatable"/>. Default false.</param>
     /// <exception cref="InvalidOperationException">The script, or one that it includes, is not embedded.</exception>
-    public static RedisScript Load<TOwner>(string name) => Load(typeof(TOwner), name);
+    public static RedisScript Load<TOwner>(string name, bool repeatable = false) => Load(typeof(TOwner), name, repeatable);
 
-    /// <inheritdoc cref="Load{TOwner}(string)"/>
+    /// <inheritdoc cref="Load{TOwner}(string, bool)"/>
     /// <param name="owner">The class beside which the file lies.</param>
     /// <param name="name">The file name without <c>.lua</c>.</param>
-    public static RedisScript Load(Type owner, string name)
+    /// <param name="repeatable">See <see cref="Repeatable"/>. Default false.</param>
+    public static RedisScript Load(Type owner, string name, bool repeatable = false)
     {
         ArgumentNullException.ThrowIfNull(owner);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        return new RedisScript(name, Expand(Read(owner.Assembly, $"{owner.Namespace}.{name}.lua")));
+        return new RedisScript(name, Expand(Read(owner.Assembly, $"{owner.Namespace}.{name}.lua")), repeatable);
     }
 
-    /// <summary>Runs the script on the primary.</summary>
+    /// <summary>Runs the script on the primary. While there is none it is tried for up to 5 s.</summary>
     /// <exception cref="RedisServerException">The script raised an error; nothing after that point was written.</exception>
-    /// <exception cref="RedisConnectionException">No connection; with a lost one the script may have run.</exception>
-    /// <exception cref="RedisTimeoutException">No reply in time; the script may have run.</exception>
+    /// <exception cref="RedisUnavailableException">No primary took it in time; it did certainly not run.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">The answer was lost; it may have run, and is not <see cref="Repeatable"/> or the time was over.</exception>
     public Task<RedisResult> EvaluateAsync(IDatabase database, RedisKey[] keys, params RedisValue[] arguments)
     {
         ArgumentNullException.ThrowIfNull(database);
-        return database.ScriptEvaluateAsync(Text, keys, arguments, CommandFlags.DemandMaster);
+        return RedisRetry.RunAsync(
+            database.Multiplexer, () => database.ScriptEvaluateAsync(Text, keys, arguments, CommandFlags.DemandMaster), Repeatable, CancellationToken.None);
     }
 
     /// <summary>
@@ -73,14 +85,28 @@ public sealed class RedisScript
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     internal async ValueTask<RedisResult> CallAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
     {
+        var route = PrimaryRoute.Of(database.Multiplexer);
+        if (route?.Gate is not null)
+        {
+            return await EvaluateAsync(database, keys, arguments);
+        }
+        var start = Stopwatch.GetTimestamp();
+        Exception? failed = null;
         try
         {
-            return await database.ScriptEvaluateAsync(_hash, keys, arguments, CommandFlags.DemandMaster);
+            var result = await database.ScriptEvaluateAsync(_hash, keys, arguments, CommandFlags.DemandMaster);
+            route?.Observer.Succeeded(start);
+            return result;
         }
         catch (RedisServerException e) when (e.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
         {
-            return await database.ScriptEvaluateAsync(Text, keys, arguments, CommandFlags.DemandMaster);
         }
+        catch (Exception e) when (e.Classify() != RedisFailure.Final)
+        {
+            failed = e;
+        }
+        return await RedisRetry.RunAsync(database.Multiplexer,
+            () => database.ScriptEvaluateAsync(Text, keys, arguments, CommandFlags.DemandMaster), Repeatable, start, failed, CancellationToken.None);
     }
 
     /// <summary>

@@ -9,8 +9,8 @@ public static class RedisModeBuilderExtensions
     public const string ModeKey = "Redis:Mode";
 
     /// <summary>
-    /// Whether Redis is to run in containers: as <see cref="ModeKey"/> says, else when a container engine answers. Always
-    /// true for publishing, as an executable of this machine cannot be deployed.
+    /// Whether Redis is to run in containers: as <see cref="ModeKey"/> says, else when a container engine answers. Nothing
+    /// is asked for publishing, where neither runs.
     /// </summary>
     /// <exception cref="InvalidOperationException"><see cref="ModeKey"/> is none of auto, container and executable.</exception>
     public static bool RunsRedisInContainers(this IDistributedApplicationBuilder builder)
@@ -26,6 +26,6 @@ public static class RedisModeBuilderExtensions
         {
             throw new InvalidOperationException($"{ModeKey} is '{setting}'; it must be auto, container or executable.");
         }
-        return mode == RedisMode.Container || (mode == RedisMode.Auto && ContainerEngine.Answers(builder.Configuration));
+        return mode == RedisMode.Container || (mode == RedisMode.Auto && ContainerEngine.Find(builder.Configuration) is not null);
     }
 }

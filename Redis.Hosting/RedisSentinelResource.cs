@@ -5,16 +5,30 @@ namespace AspireRedis.Hosting;
 
 /// <summary>
 /// A primary, its replicas and the Sentinels that watch them. Its connection string names the Sentinels and the service
-/// (<c>host:port,...,serviceName=NAME</c>), which StackExchange.Redis understands.
+/// (<c>host:port,...,serviceName=NAME[,password=...]</c>), which StackExchange.Redis understands.
 /// </summary>
 /// <param name="name">The name of the resource and of the connection string.</param>
-/// <param name="topology">The nodes.</param>
-public sealed class RedisSentinelResource(string name, RedisTopology topology)
-    : Resource(name), IResourceWithConnectionString, IResourceWithWaitSupport
+/// <param name="options">What the nodes are.</param>
+/// <param name="inContainers">Whether the nodes are containers, not processes.</param>
+public sealed class RedisSentinelResource(string name, RedisTopologyOptions options, bool inContainers)
+    : RedisDeploymentResource(name, options, inContainers)
 {
-    /// <summary>The nodes.</summary>
-    public RedisTopology Topology { get; } = topology ?? throw new ArgumentNullException(nameof(topology));
-
     /// <inheritdoc/>
-    public ReferenceExpression ConnectionStringExpression => ReferenceExpression.Create($"{Topology.ConnectionString}");
+    public override ReferenceExpression ConnectionStringExpression => Options.Sentinels > 0
+        ? ListOf(Nodes.Where(n => n.FirstRole == RedisRole.Sentinel), $",serviceName={Options.ServiceName}")
+        : ListOf(Nodes, "");
+
+    internal override string TypeName => "Redis Sentinel deployment";
+
+    private protected override IEnumerable<KeyValuePair<string, ReferenceExpression>> ConnectionProperties()
+    {
+        foreach (var property in base.ConnectionProperties())
+        {
+            yield return property;
+        }
+        if (InContainers)
+        {
+            yield return new("EndpointMap", ReferenceExpression.Create($"{new EndpointMapReference(this)}"));
+        }
+    }
 }

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace AspireRedis.Topology;
@@ -9,7 +8,7 @@ namespace AspireRedis.Topology;
 /// A child process with its output in a file, which can be stopped, killed and frozen, and which does not outlive this process
 /// even when this process is killed. Unix only. Safe for concurrent use.
 /// </summary>
-public sealed partial class ChildProcess : IDisposable
+public sealed class ChildProcess : IDisposable
 {
     // The child itself replaces the shell, so that its id is the one that gets signals. Beside it a shell waits on a pipe
     // that only this process holds: a line means that the child has ended, end of file that this process has.
@@ -22,10 +21,7 @@ public sealed partial class ChildProcess : IDisposable
         exec "$@"
         """;
 
-    private const int SigTerm = 15;
     private static readonly TimeSpan DeathBound = TimeSpan.FromSeconds(30);
-    private static readonly int SigStop = OperatingSystem.IsMacOS() ? 17 : 19;
-    private static readonly int SigCont = OperatingSystem.IsMacOS() ? 19 : 18;
 
     // A session of its own: Ctrl+C in a terminal is for the parent, which then stops its children in the right order.
     private static readonly string? SetSid = new[] { "/usr/bin/setsid", "/bin/setsid" }.FirstOrDefault(File.Exists);
@@ -187,10 +183,10 @@ public sealed partial class ChildProcess : IDisposable
     }
 
     /// <summary>SIGSTOP: the process keeps its sockets and answers nothing. Does nothing when it has ended. A program that is frozen before it has shown that it runs may outlive this process: its guard may not have started.</summary>
-    public void Freeze() => Signal(SigStop);
+    public void Freeze() => Signal(UnixSignal.Stop);
 
     /// <summary>SIGCONT: a frozen process goes on where it was. Does nothing when it has ended.</summary>
-    public void Thaw() => Signal(SigCont);
+    public void Thaw() => Signal(UnixSignal.Continue);
 
     /// <summary>SIGTERM, and SIGCONT for a frozen process, and SIGKILL when that does not end it in time.</summary>
     /// <param name="bound">How long to wait before SIGKILL.</param>
@@ -202,9 +198,9 @@ public sealed partial class ChildProcess : IDisposable
         var clock = Stopwatch.StartNew();
         while (true)
         {
-            Signal(SigTerm);
+            Signal(UnixSignal.Terminate);
             // A frozen process would keep the signal for later.
-            Signal(SigCont);
+            Signal(UnixSignal.Continue);
             var left = bound - clock.Elapsed;
             var wait = repeatAfter is { } repeat && repeat < left ? repeat : left;
             try
@@ -260,7 +256,7 @@ public sealed partial class ChildProcess : IDisposable
             // Until it is known to have ended its id cannot be another process'.
             if (!_disposed && !_process.HasExited)
             {
-                _ = SendSignal(Id, signal);
+                UnixSignal.Send(Id, signal);
             }
         }
     }
@@ -283,7 +279,4 @@ public sealed partial class ChildProcess : IDisposable
             // It is gone as well.
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int SendSignal(int pid, int signal);
 }

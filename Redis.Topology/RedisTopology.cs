@@ -264,6 +264,8 @@ public sealed class RedisTopology
     {
         // The default of 5 s makes a replica wait for others to share its first sync with.
         text.Line("repl-diskless-sync-delay", 0);
+        // The default of 1 MB is filled within seconds, and then a server that was away is copied afresh.
+        text.Line("repl-backlog-size", "64mb");
         text.Line("replica-announce-ip", node.Host);
         text.Line("replica-announce-port", node.Port);
         if (Options.Password is { } password)

@@ -4,7 +4,8 @@ namespace AspireRedis.Topology;
 
 /// <summary>Asks the nodes of a topology how they are, at protocol level and without changing anything. Safe for concurrent use.</summary>
 /// <param name="topology">The nodes to ask.</param>
-public sealed class RedisTopologyProbe(RedisTopology topology)
+/// <param name="reachedAt">Where this process reaches a node, if not at its own address; null for there.</param>
+public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, RedisAddress>? reachedAt = null)
 {
     /// <summary>The nodes that are asked.</summary>
     public RedisTopology Topology { get; } = topology ?? throw new ArgumentNullException(nameof(topology));
@@ -89,6 +90,27 @@ public sealed class RedisTopologyProbe(RedisTopology topology)
             : null;
     }
 
+    /// <summary>Asks all nodes at once what they are and do at the moment.</summary>
+    /// <param name="token">Ends the question.</param>
+    /// <returns>A report per node, or null for one that does not answer.</returns>
+    public async Task<IReadOnlyDictionary<RedisNode, RedisNodeReport?>> ReportAsync(CancellationToken token = default)
+    {
+        var asked = Topology.Nodes.ToDictionary(n => n, n => TryReportAsync(n, token));
+        await Task.WhenAll(asked.Values).ConfigureAwait(false);
+        var reports = asked.ToDictionary(a => a.Key, a => a.Value.Result);
+
+        // How far a replica is behind is known where its acknowledgements arrive.
+        foreach (var lag in reports.Values.OfType<RedisNodeReport>().SelectMany(r => r.ReplicaLags))
+        {
+            if (Topology.NodeAt(lag.Key) is { } replica && reports[replica] is { IsPrimary: false } report)
+            {
+                reports[replica] = report with { Lag = lag.Value };
+            }
+        }
+
+        return reports;
+    }
+
     internal async Task<string?> MissingServersAsync(RedisNode primary, CancellationToken token)
     {
         var role = (object?[])(await AskAsync(primary, token, "ROLE").ConfigureAwait(false))!;
@@ -136,17 +158,63 @@ public sealed class RedisTopologyProbe(RedisTopology topology)
             instances.Count == 0 ? "none" : string.Join(", ", instances.Select(i => $"{AddressOf(i)} as {i["flags"]}"));
     }
 
+    private async Task<RedisNodeReport?> TryReportAsync(RedisNode node, CancellationToken token)
+    {
+        try
+        {
+            return node.Role switch
+            {
+                RedisRole.Sentinel => await SentinelReportAsync(node, token).ConfigureAwait(false),
+                RedisRole.LockNode => await AskAsync(node, token, "PING").ConfigureAwait(false) is "PONG" ? new() { IsPrimary = true } : null,
+                _ => RedisNodeReport.OfServer((string)(await AskAsync(node, token, "INFO", "replication").ConfigureAwait(false))!),
+            };
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    private async Task<RedisNodeReport> SentinelReportAsync(RedisNode node, CancellationToken token)
+    {
+        var master = Fields(await AskAsync(node, token, "SENTINEL", "MASTER", Topology.Options.ServiceName).ConfigureAwait(false));
+        bool canFailOver;
+        try
+        {
+            canFailOver = await AskAsync(node, token, "SENTINEL", "CKQUORUM", Topology.Options.ServiceName).ConfigureAwait(false) is string;
+        }
+        catch (RespErrorException)
+        {
+            // NOQUORUM, with the reason.
+            canFailOver = false;
+        }
+
+        return new()
+        {
+            Primary = AddressOf(master),
+            PrimaryFlags = master["flags"],
+            Quorum = int.Parse(master["quorum"], CultureInfo.InvariantCulture),
+            OtherSentinels = int.Parse(master["num-other-sentinels"], CultureInfo.InvariantCulture),
+            ConfigEpoch = long.Parse(master["config-epoch"], CultureInfo.InvariantCulture),
+            CanFailOver = canFailOver,
+        };
+    }
+
     private async Task<(RedisAddress Address, long Epoch)?> MasterAccordingToAsync(RedisNode sentinel, CancellationToken token)
     {
-        var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", Topology.Options.ServiceName).ConfigureAwait(false));
-        return (AddressOf(master), long.Parse(master["config-epoch"], CultureInfo.InvariantCulture));
+        var name = Topology.Options.ServiceName;
+        var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", name).ConfigureAwait(false));
+        // While it fails over, a Sentinel has the new epoch beside the old address; this command has the promoted one.
+        var address = (object?[])(await AskAsync(sentinel, token, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", name).ConfigureAwait(false))!;
+        return (new RedisAddress((string)address[0]!, int.Parse((string)address[1]!, CultureInfo.InvariantCulture)),
+            long.Parse(master["config-epoch"], CultureInfo.InvariantCulture));
     }
 
     internal async Task<(RedisAddress Address, long Epoch)?> MasterItselfAsync(RedisNode server, CancellationToken token) =>
         await AskAsync(server, token, "ROLE").ConfigureAwait(false) is object?[] and ["master", ..] ? (server.Address, 0) : null;
 
     private Task<object?> AskAsync(RedisNode node, CancellationToken token, params string[] command) =>
-        RespConnection.OnceAsync(node.Address, Topology.Options.Password, token, command);
+        RespConnection.OnceAsync(reachedAt?.Invoke(node) ?? node.Address, Topology.Options.Password, token, command);
 
     private static RedisAddress AddressOf(Dictionary<string, string> instance) =>
         new(instance["ip"], int.Parse(instance["port"], CultureInfo.InvariantCulture));

@@ -19,12 +19,19 @@ public static class RedisDefaultsExtensions
     /// blocking a thread for the time of a connection attempt.
     /// </summary>
     /// <param name="builder">The host under construction.</param>
-    /// <param name="connectionName">The key below <c>ConnectionStrings</c>.</param>
+    /// <param name="connectionName">
+    /// The key below <c>ConnectionStrings</c>. Beside it <c>NAME_ENDPOINTMAP</c> (see <see cref="EndpointMap"/>) is looked
+    /// for, which the AppHost sets when Redis runs in containers.
+    /// </param>
     /// <exception cref="InvalidOperationException">There is no such connection string.</exception>
+    /// <exception cref="FormatException">The endpoint map is none.</exception>
     public static TBuilder AddRedisDefaults<TBuilder>(this TBuilder builder, string connectionName = "redis")
         where TBuilder : IHostApplicationBuilder
     {
         ArgumentNullException.ThrowIfNull(builder);
+        var endpointMap = builder.Configuration[$"{connectionName.Replace('-', '_').ToUpperInvariant()}_ENDPOINTMAP"] is { Length: > 0 } map
+            ? EndpointMap.Parse(map)
+            : null;
         var clientName = builder.Environment.ApplicationName.Replace(' ', '-');
         builder.AddRedisClient(
             connectionName,
@@ -40,6 +47,7 @@ public static class RedisDefaultsExtensions
             options =>
             {
                 RedisConnectionDefaults.Apply(options);
+                endpointMap?.ApplyTo(options);
                 options.ClientName = clientName;
             });
 

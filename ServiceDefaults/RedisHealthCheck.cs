@@ -4,7 +4,10 @@ using StackExchange.Redis;
 
 namespace AspireRedis.ServiceDefaults;
 
-/// <summary>Asks the node that we take for the primary whether it is one and takes commands. Nothing is written.</summary>
+/// <summary>
+/// Asks the node that we take for the primary whether it is one and takes commands. Nothing is written. Degraded while the
+/// next failure would hurt: without a replica, or without a quorum of Sentinels, where there are Sentinels.
+/// </summary>
 internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider clock) : IHealthCheck
 {
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(2);
@@ -16,38 +19,50 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
             => new(context.Registration.FailureStatus, reason, data: data);
 
         IServer server;
+        string node;
         try
         {
-            server = deployment.Connection.GetServer(deployment.CurrentPrimary());
+            server = deployment.PrimaryServer;
+            node = EndPointCollection.ToString(deployment.CurrentPrimary());
         }
         catch (RedisConnectionException)
         {
             return Failed("No primary is connected.");
         }
 
-        var data = new Dictionary<string, object> { ["node"] = EndPointCollection.ToString(server.EndPoint) };
+        var data = new Dictionary<string, object> { ["node"] = node };
         try
         {
             // ROLE is answered in every state; PING tells of one that takes no commands (LOADING, MISCONF).
             var ping = server.PingAsync();
             var role = server.RoleAsync();
-            await Task.WhenAll(ping, role).WaitAsync(s_timeout, clock, cancellationToken);
+            var quorum = deployment.Follower is { Primary: not null } follower ? follower.HasQuorumAsync() : Task.FromResult<bool?>(null);
+            await Task.WhenAll(ping, role, quorum).WaitAsync(s_timeout, clock, cancellationToken);
             data["role"] = (await role).Value;
             if (await role is not Role.Master primary)
             {
-                return Failed($"{data["node"]} is not the primary any more: its role is {data["role"]}.", data);
+                return Failed($"{node} is not the primary any more: its role is {data["role"]}.", data);
             }
-            data["replicas"] = primary.Replicas?.Count ?? 0;
-            return HealthCheckResult.Healthy($"{data["node"]} is the primary, with {data["replicas"]} replicas.", data);
+            var replicas = primary.Replicas?.Count ?? 0;
+            data["replicas"] = replicas;
+            if (deployment.Follower is not { Primary: not null } watching)
+            {
+                return HealthCheckResult.Healthy($"{node} is the primary, with {replicas} replicas.", data);
+            }
+            data["sentinels"] = watching.ReachableSentinels;
+            data["quorum"] = await quorum == true;
+            return replicas == 0 ? HealthCheckResult.Degraded($"{node} is the primary and has no replica.", data: data)
+                : await quorum != true ? HealthCheckResult.Degraded($"{node} is the primary, but the Sentinels have no quorum: no failover can be started.", data: data)
+                : HealthCheckResult.Healthy($"{node} is the primary, with {replicas} replicas and {watching.ReachableSentinels} Sentinels.", data);
         }
         catch (Exception e) when (e is TimeoutException or RedisConnectionException)
         {
-            return Failed($"{data["node"]} did not answer within {s_timeout.TotalSeconds:0} s.", data);
+            return Failed($"{node} did not answer within {s_timeout.TotalSeconds:0} s.", data);
         }
         catch (RedisServerException e)
         {
             // The first word is the error code; the rest may tell more than a probe should know.
-            return Failed($"{data["node"]} answered {e.Message.Split(' ', 2)[0]}.", data);
+            return Failed($"{node} answered {e.Message.Split(' ', 2)[0]}.", data);
         }
     }
 }

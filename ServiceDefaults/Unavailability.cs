@@ -18,13 +18,12 @@ internal static class Unavailability
     {
         NotDurableException => "The change was made, but is not yet safe against a failover. Repeat the request to learn its outcome.",
         LeaseNotAcquiredException or LeaseLostException => "Somebody else is working on the same resource. Try again.",
+        RedisUnavailableException => "Redis has no primary at the moment. Nothing was changed; try again.",
+        RedisOutcomeUnknownException or RedisConnectionException or RedisTimeoutException => "Redis did not answer. The outcome is open; try again.",
         NoQuorumException => "Too few lock nodes answered. Try again.",
-        RedisConnectionException or RedisTimeoutException => "Redis did not answer. The outcome is open; try again.",
         RedisServerException e when Array.Exists(s_transient, code => code == e.Message.Split(' ', 2)[0])
             => "Redis takes no such commands at the moment. Try again.",
-        // The shared connection knows replicas only, as in the middle of a failover.
-        RedisCommandException e when e.Message.StartsWith("Command cannot be issued to a replica", StringComparison.Ordinal)
-            => "Redis has no primary at the moment. Try again.",
+        RedisCommandException e when e.Classify() == RedisFailure.NotApplied => "Redis has no primary at the moment. Try again.",
         HttpRequestException or ExecutionRejectedException or OperationCanceledException { InnerException: TimeoutException }
             => "Another service did not answer. The outcome is open; try again.",
         TimeoutException => "The work took too long. The outcome is open; try again.",

@@ -14,7 +14,7 @@ namespace AspireRedis.Inventory.Products;
 /// </summary>
 internal sealed class ProductStore(RedisDeployment redis, DurableWriter writer, RedisLeaseProvider leases, IOptions<ReservationOptions> options)
 {
-    private static readonly RedisScript s_put = RedisScript.Load<ProductStore>("put-product");
+    private static readonly RedisScript s_put = RedisScript.Load<ProductStore>("put-product", repeatable: true);
 
     // Lease names and keys share the hash tag {sku}: each script stays in one slot of a Cluster.
     public static RedisKey Key(string sku) => $"product:{{{sku}}}";
@@ -24,7 +24,8 @@ internal sealed class ProductStore(RedisDeployment redis, DurableWriter writer, 
 
     public async Task<Product?> FindAsync(string sku, CancellationToken cancellationToken)
     {
-        var fields = await redis.Database.HashGetAsync(Key(sku), ["name", "price", "stock"], CommandFlags.DemandMaster).WaitAsync(cancellationToken);
+        var fields = await redis.RunAsync(
+            database => database.HashGetAsync(Key(sku), ["name", "price", "stock"], CommandFlags.DemandMaster), repeatable: true, cancellationToken);
         return fields[0].IsNull
             ? null
             : new Product(sku, fields[0]!, decimal.Parse((string)fields[1]!, CultureInfo.InvariantCulture), (int)fields[2]);
@@ -33,7 +34,8 @@ internal sealed class ProductStore(RedisDeployment redis, DurableWriter writer, 
     /// <summary>Units sold, by the projection of the order events.</summary>
     public async Task<long?> FindUnitsSoldAsync(string sku, CancellationToken cancellationToken)
     {
-        var fields = await redis.Database.HashGetAsync(Key(sku), ["name", "sold"]).WaitAsync(cancellationToken);
+        var fields = await redis.RunAsync(
+            database => database.HashGetAsync(Key(sku), ["name", "sold"]), repeatable: true, cancellationToken);
         return fields[0].IsNull ? null : (long)fields[1];
     }
 

@@ -25,9 +25,9 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
 {
     private static readonly RedisKey s_deadlines = "reservation_deadlines";
 
-    private static readonly RedisScript s_save = RedisScript.Load<ReservationStore>("save-record");
-    private static readonly RedisScript s_take = RedisScript.Load<ReservationStore>("take-items");
-    private static readonly RedisScript s_giveBack = RedisScript.Load<ReservationStore>("give-items-back");
+    private static readonly RedisScript s_save = RedisScript.Load<ReservationStore>("save-record", repeatable: true);
+    private static readonly RedisScript s_take = RedisScript.Load<ReservationStore>("take-items", repeatable: true);
+    private static readonly RedisScript s_giveBack = RedisScript.Load<ReservationStore>("give-items-back", repeatable: true);
 
     public static string LeaseName(string orderId) => $"lock:order:{{{orderId}}}";
 
@@ -35,7 +35,8 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
 
     public async Task<ReservationRecord?> FindAsync(string orderId, CancellationToken cancellationToken)
     {
-        var json = await redis.Database.StringGetAsync(RecordKey(orderId), CommandFlags.DemandMaster).WaitAsync(cancellationToken);
+        var json = await redis.RunAsync(
+            database => database.StringGetAsync(RecordKey(orderId), CommandFlags.DemandMaster), repeatable: true, cancellationToken);
         return json.IsNull ? null : JsonSerializer.Deserialize((string)json!, ReservationJson.Default.ReservationRecord);
     }
 
@@ -69,32 +70,37 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
     /// <summary>Now, by the clock that the deadline is checked against.</summary>
     public async Task<DateTimeOffset> ServerTimeAsync(CancellationToken cancellationToken)
     {
-        var time = (RedisResult[])(await redis.Database.ExecuteAsync("TIME", [], CommandFlags.DemandMaster).WaitAsync(cancellationToken))!;
+        var time = (RedisResult[])(await redis.RunAsync(
+            database => database.ExecuteAsync("TIME", [], CommandFlags.DemandMaster), repeatable: true, cancellationToken))!;
         return DateTimeOffset.FromUnixTimeMilliseconds(((long)time[0] * 1000) + ((long)time[1] / 1000));
     }
 
     /// <summary>For an order of which there is nothing to save.</summary>
     public Task UnwatchDeadlineAsync(string orderId, CancellationToken cancellationToken)
-        => redis.Database.SortedSetRemoveAsync(s_deadlines, orderId).WaitAsync(cancellationToken);
+        => redis.RunAsync(database => database.SortedSetRemoveAsync(s_deadlines, orderId), repeatable: true, cancellationToken);
 
     /// <summary>Puts a deadline behind those that are due now; the order itself may be placed no longer for it.</summary>
     public async Task PostponeAsync(string orderId, CancellationToken cancellationToken)
-        => await redis.Database.SortedSetUpdateAsync(
-            s_deadlines, orderId, (await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin).ToUnixTimeMilliseconds() + 1,
-            SortedSetWhen.Exists).WaitAsync(cancellationToken);
+    {
+        var later = (await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin).ToUnixTimeMilliseconds() + 1;
+        await redis.RunAsync(
+            database => database.SortedSetUpdateAsync(s_deadlines, orderId, later, SortedSetWhen.Exists), repeatable: true, cancellationToken);
+    }
 
     /// <summary>Orders whose deadline, and the margin behind it, has passed.</summary>
     public async Task<string[]> FindOverdueAsync(int atMost, CancellationToken cancellationToken)
     {
         var until = await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin;
-        var overdue = await redis.Database.SortedSetRangeByScoreAsync(s_deadlines, stop: until.ToUnixTimeMilliseconds(), take: atMost, flags: CommandFlags.DemandMaster)
-            .WaitAsync(cancellationToken);
+        var overdue = await redis.RunAsync(
+            database => database.SortedSetRangeByScoreAsync(s_deadlines, stop: until.ToUnixTimeMilliseconds(), take: atMost, flags: CommandFlags.DemandMaster),
+            repeatable: true, cancellationToken);
         return Array.ConvertAll(overdue, id => (string)id!);
     }
 
     /// <summary>Whether items of this product are set aside for the order.</summary>
     public Task<bool> HasItemsAsync(string sku, string orderId, CancellationToken cancellationToken)
-        => redis.Database.KeyExistsAsync(ItemsKey(sku, orderId), CommandFlags.DemandMaster).WaitAsync(cancellationToken);
+        => redis.RunAsync(
+            database => database.KeyExistsAsync(ItemsKey(sku, orderId), CommandFlags.DemandMaster), repeatable: true, cancellationToken);
 
     /// <summary>Takes items out of the stock for an order; a repetition finds them taken.</summary>
     public async Task<WriteOutcome> TakeAsync(Lease lease, string sku, string orderId, int quantity)

@@ -12,20 +12,34 @@ namespace AspireRedis.Inventory.Sales;
 /// Consumer group <c>sales</c>: counts the units sold per product, and tells the reservation that its order is placed.
 /// It knows nothing of the group <c>payments</c>, which gets the same events.
 /// </summary>
-internal sealed class SalesProjection(RedisDeployment redis, ReservationService reservations, IOptions<ReservationOptions> options)
+internal sealed class SalesProjection(
+    RedisDeployment redis, ReservationService reservations, IOptions<ReservationOptions> options, ILogger<SalesProjection> logger)
     : IStreamHandler<OrderPlaced>
 {
-    private static readonly RedisScript s_count = RedisScript.Load<SalesProjection>("count-sales");
+    private static readonly RedisScript s_count = RedisScript.Load<SalesProjection>("count-sales", repeatable: true);
 
     public async Task<HandlerResult> HandleAsync(StreamMessage<OrderPlaced> message, CancellationToken cancellationToken)
     {
         var order = message.Value;
-        await reservations.MarkPlacedAsync(order.OrderId, cancellationToken);
         // Counting and acknowledging are one script: in a failover the count could go to the old primary and the
         // acknowledgement to the new one.
-        await s_count.EvaluateAsync(redis.Database,
+        var known = await s_count.EvaluateAsync(redis.Database,
             [message.Topic.Key, .. order.Lines.SelectMany(l => new[] { ProductStore.Key(l.Sku), ReservationStore.ItemsKey(l.Sku, order.OrderId) })],
             message.Group, message.EntryId, (long)options.Value.KeepFor.TotalMilliseconds);
+        if ((int)known == 0)
+        {
+            logger.LogWarning("The event of order {OrderId} was lost in a failover before it counted as placed.", order.OrderId);
+            return HandlerResult.Acknowledged;
+        }
+        try
+        {
+            await reservations.MarkPlacedAsync(order.OrderId, cancellationToken);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The event does not come again; when the deadline has passed the reaper asks for the order.
+            logger.LogWarning("The reservation of order {OrderId} could not be marked as placed: {Reason}", order.OrderId, e.Message);
+        }
         return HandlerResult.Acknowledged;
     }
 }

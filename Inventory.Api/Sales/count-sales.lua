@@ -1,5 +1,7 @@
 -- KEYS: stream, then for each line of the order: product, items set aside. ARGV: group, entry id, ms to keep the record of
--- the items.
+-- the items. Returns 1, or 0 when there is no such entry.
+-- It may have been read at a primary that was replaced meanwhile, and then the order is not here either.
+if #redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2]) == 0 then return 0 end
 -- The mark on the items makes a second delivery of the event harmless; items that were given back count for nothing.
 for i = 2, #KEYS, 2 do
   local quantity = redis.call('HGET', KEYS[i + 1], 'quantity')
@@ -8,4 +10,5 @@ for i = 2, #KEYS, 2 do
     redis.call('PEXPIRE', KEYS[i + 1], ARGV[3])
   end
 end
-return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+return 1

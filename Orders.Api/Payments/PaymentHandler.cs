@@ -20,10 +20,14 @@ internal sealed class PaymentHandler(
     public async Task<HandlerResult> HandleAsync(StreamMessage<OrderPlaced> message, CancellationToken cancellationToken)
     {
         var placed = message.Value;
+        // Nobody must be charged for an order that a failover has forgotten, or still may.
+        if (!await writer.ConfirmAsync(message, options.Value.Durability, cancellationToken))
+        {
+            logger.LogWarning("Order {OrderId} was lost in a failover before it counted as placed.", placed.OrderId);
+            return HandlerResult.Acknowledged;
+        }
         var order = await orders.FindAsync(placed.OrderId, cancellationToken)
             ?? throw new InvalidOperationException($"The event of order {placed.OrderId} has no order.");
-        // A failover may forget an order that no replica has; nobody must be charged for it.
-        await writer.ConfirmAsync(options.Value.Durability, cancellationToken);
         var authorised = await gateway.AuthoriseAsync(message.EventId, order.UserId, order.Total, cancellationToken);
         Activity.Current?.SetTag("payment.authorised", authorised);
         if (!authorised)

@@ -18,7 +18,7 @@ internal readonly record struct IdempotencyClaim(string OrderId, bool SameReques
 /// </summary>
 internal sealed class IdempotencyKeys(DurableWriter writer, IOptions<OrderOptions> options)
 {
-    private static readonly RedisScript s_claim = RedisScript.Load<IdempotencyKeys>("claim-key");
+    private static readonly RedisScript s_claim = RedisScript.Load<IdempotencyKeys>("claim-key", repeatable: true);
 
     /// <param name="userId">Keys of different users do not meet.</param>
     /// <param name="key">What the client sent.</param>

@@ -49,7 +49,7 @@ internal static class OrderEndpoints
         {
             case PlaceResult.Placed { Order: var order }:
                 return TypedResults.Created($"/orders/{order.OrderId}",
-                    new PlacedOrder(order.OrderId, order.Status, order.Total, options.Value.Durability == Coordination.Availability.Durability.Replica ? "replica" : "memory"));
+                    new PlacedOrder(order.OrderId, order.Status, order.Total, options.Value.Durability.ToString().ToLowerInvariant()));
             case PlaceResult.Refused { Problem: var problem }:
                 return TypedResults.Problem(problem.Detail, statusCode: problem.Status, title: problem.Title, type: problem.Type);
             default:

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
@@ -5,17 +6,24 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Availability;
 
 /// <summary>
-/// Runs scripts and acknowledges them at a chosen <see cref="Durability"/>. Writes at level
-/// <see cref="Durability.Replica"/> share a connection and are committed in groups: <c>WAIT</c> speaks for all earlier
+/// Runs scripts and acknowledges them at a chosen <see cref="Durability"/>. Writes above level
+/// <see cref="Durability.Memory"/> share a connection and are committed in groups: <c>WAIT</c> speaks for all earlier
 /// writes of its connection, so one of them acknowledges every write that was sent before it.
 /// </summary>
 /// <remarks>
 /// Safe for concurrent use. While a group waits for the replicas the next one gathers, so under load the cost of
-/// <c>WAIT</c> is shared. See https://redis.io/docs/latest/commands/wait/ for what it does not promise: it is not
-/// consensus, and a replica that missed the write can still be promoted when all that had it are gone.
+/// <c>WAIT</c> is shared. A write that a failover kept from being made is made at the new primary, within
+/// <see cref="DurableWriterOptions.RetryFor"/>; one whose answer was lost only if its script is
+/// <see cref="RedisScript.Repeatable"/>.
+/// With Sentinels every replica that they could promote must acknowledge, so for about down-after and a second more after
+/// the loss of a replica writes are not durable.
+/// See https://redis.io/docs/latest/commands/wait/ for what <c>WAIT</c> does not promise: it is not consensus, and a
+/// replica that missed the write can still be promoted when all that had it are gone.
 /// </remarks>
 public sealed class DurableWriter : IAsyncDisposable
 {
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
+
     private readonly RedisDeployment _deployment;
     private readonly DurableWriterOptions _options;
     private readonly Channel<Write> _queue;
@@ -38,9 +46,10 @@ public sealed class DurableWriter : IAsyncDisposable
 
     /// <summary>Runs <paramref name="script"/> and returns its result once it is acknowledged at <paramref name="durability"/>.</summary>
     /// <exception cref="NotDurableException">Applied, but not acknowledged by enough replicas in time.</exception>
+    /// <exception cref="DurabilityNotSupportedException">Not applied: the servers cannot give this level.</exception>
     /// <exception cref="RedisServerException">The script raised an error.</exception>
-    /// <exception cref="RedisConnectionException">The connection was lost or could not be made; the write may have been applied.</exception>
-    /// <exception cref="RedisTimeoutException">No reply in time; the write may have been applied.</exception>
+    /// <exception cref="RedisUnavailableException">Certainly not applied: no primary took it in time.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">The answer was lost; it may have been applied, and may have been lost again with the primary.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; a write that was already sent may have been applied.</exception>
     public async Task<RedisResult> EvaluateAsync(
         RedisScript script, RedisKey[] keys, RedisValue[] arguments, Durability durability, CancellationToken cancellationToken)
@@ -52,7 +61,7 @@ public sealed class DurableWriter : IAsyncDisposable
             return await script.EvaluateAsync(_deployment.Database, keys, arguments).WaitAsync(cancellationToken);
         }
         _ = _loop.Value;
-        var write = new Write(script, keys, arguments, cancellationToken);
+        var write = new Write(script, keys, arguments, durability, cancellationToken);
         try
         {
             await _queue.Writer.WriteAsync(write, cancellationToken);
@@ -86,60 +95,80 @@ public sealed class DurableWriter : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        DedicatedConnection? connection = null;
+        Connected? connected = null;
         var batch = new List<Write>(_options.MaxBatch);
         try
         {
-            while (await _queue.Reader.WaitToReadAsync(_stopping.Token))
+            // What is left in the batch is made again.
+            while (batch.Count > 0 || await _queue.Reader.WaitToReadAsync(_stopping.Token))
             {
                 while (batch.Count < _options.MaxBatch && _queue.Reader.TryRead(out var write))
                 {
-                    // Whoever has gone away before the write was sent is spared it.
-                    if (write.CancellationToken.IsCancellationRequested)
-                    {
-                        write.Completion.TrySetCanceled(write.CancellationToken);
-                    }
-                    else
-                    {
-                        batch.Add(write);
-                    }
+                    batch.Add(write);
                 }
-                connection = await CommitAsync(connection, batch);
-                batch.Clear();
+                // Whoever has gone away before the write was sent is spared it.
+                batch.RemoveAll(static w => w.CancellationToken.IsCancellationRequested && w.Completion.TrySetCanceled(w.CancellationToken));
+                if (batch.Count == 0)
+                {
+                    continue;
+                }
+                connected = await CommitAsync(connected, batch);
+                if (batch.Count > 0)
+                {
+                    await Task.Delay(s_pause, _stopping.Token);
+                }
             }
         }
         catch (OperationCanceledException)
         {
-            // Stopping.
+            foreach (var write in batch)
+            {
+                write.Completion.TrySetException(new ObjectDisposedException(nameof(DurableWriter)));
+            }
         }
         finally
         {
-            if (connection is not null)
+            if (connected is not null)
             {
-                await connection.DisposeAsync();
+                await connected.Connection.DisposeAsync();
             }
         }
     }
 
-    private async Task<DedicatedConnection?> CommitAsync(DedicatedConnection? connection, List<Write> batch)
+    /// <summary>Makes the writes; those that are to be made again stay in the batch. Returns the connection to go on with.</summary>
+    private async Task<Connected?> CommitAsync(Connected? connected, List<Write> batch)
     {
-        if (batch.Count == 0)
-        {
-            return connection;
-        }
+        var broken = true;
         try
         {
-            // A demoted node would answer READONLY at best; the shared connection hears of the switch first.
-            if (connection is not null && !connection.Node.Equals(_deployment.CurrentPrimary()))
+            if (_deployment.Follower?.Route.Gate is { } gate)
             {
-                await connection.DisposeAsync();
-                connection = null;
+                await gate.WaitAsync(_stopping.Token);
             }
-            connection ??= await _deployment.OpenDedicatedAsync("durable-writer", _options.AcknowledgeTimeout, _stopping.Token);
-            var database = connection.Database;
+            // A demoted node would answer READONLY at best; the shared connection hears of the switch first.
+            if (connected is not null && !connected.Connection.Node.Equals(_deployment.CurrentPrimary()))
+            {
+                await connected.Connection.DisposeAsync();
+                connected = null;
+            }
+            connected ??= new Connected(await _deployment.OpenDedicatedAsync(
+                "durable-writer", 2 * _options.AcknowledgeTimeout, _options.RetryFor - Stopwatch.GetElapsedTime(batch[0].Start), _stopping.Token));
+            var database = connected.Connection.Database;
+            var fsync = batch.Exists(w => w.Durability == Durability.Fsync);
+            if (fsync && await connected.MissingForFsyncAsync() is { } missing)
+            {
+                batch.RemoveAll(w => w.Durability == Durability.Fsync && w.Completion.TrySetException(new DurabilityNotSupportedException(Durability.Fsync, missing)));
+                fsync = false;
+                if (batch.Count == 0)
+                {
+                    broken = false;
+                    return connected;
+                }
+            }
             var replies = batch.ConvertAll(w => w.Script.EvaluateByHashAsync(database, w.Keys, w.Arguments));
+            var required = Math.Max(_options.Replicas, _deployment.Follower?.PromotableReplicasOf(connected.Connection.Node) ?? 0);
             // Behind all of them on the same connection: a reply above the number asked for speaks for every one.
-            var acknowledged = await WaitAsync(database);
+            var acknowledged = WaitAsync(database, required, fsync);
             var resent = false;
             for (var i = 0; i < batch.Count; i++)
             {
@@ -151,44 +180,50 @@ public sealed class DurableWriter : IAsyncDisposable
             }
             if (resent)
             {
-                acknowledged = await WaitAsync(database);
+                await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                acknowledged = WaitAsync(database, required, fsync);
             }
-            var broken = false;
+            await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            broken = acknowledged.IsFaulted;
+            var again = new List<Write>();
             for (var i = 0; i < batch.Count; i++)
             {
-                broken |= await CompleteAsync(batch[i], replies[i], acknowledged);
+                var failure = await CompleteAsync(batch[i], replies[i], required, acknowledged);
+                if (failure is not null && !Fail(batch[i], failure))
+                {
+                    again.Add(batch[i]);
+                }
+                broken |= failure is not null && failure.Classify() != RedisFailure.Final;
             }
-            if (!broken)
-            {
-                return connection;
-            }
+            batch.Clear();
+            batch.AddRange(again);
+            return broken ? null : connected;
         }
-        catch (Exception e)
+        catch (Exception e) when (!_stopping.IsCancellationRequested)
         {
-            foreach (var write in batch)
+            // Before anything was sent.
+            batch.RemoveAll(w => Fail(w, e));
+            return null;
+        }
+        finally
+        {
+            if (broken && connected is not null)
             {
-                write.Completion.TrySetException(e is OperationCanceledException ? new ObjectDisposedException(nameof(DurableWriter)) : e);
+                await connected.Connection.DisposeAsync();
             }
         }
-        if (connection is not null)
-        {
-            await connection.DisposeAsync();
-        }
-        return null;
     }
 
-    private async Task<long> WaitAsync(IDatabase database)
+    private async Task<(long Replicas, bool OnDisk)> WaitAsync(IDatabase database, int required, bool fsync)
     {
-        try
+        var timeout = (long)_options.AcknowledgeTimeout.TotalMilliseconds;
+        var waiting = database.ExecuteAsync("WAIT", required, timeout);
+        if (!fsync)
         {
-            return (long)await database.ExecuteAsync("WAIT", _options.Replicas, (long)_options.AcknowledgeTimeout.TotalMilliseconds);
+            return ((long)await waiting, false);
         }
-        catch (RedisServerException e)
-        {
-            // A node refuses WAIT, or ends one under way, when it has become a replica.
-            throw new RedisConnectionException(
-                ConnectionFailureType.UnableToConnect, "The node was demoted before the replicas acknowledged the writes; they may be lost.", e);
-        }
+        var onDisk = await database.ExecuteAsync("WAITAOF", 1, required, timeout);
+        return ((long)await waiting, (long)onDisk[0] >= 1 && (long)onDisk[1] >= required);
     }
 
     private static async Task<bool> IsUnknownScriptAsync(Task<RedisResult> reply)
@@ -204,37 +239,72 @@ public sealed class DurableWriter : IAsyncDisposable
         }
     }
 
-    /// <summary>Completes one write; true when the connection is not to be used again.</summary>
-    private async Task<bool> CompleteAsync(Write write, Task<RedisResult> reply, long acknowledged)
+    /// <summary>Completes one write; else returns why it cannot be.</summary>
+    private async Task<Exception?> CompleteAsync(Write write, Task<RedisResult> reply, int required, Task<(long Replicas, bool OnDisk)> acknowledged)
     {
+        RedisResult result;
         try
         {
-            var result = await reply;
-            if (acknowledged >= _options.Replicas)
-            {
-                write.Completion.TrySetResult(result);
-            }
-            else
-            {
-                write.Completion.TrySetException(new NotDurableException(_options.Replicas, acknowledged, _options.AcknowledgeTimeout, result));
-            }
-            return false;
-        }
-        catch (RedisServerException e)
-        {
-            write.Completion.TrySetException(e);
-            return e.Message.StartsWith("READONLY", StringComparison.Ordinal);
+            result = await reply;
         }
         catch (Exception e)
+        {
+            return e;
+        }
+        if (acknowledged.IsFaulted)
+        {
+            // The connection was lost, or the node was demoted while it waited: it applied the write, which may be lost.
+            return new RedisOutcomeUnknownException(acknowledged.Exception!.InnerException!);
+        }
+        var (replicas, onDisk) = await acknowledged;
+        if (replicas >= required && (onDisk || write.Durability != Durability.Fsync))
+        {
+            _deployment.Follower?.Route.Observer.Succeeded(write.Start);
+            write.Completion.TrySetResult(result);
+        }
+        else
+        {
+            write.Completion.TrySetException(new NotDurableException(required, replicas, _options.AcknowledgeTimeout, result));
+        }
+        return null;
+    }
+
+    /// <summary>Fails the write; false when it is to be made again instead.</summary>
+    private bool Fail(Write write, Exception e)
+    {
+        var failure = e.Classify();
+        if (failure == RedisFailure.Final)
         {
             write.Completion.TrySetException(e);
             return true;
         }
+        _deployment.Follower?.Route.Observer.Failed(write.Start);
+        if ((failure == RedisFailure.NotApplied || write.Script.Repeatable) && Stopwatch.GetElapsedTime(write.Start) < _options.RetryFor)
+        {
+            return false;
+        }
+        write.Completion.TrySetException(e is RedisOutcomeUnknownException or RedisUnavailableException ? e
+            : failure == RedisFailure.Unknown ? new RedisOutcomeUnknownException(e)
+            : new RedisUnavailableException(e));
+        return true;
     }
 
-    private sealed record Write(RedisScript Script, RedisKey[] Keys, RedisValue[] Arguments, CancellationToken CancellationToken)
+    private sealed record Write(
+        RedisScript Script, RedisKey[] Keys, RedisValue[] Arguments, Durability Durability, CancellationToken CancellationToken)
     {
+        public long Start { get; } = Stopwatch.GetTimestamp();
+
         // Continuations on the pool: a caller must not run on the committing loop.
         public TaskCompletionSource<RedisResult> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    /// <summary>A connection, and what its server is known to lack.</summary>
+    private sealed class Connected(DedicatedConnection connection)
+    {
+        private Task<string?>? _missing;
+
+        public DedicatedConnection Connection => connection;
+
+        public Task<string?> MissingForFsyncAsync() => _missing ??= DurabilitySupport.MissingForFsyncAsync(connection.Database);
     }
 }

@@ -7,10 +7,10 @@ namespace AspireRedis.Coordination.Locking;
 /// <summary>The lease that one holds alone: a string key, as other clients know it.</summary>
 internal sealed class ExclusiveScripts : ILeaseScripts
 {
-    private static readonly RedisScript s_acquire = RedisScript.Load<RedisLeaseProvider>("acquire");
-    private static readonly RedisScript s_renew = RedisScript.Load<RedisLeaseProvider>("renew");
-    private static readonly RedisScript s_release = RedisScript.Load<RedisLeaseProvider>("release");
-    private static readonly RedisScript s_handOn = RedisScript.Load<RedisLeaseProvider>("hand-on");
+    private static readonly RedisScript s_acquire = RedisScript.Load<RedisLeaseProvider>("acquire", repeatable: true);
+    private static readonly RedisScript s_renew = RedisScript.Load<RedisLeaseProvider>("renew", repeatable: true);
+    private static readonly RedisScript s_release = RedisScript.Load<RedisLeaseProvider>("release", repeatable: true);
+    private static readonly RedisScript s_handOn = RedisScript.Load<RedisLeaseProvider>("hand-on", repeatable: true);
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue)

@@ -6,8 +6,8 @@ local function mint_above(fence, last, token)
     -- Lua would write 1.7e+15.
     token = string.format('%.0f', tonumber(last) + 1)
   end
-  -- Not for ever, as names may hold ids; a day from the last time that the clock was behind, when it is needed.
-  redis.call('SET', fence, token, 'PX', '86400000')
+  -- Not for ever, as names may hold ids; a day from the last acquisition, which may come up to 10,000 s after this.
+  redis.call('SET', fence, token, 'PX', '96400000')
   return token
 end
 

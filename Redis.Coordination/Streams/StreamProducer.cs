@@ -37,8 +37,8 @@ public sealed class StreamProducer
     /// repetition only once, as long as they remember the id (<c>XADD ... IDMP</c>: 100 s by default).
     /// </param>
     /// <param name="cancellationToken">Ends the wait; the entry may be appended all the same.</param>
-    /// <exception cref="RedisConnectionException">No connection; with a lost one the entry may be appended.</exception>
-    /// <exception cref="RedisTimeoutException">No reply in time; the entry may be appended.</exception>
+    /// <exception cref="RedisUnavailableException">No primary took it in time; it is certainly not appended.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">The answer was lost; the entry may be appended.</exception>
     public async Task<string> AppendAsync<T>(StreamTopic<T> topic, T value, string? eventId = null, CancellationToken cancellationToken = default)
         where T : class
     {
@@ -46,8 +46,8 @@ public sealed class StreamProducer
         try
         {
             var id = eventId is not null && (await CapabilitiesAsync(cancellationToken)).IdempotentAppend
-                ? await AppendOnceAsync(topic.EventType, append).WaitAsync(cancellationToken)
-                : await AppendAsync(append).WaitAsync(cancellationToken);
+                ? await AppendOnceAsync(topic.EventType, append, cancellationToken)
+                : await AppendAsync(append, cancellationToken);
             append.Succeeded(id);
             return id;
         }
@@ -172,28 +172,28 @@ public sealed class StreamProducer
         return activity;
     }
 
-    private async Task<string> AppendAsync(StreamAppend append)
+    private async Task<string> AppendAsync(StreamAppend append, CancellationToken cancellationToken)
     {
         var pairs = new NameValueEntry[append.Fields.Length / 2];
         for (var i = 0; i < pairs.Length; i++)
         {
             pairs[i] = new NameValueEntry(append.Fields[2 * i], append.Fields[(2 * i) + 1]);
         }
-        return (string)(await _deployment.Database.StreamAddAsync(append.Stream, pairs))!;
+        return (string)(await _deployment.RunAsync(database => database.StreamAddAsync(append.Stream, pairs), repeatable: false, cancellationToken))!;
     }
 
-    private async Task<string> AppendOnceAsync(string producer, StreamAppend append)
+    private async Task<string> AppendOnceAsync(string producer, StreamAppend append, CancellationToken cancellationToken)
     {
         try
         {
             return (string)(await _deployment.Database.ExecuteAsync("XADD",
-                [(RedisKey)append.Stream, "IDMP", producer, append.EventId, "*", .. append.Fields], CommandFlags.DemandMaster))!;
+                [(RedisKey)append.Stream, "IDMP", producer, append.EventId, "*", .. append.Fields], CommandFlags.DemandMaster).WaitAsync(cancellationToken))!;
         }
         catch (RedisServerException e) when (e.Message.StartsWith("ERR", StringComparison.Ordinal))
         {
             // The node was replaced by an older one, to which these arguments mean nothing.
             _node = _node is { } node ? node with { Capabilities = StreamCapabilities.Classic } : null;
-            return await AppendAsync(append);
+            return await AppendAsync(append, cancellationToken);
         }
     }
 

@@ -1,47 +1,47 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
 using AspireRedis.Hosting;
+using AspireRedis.Testing;
+using AspireRedis.Topology;
 using Xunit;
 
 namespace AspireRedis.AppHost.Tests;
 
-/// <summary>What the AppHost composes, without starting anything.</summary>
+/// <summary>What is composed, without starting anything.</summary>
 public sealed class ModelTests
 {
-    [Fact]
-    public async Task Executable_mode_has_a_whole_sentinel_deployment_and_orders_are_replicated()
-    {
-        await using var app = await BuildAsync("--Redis:Mode=executable");
-        var resources = app.Resources;
+    private static readonly string[] s_nodes =
+        ["redis-redis-1", "redis-redis-2", "redis-redis-3", "redis-sentinel-1", "redis-sentinel-2", "redis-sentinel-3"];
 
-        var redis = Assert.Single(resources.OfType<RedisSentinelResource>());
+    [Theory]
+    [InlineData("executable")]
+    [InlineData("container")]
+    public async Task Both_modes_have_the_same_nodes_connection_string_and_durability(string mode)
+    {
+        await using var app = await BuildAsync($"--Redis:Mode={mode}");
+
+        var redis = Assert.Single(app.Resources.OfType<RedisSentinelResource>());
         Assert.Equal("redis", redis.Name);
-        Assert.Equal(
-            ["redis-redis-1", "redis-redis-2", "redis-redis-3", "redis-sentinel-1", "redis-sentinel-2", "redis-sentinel-3"],
-            resources.OfType<RedisNodeResource>().Select(n => n.Name).Order());
-        Assert.All(resources.OfType<RedisNodeResource>(), node =>
+        Assert.Equal(s_nodes, redis.Nodes.Select(n => n.Name));
+        Assert.All(redis.Nodes, node =>
         {
+            Assert.Contains(node, app.Resources);
+            Assert.Equal(mode == "container", node is RedisNodeContainer);
             Assert.Same(redis, node.Deployment);
-            Assert.Contains(node.Annotations.OfType<HealthCheckAnnotation>(), _ => true);
+            Assert.NotEmpty(node.Annotations.OfType<HealthCheckAnnotation>());
+            Assert.Contains(node.Annotations.OfType<ResourceRelationshipAnnotation>(), r => r.Type == "Parent" && r.Resource == redis);
         });
-        var connectionString = await ((IResourceWithConnectionString)redis).GetConnectionStringAsync();
-        Assert.EndsWith(",serviceName=shop", connectionString, StringComparison.Ordinal);
-        Assert.All(redis.Topology.Sentinels, s => Assert.Contains(s.Address.ToString(), connectionString, StringComparison.Ordinal));
-        Assert.Equal("Replica", await SettingAsync(app, "orders-api", "Orders__Durability"));
-    }
-
-    [Fact]
-    public async Task Container_mode_has_one_server_with_a_data_volume_and_says_what_orders_survive()
-    {
-        await using var app = await BuildAsync("--Redis:Mode=container");
-
-        var redis = Assert.Single(app.Resources.OfType<RedisResource>());
-        Assert.Equal("redis", redis.Name);
-        Assert.Contains(redis.Annotations.OfType<ContainerMountAnnotation>(), m => m is { Type: ContainerMountType.Volume, Target: "/data" });
-        Assert.Empty(app.Resources.OfType<RedisNodeResource>());
-        Assert.Equal("Memory", await SettingAsync(app, "orders-api", "Orders__Durability"));
-        Assert.Equal("Memory", await SettingAsync(app, "inventory-api", "Reservations__Durability"));
-        Assert.Equal("Memory", await SettingAsync(app, "notifications-worker", "Mail__Durability"));
+        Assert.Equal(
+            string.Join(',', Enumerable.Range(1, 3).Select(n => $"{{redis-sentinel-{n}.bindings.tcp.host}}:{{redis-sentinel-{n}.bindings.tcp.port}}")) + ",serviceName=shop",
+            redis.ConnectionStringExpression.ValueExpression);
+        // Clients of containers must be told where the addresses of Sentinel lead to.
+        Assert.Equal(mode == "container", ((IResourceWithConnectionString)redis).GetConnectionProperties().Any(p => p.Key == "EndpointMap"));
+        // What orders survive is the services' own default, and the same in both modes.
+        Assert.DoesNotContain("Orders__Durability", await SettingsAsync(app, "orders-api"));
     }
 
     [Theory]
@@ -71,22 +71,118 @@ public sealed class ModelTests
         Assert.Contains("Redis:Mode is 'cluster'", error.ToString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_number_of_nodes_and_the_order_of_their_first_start_follow_the_options()
+    {
+        var builder = OwnModel.Create("executable");
+        var redis = builder.AddRedisSentinel("data").WithReplicas(1).WithSentinels(5, quorum: 4).Resource;
+
+        Assert.Equal(
+            ["data-redis-1", "data-redis-2", "data-sentinel-1", "data-sentinel-2", "data-sentinel-3", "data-sentinel-4", "data-sentinel-5"],
+            redis.Nodes.Select(n => n.Name));
+        Assert.Equal(redis.Nodes, builder.Resources.OfType<IRedisNodeResource>());
+        Assert.Equal([], Waits(redis.Nodes[0]));
+        Assert.Equal(["data-redis-1"], Waits(redis.Nodes[1]));
+        Assert.All(redis.Nodes.Skip(2), sentinel => Assert.Equal(["data-redis-1", "data-redis-2"], Waits(sentinel)));
+        Assert.Equal(4, redis.Options.EffectiveQuorum);
+
+        Assert.Equal("Quorum", Assert.Throws<ArgumentException>(() => builder.CreateResourceBuilder(redis).WithSentinels(3, quorum: 4)).ParamName);
+        Assert.Equal("DownAfter", Assert.Throws<ArgumentException>(() => builder.CreateResourceBuilder(redis).WithDownAfter(TimeSpan.FromSeconds(1))).ParamName);
+    }
+
+    [Theory]
+    [InlineData("executable")]
+    [InlineData("container")]
+    public void Lock_nodes_are_independent_and_one_connection_string_lists_them_with_the_password(string mode)
+    {
+        var builder = OwnModel.Create(mode);
+        var locks = builder.AddRedlockNodes("locks", 5).WithPassword(builder.AddParameter("lock-password", "s3cret", secret: true)).Resource;
+
+        Assert.Equal(["locks-lock-1", "locks-lock-2", "locks-lock-3", "locks-lock-4", "locks-lock-5"], locks.Nodes.Select(n => n.Name));
+        Assert.All(locks.Nodes, node => Assert.Empty(Waits(node)));
+        Assert.Equal(
+            string.Join(',', locks.Nodes.Select(n => $"{{{n.Name}.bindings.tcp.host}}:{{{n.Name}.bindings.tcp.port}}")) + ",password={lock-password.value}",
+            locks.ConnectionStringExpression.ValueExpression);
+        Assert.Equal(RedisPersistence.AofAlways, locks.Options.LockNodePersistence);
+        Assert.Throws<ArgumentOutOfRangeException>(() => builder.AddRedlockNodes("even", 4));
+    }
+
+    [Fact]
+    public void Data_that_is_kept_has_a_volume_per_container_and_all_nodes_start_at_once()
+    {
+        var builder = OwnModel.Create("container");
+        var redis = builder.AddRedisSentinel("data").WithDataVolume().WithReplicas(3).Resource;
+
+        var volumes = redis.Nodes.Select(n => Assert.Single(n.Annotations.OfType<ContainerMountAnnotation>())).ToArray();
+        Assert.All(volumes, v => Assert.Equal((ContainerMountType.Volume, "/data"), (v.Type, v.Target)));
+        Assert.Equal(7, volumes.Select(v => v.Source).Distinct().Count());
+        Assert.All(redis.Nodes, node => Assert.Empty(Waits(node)));
+        Assert.Throws<InvalidOperationException>(() => builder.CreateResourceBuilder(redis).WithDataDirectory("data"));
+    }
+
+    [Fact]
+    public void Kept_data_of_processes_keeps_the_ports_by_which_the_nodes_know_each_other()
+    {
+        using var directory = new TemporaryDirectory();
+        var earlier = RedisTopology.Create(new RedisTopologyOptions(), new Queue<int>(PortsOfAnEarlierRun(6)).Dequeue);
+        earlier.WriteConfiguration(directory.Path);
+        var builder = OwnModel.Create("executable");
+        var redis = builder.AddRedisSentinel("data").WithDataDirectory(directory.Path).Resource;
+
+        Assert.Equal(
+            earlier.Nodes.Select(n => (int?)n.Port),
+            redis.Nodes.Select(n => n.Annotations.OfType<EndpointAnnotation>().Single().Port));
+        Assert.All(redis.Nodes, node => Assert.Equal(Path.Combine(directory.Path, node.NodeName), ((ExecutableResource)node).WorkingDirectory));
+    }
+
+    [Fact]
+    public async Task What_is_published_refers_to_redis_by_a_connection_string_and_has_the_services()
+    {
+        using var directory = new TemporaryDirectory();
+        await using var app = await BuildAsync("--operation", "publish", "--publisher", "manifest", "--output-path", directory.Path);
+
+        Assert.Empty(app.Resources.OfType<IRedisNodeResource>());
+        var redis = (IResourceWithConnectionString)app.Resources.Single(r => r.Name == "redis");
+        Assert.Equal("{redis.connectionString}", ((IManifestExpressionProvider)redis).ValueExpression);
+
+        await using var built = await app.BuildAsync();
+        await built.RunAsync();
+        using var manifest = JsonDocument.Parse(await File.ReadAllTextAsync(Directory.EnumerateFiles(directory.Path, "*.json").Single()));
+        var resources = manifest.RootElement.GetProperty("resources");
+        Assert.Equal(["inventory-api", "notifications-worker", "orders-api", "redis"], resources.EnumerateObject().Select(p => p.Name).Order());
+        Assert.Equal("{redis.connectionString}", resources.GetProperty("orders-api").GetProperty("env").GetProperty("ConnectionStrings__redis").GetString());
+        Assert.Equal("parameter.v0", resources.GetProperty("redis").GetProperty("type").GetString());
+    }
+
+    /// <summary>Free ports that this process has not been given.</summary>
+    private static int[] PortsOfAnEarlierRun(int count)
+    {
+        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
+        foreach (var listener in listeners)
+        {
+            listener.Start();
+        }
+        int[] ports = [.. listeners.Select(l => ((IPEndPoint)l.LocalEndpoint).Port)];
+        foreach (var listener in listeners)
+        {
+            listener.Dispose();
+        }
+        return ports;
+    }
+
+    private static IEnumerable<string> Waits(IResource resource) => resource.Annotations.OfType<WaitAnnotation>().Select(w => w.Resource.Name);
+
     private static async Task<IDistributedApplicationTestingBuilder> BuildAsync(params string[] args)
         => await DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(args);
 
-    private static async Task<string?> SettingAsync(IDistributedApplicationTestingBuilder app, string resource, string name)
+    private static async Task<IEnumerable<string>> SettingsAsync(IDistributedApplicationTestingBuilder app, string resource)
     {
         var service = (IResourceWithEnvironment)app.Resources.Single(r => r.Name == resource);
         var context = new EnvironmentCallbackContext(app.ExecutionContext, service);
-        // Only those of ours: the others ask for endpoints, which exist in a started application only.
         foreach (var callback in service.Annotations.OfType<EnvironmentCallbackAnnotation>())
         {
             await callback.Callback(context);
-            if (context.EnvironmentVariables.TryGetValue(name, out var value))
-            {
-                return value.ToString();
-            }
         }
-        return null;
+        return context.EnvironmentVariables.Keys;
     }
 }

@@ -1,41 +1,34 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
-using Aspire.Hosting.Testing;
 using AspireRedis.Hosting;
 using AspireRedis.Testing;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace AspireRedis.AppHost.Tests;
 
-public sealed class OrderFlowTests(StartedAppHost host) : IClassFixture<StartedAppHost>
+/// <summary>The started AppHost as a user has it.</summary>
+[Collection(nameof(StartedAppHost))]
+public sealed class OrderFlowTests(StartedAppHost host)
 {
-    private static readonly TimeSpan s_bound = TimeSpan.FromMinutes(1);
-
     [Fact]
     public async Task An_order_placed_against_the_AppHost_is_confirmed_and_mailed_and_the_last_item_is_sold_once()
     {
-        using var inventory = host.App.CreateHttpClient("inventory-api", "http");
-        using var orders = host.App.CreateHttpClient("orders-api", "http");
-        using var put = await inventory.PutAsJsonAsync("/products/apphost-chair", new { name = "Chair", price = 49.90, stock = 1 });
-        Assert.Equal(HttpStatusCode.Created, put.StatusCode);
-
-        using var placed = await OrderAsync(orders, "88");
+        await host.PutAsync("apphost-chair", 1);
+        using var placed = await host.Orders.PostAsync("/orders", StartedAppHost.Order("88", "apphost-chair"));
         Assert.Equal(HttpStatusCode.Created, placed.StatusCode);
         var order = await placed.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal("replica", order.GetProperty("durability").GetString());
         var orderId = order.GetProperty("orderId").GetString()!;
 
-        await Eventually.TrueAsync(
-            async () => (await orders.GetFromJsonAsync<JsonElement>($"/orders/{orderId}")).GetProperty("status").GetString() == "confirmed",
-            "the order is confirmed", s_bound);
-        await Eventually.TrueAsync(
-            () => Directory.EnumerateFiles(Path.Combine(host.RunDirectory, "mail"), "*.eml").Any(f => File.ReadAllText(f).Contains(orderId, StringComparison.Ordinal)),
-            "the confirmation is in the pickup folder", s_bound);
-        Assert.Equal(0, (await inventory.GetFromJsonAsync<JsonElement>("/products/apphost-chair")).GetProperty("stock").GetInt32());
-
-        using var second = await OrderAsync(orders, "89");
+        await host.ConfirmedAsync(orderId);
+        await host.MailedAsync(orderId);
+        Assert.Equal(0, await host.StockAsync("apphost-chair"));
+        using var second = await host.Orders.PostAsync("/orders", StartedAppHost.Order("89", "apphost-chair"));
         Assert.Equal(HttpStatusCode.Conflict, second.StatusCode);
     }
 
@@ -43,31 +36,65 @@ public sealed class OrderFlowTests(StartedAppHost host) : IClassFixture<StartedA
     public async Task The_endpoints_file_says_where_everything_is()
     {
         var path = Path.Combine(host.RunDirectory, "endpoints.env");
-        await Eventually.TrueAsync(() => File.Exists(path), "the endpoints file is written", s_bound);
+        await Eventually.TrueAsync(() => File.Exists(path), "the endpoints file is written", StartedAppHost.Bound);
         var endpoints = (await File.ReadAllLinesAsync(path)).Select(l => l.Split('=', 2)).ToDictionary(p => p[0], p => p[1]);
 
         Assert.Equal(["DASHBOARD_URL", "INVENTORY_URL", "LOCK_NODES", "MAIL_DIR", "ORDERS_URL", "REDIS_SERVICE", "SENTINELS"], endpoints.Keys.Order());
         Assert.Equal("shop", endpoints["REDIS_SERVICE"]);
         Assert.Equal(3, endpoints["SENTINELS"].Split(',').Length);
+        Assert.Equal(host.Dashboard.BaseAddress, new Uri(endpoints["DASHBOARD_URL"]));
         using var http = new HttpClient();
         using var health = await http.GetAsync(new Uri(endpoints["ORDERS_URL"] + "/health"));
         Assert.Equal(HttpStatusCode.OK, health.StatusCode);
     }
 
     [Fact]
-    public async Task Every_node_is_healthy_and_shown_below_its_deployment()
+    public async Task Every_node_is_healthy_shown_below_its_deployment_and_says_its_role()
     {
-        using var bound = new CancellationTokenSource(s_bound);
-        var model = (DistributedApplicationModel)host.App.Services.GetService(typeof(DistributedApplicationModel))!;
-        var nodes = model.Resources.OfType<RedisNodeResource>().ToArray();
+        using var bound = new CancellationTokenSource(StartedAppHost.Bound);
+        var nodes = host.App.Services.GetRequiredService<DistributedApplicationModel>().Resources.OfType<IRedisNodeResource>().ToArray();
         Assert.Equal(6, nodes.Length);
         foreach (var node in nodes)
         {
             await host.App.ResourceNotifications.WaitForResourceHealthyAsync(node.Name, WaitBehavior.WaitOnResourceUnavailable, bound.Token);
             Assert.Contains(node.Annotations.OfType<ResourceRelationshipAnnotation>(), r => r.Type == "Parent" && r.Resource == node.Deployment);
         }
+
+        var deployment = await host.ShownAsync("redis", s => StartedAppHost.Property(s, "redis.sentinels_usable") == "3 of 3, quorum 2");
+        var primary = StartedAppHost.Property(deployment, "redis.primary")!;
+        await host.ShownAsync(primary, s => s.ResourceType == "Redis primary" && StartedAppHost.Property(s, "redis.replicas_in_sync") == "2");
+        foreach (var replica in nodes.Where(n => n.Name.StartsWith("redis-redis", StringComparison.Ordinal) && n.Name != primary))
+        {
+            var shown = await host.ShownAsync(replica.Name, s => s.ResourceType == "Redis replica" && StartedAppHost.Property(s, "redis.link") == "up");
+            Assert.Equal(primary, StartedAppHost.Property(shown, "redis.primary"));
+            Assert.Matches(@"^\d+ bytes, acknowledged \d+ s ago$", StartedAppHost.Property(shown, "redis.lag"));
+        }
+        await host.ShownAsync("redis-sentinel-1", s => StartedAppHost.Property(s, "redis.quorum") == "2 of 3 Sentinels, reached");
     }
 
-    private static Task<HttpResponseMessage> OrderAsync(HttpClient orders, string userId)
-        => orders.PostAsJsonAsync("/orders", new { userId, email = $"{userId}@example.org", lines = new[] { new { sku = "apphost-chair", quantity = 1 } } });
+    [Fact]
+    public async Task The_shop_commands_seed_products_and_hold_a_flash_sale_that_sells_no_more_than_there_is()
+    {
+        await host.CommandAsync("inventory-api", "seed");
+        Assert.Equal(3, await host.StockAsync("sofa"));
+
+        using var bound = new CancellationTokenSource(StartedAppHost.Bound);
+        var arguments = new InteractionInputCollection(
+        [
+            new InteractionInput { Name = "buyers", InputType = InputType.Number, Value = "20" },
+            new InteractionInput { Name = "items", InputType = InputType.Number, Value = "5" },
+        ]);
+        var sale = await host.App.ResourceCommands.ExecuteCommandAsync("orders-api", "flash-sale", arguments, bound.Token);
+        Assert.True(sale.Success, sale.Message);
+        Assert.Matches("^20 buyers, 5 items of flash-[0-9a-f]+: 5 sold, 0 left", sale.Message);
+        Assert.Contains("| got one | 5 |", sale.Data!.Value, StringComparison.Ordinal);
+        Assert.Contains("| out of stock (409) | 15 |", sale.Data.Value, StringComparison.Ordinal);
+
+        var refused = await host.App.ResourceCommands.ExecuteCommandAsync("orders-api", "flash-sale", new InteractionInputCollection(
+        [
+            new InteractionInput { Name = "buyers", InputType = InputType.Number, Value = 1_000_000.ToString(CultureInfo.InvariantCulture) },
+            new InteractionInput { Name = "items", InputType = InputType.Number, Value = "5" },
+        ]), bound.Token);
+        Assert.False(refused.Success);
+    }
 }

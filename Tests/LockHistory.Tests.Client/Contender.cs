@@ -38,7 +38,7 @@ internal sealed class Contender(ClientOptions options, int number, ILock leases,
         var careless = _random.Next(2) == 0;
         var steps = 1 + _random.Next(2);
         // Some outlive their TTL and must be renewed.
-        var pause = options.Lock is LockKind.Lease or LockKind.LeaseWithoutFencing && _random.Next(1000) == 0
+        var pause = options.Lock is LockKind.Lease or LockKind.LeaseWithoutFencing or LockKind.Redlock && _random.Next(1000) == 0
             ? TimeSpan.FromMilliseconds(options.TtlMilliseconds * 1.3 / steps)
             : TimeSpan.FromMilliseconds(2 + _random.Next(10));
         for (var step = 1; step <= steps; step++)

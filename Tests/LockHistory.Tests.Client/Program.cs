@@ -3,6 +3,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.Locking.Redlock;
 using AspireRedis.LockHistory.Client;
 using AspireRedis.LockHistory.Client.Locks;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -23,10 +24,12 @@ await using var connection = await ConnectionMultiplexer.ConnectAsync(configurat
 var deployment = new RedisDeployment(() => connection, () => configuration);
 var ttl = TimeSpan.FromMilliseconds(options.TtlMilliseconds);
 var lease = new LeaseOptions { Ttl = ttl, ClaimTime = TimeSpan.FromMilliseconds(options.ClaimMilliseconds) };
+await using var primary = new RedisLeaseProvider(deployment, TimeProvider.System, NullLogger<RedisLeaseProvider>.Instance);
+await using var redlock = options.Lock == LockKind.Redlock ? Redlock() : null;
 ILock leases = options.Lock switch
 {
-    LockKind.Lease or LockKind.LeaseWithoutFencing =>
-        new LeaseLock(new RedisLeaseProvider(deployment, TimeProvider.System, NullLogger<RedisLeaseProvider>.Instance), lease),
+    LockKind.Lease or LockKind.LeaseWithoutFencing => new LeaseLock(primary, lease),
+    LockKind.Redlock => new LeaseLock(redlock!, lease),
     _ => new PollingLock(connection.GetDatabase(), options.Lock, ttl),
 };
 var store = new Store(connection.GetDatabase(), fenced: options.Lock != LockKind.LeaseWithoutFencing);
@@ -48,3 +51,14 @@ await Task.WhenAll(Enumerable.Range(1, options.Contenders).Select(
     n => Task.Run(() => new Contender(options, n, leases, store, queue, log).RunAsync(stopping.Token))));
 await stopping.CancelAsync();
 await heart;
+
+RedlockProvider Redlock()
+{
+    // They force each write to disk, so that a restarted one has forgotten nothing.
+    var nodes = new RedlockOptions { MaxTtl = ttl, RestartedNodes = RestartedNodes.CountAtOnce };
+    foreach (var node in options.LockNodes)
+    {
+        nodes.Nodes.Add(node);
+    }
+    return new RedlockProvider(nodes, TimeProvider.System, NullLogger<RedlockProvider>.Instance);
+}

@@ -17,6 +17,9 @@ public sealed class LockHistoryTests(ITestOutputHelper output)
     [Fact]
     public Task Leases_on_a_Sentinel_deployment() => HoldsAsync(LockSystem.Sentinel, TimeSpan.FromSeconds(30));
 
+    [Fact]
+    public Task Redlock_over_five_nodes() => HoldsAsync(LockSystem.Redlock, TimeSpan.FromSeconds(15));
+
     private async Task HoldsAsync(LockSystem system, TimeSpan time)
     {
         var seed = Environment.GetEnvironmentVariable("LOCK_HISTORY_SEED") is { Length: > 0 } given
@@ -37,7 +40,7 @@ public sealed class LockHistoryTests(ITestOutputHelper output)
         Assert.True(results.Sum(r => r.Acquired) > 100, "They acquired.");
         Assert.True(results.Sum(r => r.ClientKills) > 0 && results.Sum(r => r.ClientFreezes) > 0, "Clients were killed and frozen.");
         Assert.True(results.Sum(r => r.RedisFaults.Count) > 0, "Something befell Redis.");
-        Assert.True(results.Sum(r => r.Verdict.WaitersJudged) > 50, "They queued.");
+        Assert.True(!system.Checks.Fair || results.Sum(r => r.Verdict.WaitersJudged) > 50, "They queued.");
         if (system.Redis.Sentinels > 0)
         {
             Assert.True(results.Sum(r => r.Failovers) > 0, "The primary was lost.");

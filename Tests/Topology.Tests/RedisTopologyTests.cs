@@ -49,6 +49,7 @@ public sealed class RedisTopologyTests
         appendonly yes
         appendfsync everysec
         repl-diskless-sync-delay 0
+        repl-backlog-size 64mb
         replica-announce-ip 127.0.0.1
         replica-announce-port 7000
 
@@ -68,6 +69,7 @@ public sealed class RedisTopologyTests
         appendonly yes
         appendfsync always
         repl-diskless-sync-delay 0
+        repl-backlog-size 64mb
         replica-announce-ip 127.0.0.1
         replica-announce-port 7001
         masterauth "p\"\\"

@@ -8,10 +8,10 @@ namespace AspireRedis.Coordination.Locking.Permits;
 /// <param name="limit">How many can hold it; zero for no limit.</param>
 internal sealed class PermitScripts(PermitMode mode, string kind, int limit) : ILeaseScripts
 {
-    private static readonly RedisScript s_acquire = RedisScript.Load<PermitScripts>("acquire-permit");
-    private static readonly RedisScript s_renew = RedisScript.Load<PermitScripts>("renew-permit");
-    private static readonly RedisScript s_release = RedisScript.Load<PermitScripts>("release-permit");
-    private static readonly RedisScript s_handOn = RedisScript.Load<PermitScripts>("hand-on-permits");
+    private static readonly RedisScript s_acquire = RedisScript.Load<PermitScripts>("acquire-permit", repeatable: true);
+    private static readonly RedisScript s_renew = RedisScript.Load<PermitScripts>("renew-permit", repeatable: true);
+    private static readonly RedisScript s_release = RedisScript.Load<PermitScripts>("release-permit", repeatable: true);
+    private static readonly RedisScript s_handOn = RedisScript.Load<PermitScripts>("hand-on-permits", repeatable: true);
 
     private readonly RedisValue _mode = mode == PermitMode.Exclusive ? "x" : "s";
 

@@ -23,7 +23,7 @@ namespace AspireRedis.Coordination.Locking.Redlock;
 /// before its write can still write after its lease: let the store compare the token.
 /// </para>
 /// <para>
-/// No order is guaranteed. Callers of one process are served in the order of arrival among themselves; processes race,
+/// No order is guaranteed. Callers of one process are served in the order in which they began to wait; processes race,
 /// when the nodes tell of a release or else when the TTL is over, with random pauses after a split vote.
 /// </para>
 /// <para>
@@ -161,13 +161,13 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
         var hasTurn = false;
         try
         {
-            // Until every node tells of releases, or not all of them can.
-            await Task.WhenAny(queue.Subscribed, Task.Delay(Least(_options.NodeTimeout, Left()), _clock, cancellationToken));
             hasTurn = await TakeTurnAsync(queue, Left(), cancellationToken);
             if (!hasTurn)
             {
                 return null;
             }
+            // Until every node tells of releases, or not all of them can.
+            await Task.WhenAny(queue.Subscribed, Task.Delay(Least(_options.NodeTimeout, Left()), _clock, cancellationToken));
             var undecided = 0;
             while (true)
             {

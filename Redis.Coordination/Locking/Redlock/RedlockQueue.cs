@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Locking.Redlock;
 
 /// <summary>
-/// The callers of this process that wait for one lease. One at a time contends at the nodes, in the order of arrival,
+/// The callers of this process that wait for one lease. One at a time contends at the nodes, in the order in which they came,
 /// and hears from them when the lease is released: fewer contenders are fewer split votes.
 /// </summary>
 internal sealed class RedlockQueue : IDisposable

@@ -69,6 +69,20 @@ public sealed class StreamMetricsTests(RedisFixture redis) : IClassFixture<Redis
         Assert.Null((await groups.DescribeAsync("lagging", "g"))!.Lag);
     }
 
+    [Fact]
+    public async Task A_group_that_has_read_everything_has_no_lag_whatever_the_server_has_counted()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        var groups = new StreamGroups(client.Deployment);
+        await client.AppendNumbersAsync("miscounted", 0, 10);
+        await groups.CreateAsync("miscounted", "g", StartPosition.Beginning);
+        var last = (await client.Database.StreamRangeAsync("miscounted"))[^1].Id;
+        await client.Database.ExecuteAsync("XGROUP", "SETID", "miscounted", "g", last, "ENTRIESREAD", 3);
+        Assert.Equal(7, (await client.Database.StreamGroupInfoAsync("miscounted"))[0].Lag);
+
+        Assert.Equal(0, (await groups.DescribeAsync("miscounted", "g"))!.Lag);
+    }
+
     /// <summary>Measurements of one stream.</summary>
     private sealed class Recorder : IDisposable
     {

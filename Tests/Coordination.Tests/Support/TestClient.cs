@@ -15,18 +15,17 @@ internal sealed class TestClient : IAsyncDisposable
 {
     private readonly TimeProvider _clock;
 
-    private TestClient(ConnectionMultiplexer connection, ConfigurationOptions options, TimeProvider clock)
+    private TestClient(RedisDeployment deployment, TimeProvider clock)
     {
         _clock = clock;
-        Connection = connection;
-        Deployment = new RedisDeployment(() => connection, () => options);
+        Deployment = deployment;
         Leases = new RedisLeaseProvider(Deployment, clock, NullLogger<RedisLeaseProvider>.Instance);
         SharedLeases = new SharedLeaseProvider(Deployment, clock, NullLogger<SharedLeaseProvider>.Instance);
         Semaphores = new SemaphoreProvider(Deployment, clock, NullLogger<SemaphoreProvider>.Instance);
         Producer = new StreamProducer(Deployment, clock);
     }
 
-    public ConnectionMultiplexer Connection { get; }
+    public IConnectionMultiplexer Connection => Deployment.Connection;
 
     public IDatabase Database => Connection.GetDatabase();
 
@@ -44,9 +43,8 @@ internal sealed class TestClient : IAsyncDisposable
         string connectionString, TimeProvider? clock = null, Action<ConfigurationOptions>? configure = null)
     {
         var options = ConfigurationOptions.Parse(connectionString);
-        RedisConnectionDefaults.Apply(options);
         configure?.Invoke(options);
-        return new TestClient(await ConnectionMultiplexer.ConnectAsync(options), options, clock ?? TimeProvider.System);
+        return new TestClient(await RedisDeployment.ConnectAsync(options), clock ?? TimeProvider.System);
     }
 
     public static ServiceProcess StartVictim(params string[] arguments)
@@ -61,5 +59,5 @@ internal sealed class TestClient : IAsyncDisposable
         where T : class
         => new(Deployment, topic, options, handler, _clock, NullLogger<ConsumerGroup<T>>.Instance);
 
-    public async ValueTask DisposeAsync() => await Connection.CloseAsync(allowCommandsToComplete: false);
+    public ValueTask DisposeAsync() => Deployment.DisposeAsync();
 }

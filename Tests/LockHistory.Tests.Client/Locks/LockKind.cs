@@ -6,7 +6,10 @@ public enum LockKind
     /// <summary><c>RedisLeaseProvider</c> of the library.</summary>
     Lease,
 
-    /// <summary>The same, and guarded writes without the fencing check.</summary>
+    /// <summary><c>RedlockProvider</c> of the library.</summary>
+    Redlock,
+
+    /// <summary><c>RedisLeaseProvider</c>, and guarded writes without the fencing check.</summary>
     LeaseWithoutFencing,
 
     /// <summary>A plain polling lock without a fault: what the next two are without theirs.</summary>

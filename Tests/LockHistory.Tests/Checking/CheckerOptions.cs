@@ -9,6 +9,9 @@ public sealed record CheckerOptions
     /// <summary>How long a process may be paused and still confirm what it was handed over.</summary>
     public required TimeSpan ClaimTime { get; init; }
 
+    /// <summary>Whether waiters are served in the order in which they came. Default true.</summary>
+    public bool Fair { get; init; } = true;
+
     /// <summary>How many turns in a row a process may give to contenders of its own while others wait. Default 0: strictly first come, first served.</summary>
     public int LocalTurns { get; init; }
 

@@ -13,7 +13,10 @@ public static class HistoryChecker
             TokenRule.Check(acquired, verdict);
             ExclusionRule.Check(history, acquired, options, verdict);
             FencingRule.Check(history, attempts.Key, [.. attempts.SelectMany(a => a.Writes)], options, verdict);
-            FairnessRule.Check(history, [.. acquired.OrderBy(a => a.AcquiredAt)], options, verdict);
+            if (options.Fair)
+            {
+                FairnessRule.Check(history, [.. acquired.OrderBy(a => a.AcquiredAt)], options, verdict);
+            }
         }
         LivenessRule.Check(history, options, verdict);
         StabilityRule.Check(history, options, verdict);

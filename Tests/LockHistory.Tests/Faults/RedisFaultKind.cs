@@ -17,4 +17,10 @@ public enum RedisFaultKind
 
     /// <summary><c>kill -9</c> of a replica.</summary>
     KillReplica,
+
+    /// <summary><c>kill -9</c> of one or two of the five nodes of Redlock.</summary>
+    KillLockNodes,
+
+    /// <summary>SIGSTOP of one or two of the five nodes of Redlock.</summary>
+    FreezeLockNodes,
 }

@@ -65,6 +65,11 @@ internal sealed class RedisFaults(LocalRedis redis, LockSystem system, IReadOnly
     private async Task MakeAsync(RedisFaultKind kind, double length)
     {
         var primary = _primary!;
+        if (kind is RedisFaultKind.KillLockNodes or RedisFaultKind.FreezeLockNodes)
+        {
+            await MakeAsync(kind, length, [.. redis.Topology.LockNodes]);
+            return;
+        }
         var node = kind == RedisFaultKind.KillReplica ? redis.Topology.Servers.First(n => n != primary) : primary;
         var fails = redis.Topology.Sentinels.Count > 0;
         log.Write(new HistoryEvent(HistoryLog.Now, HistoryEventKind.FaultBegan) { Detail = $"{kind} {node.Name}" });
@@ -97,6 +102,34 @@ internal sealed class RedisFaults(LocalRedis redis, LockSystem system, IReadOnly
         await WaitUntilSettledAsync();
 
         TimeSpan Scaled(int from, int to) => TimeSpan.FromMilliseconds(from + (length * (to - from)));
+    }
+
+    /// <summary>To a minority of the nodes of Redlock.</summary>
+    private async Task MakeAsync(RedisFaultKind kind, double length, RedisNode[] nodes)
+    {
+        _random.Shuffle(nodes);
+        var minority = nodes.Take(1 + _random.Next((nodes.Length - 1) / 2)).ToArray();
+        log.Write(new HistoryEvent(HistoryLog.Now, HistoryEventKind.FaultBegan) { Detail = $"{kind} {string.Join(' ', minority.Select(n => n.Name))}" });
+        Made.Add(kind.ToString());
+        foreach (var node in minority)
+        {
+            if (kind == RedisFaultKind.KillLockNodes)
+            {
+                redis[node].Kill();
+            }
+            else
+            {
+                redis[node].Freeze();
+            }
+        }
+        // From less than a TTL to several.
+        await Task.Delay(TimeSpan.FromMilliseconds(300 + (length * 4000)));
+        foreach (var node in minority)
+        {
+            redis[node].Thaw();
+            await redis[node].StartAsync();
+        }
+        await WaitUntilSettledAsync();
     }
 
     private async Task WaitUntilSettledAsync()

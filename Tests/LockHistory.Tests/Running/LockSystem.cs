@@ -22,8 +22,15 @@ public sealed record LockSystem(string Name, LockKind Lock, RedisTopologyOptions
         new RedisTopologyOptions(),
         [RedisFaultKind.Kill, RedisFaultKind.Freeze, RedisFaultKind.Failover, RedisFaultKind.Pause, RedisFaultKind.KillReplica]);
 
+    /// <summary>Redlock over five nodes that force each write to disk; the data is on a server of its own.</summary>
+    public static LockSystem Redlock { get; } = new(
+        "redlock",
+        LockKind.Redlock,
+        OneServer with { LockNodes = 5, LockNodePersistence = RedisPersistence.AofAlways },
+        [RedisFaultKind.KillLockNodes, RedisFaultKind.FreezeLockNodes]);
+
     /// <summary>The systems that must have no violation.</summary>
-    public static IReadOnlyList<LockSystem> All { get; } = [Alone, Sentinel];
+    public static IReadOnlyList<LockSystem> All { get; } = [Alone, Sentinel, Redlock];
 
     public TimeSpan Ttl { get; init; } = TimeSpan.FromMilliseconds(1500);
 
@@ -31,7 +38,7 @@ public sealed record LockSystem(string Name, LockKind Lock, RedisTopologyOptions
 
     private static RedisTopologyOptions OneServer => new() { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.AofAlways };
 
-    public CheckerOptions Checks => new() { Ttl = Ttl, ClaimTime = ClaimTime, StoreKeepsAnswered = Redis.Persistence == RedisPersistence.AofAlways };
+    public CheckerOptions Checks => new() { Ttl = Ttl, ClaimTime = ClaimTime, Fair = Lock != LockKind.Redlock, StoreKeepsAnswered = Redis.Persistence == RedisPersistence.AofAlways };
 
     /// <summary>A lock with a known fault, or the control without it, on a server that nothing befalls.</summary>
     public static LockSystem Alike(LockKind kind) => new(kind.ToString(), kind, OneServer, []);

@@ -173,16 +173,19 @@ public sealed class RedlockLeaseTests(RedlockFixture redis) : IClassFixture<Redl
         var options = new LeaseOptions { WaitTimeout = TimeSpan.FromSeconds(60) };
         var held = await client.Leases.AcquireAsync("ordered", options);
         var served = new List<int>();
-        var waiting = Enumerable.Range(0, 8).Select(async i =>
-        {
-            await using var lease = await client.Leases.AcquireAsync("ordered", options);
-            served.Add(i);
-        }).ToList();
-        // The first has the turn to contend and listens.
-        await Eventually.TrueAsync(async () => await SubscribersAsync(client, "redlock-free:ordered") == 5, "they wait");
+        var waiting = new List<Task> { ServeAsync(0) };
+        // It has the turn to contend, and listens; from now on whoever comes waits behind it.
+        await Eventually.TrueAsync(async () => await SubscribersAsync(client, "redlock-free:ordered") == 5, "the first waits");
+        waiting.AddRange(Enumerable.Range(1, 7).Select(ServeAsync));
         await held.DisposeAsync();
         await Task.WhenAll(waiting);
         Assert.Equal(Enumerable.Range(0, 8), served);
+
+        async Task ServeAsync(int i)
+        {
+            await using var lease = await client.Leases.AcquireAsync("ordered", options);
+            served.Add(i);
+        }
     }
 
     [Fact]

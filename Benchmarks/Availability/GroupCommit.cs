@@ -1,0 +1,78 @@
+using System.Diagnostics;
+using AspireRedis.Coordination.Availability;
+using StackExchange.Redis;
+
+namespace AspireRedis.Benchmarks.Availability;
+
+/// <summary>
+/// Writes at level Replica through <see cref="DurableWriter"/> against bare ones: the same script, followed by a WAIT of its
+/// own on a connection of its own for each concurrent writer (both sent at once, so one round trip). In turns.
+/// </summary>
+internal static class GroupCommit
+{
+    private const int Concurrency = 50;
+    private const string Script = "return redis.call('SADD', KEYS[1], ARGV[1])";
+
+    public static async Task<SuiteResult> RunAsync(TimeSpan round)
+    {
+        await using var deployment = await Deployment.StartAsync();
+        var primary = await deployment.Redis.CurrentPrimaryAsync();
+        var connections = await Task.WhenAll(Enumerable.Range(0, Concurrency).Select(_ => ConnectionMultiplexer.ConnectAsync(
+            deployment.Redis.Topology.ConnectionStringOf(primary), RedisConnectionDefaults.Apply)));
+        var (throughput, single, alone) = (new List<double>(), new List<double>(), new List<double>());
+        await RoundAsync(Concurrency, round, DurableAsync);
+        await RoundAsync(Concurrency, round, BareWithWaitAsync);
+        for (var i = 0; i < 5; i++)
+        {
+            var bare = await RoundAsync(Concurrency, round, BareWithWaitAsync);
+            var grouped = await RoundAsync(Concurrency, round, DurableAsync);
+            throughput.Add(grouped.Count / (double)bare.Count);
+            var (waited, durable, unwaited) = (Statistics.Median(await RoundAsync(1, round, BareWithWaitAsync)),
+                Statistics.Median(await RoundAsync(1, round, DurableAsync)), Statistics.Median(await RoundAsync(1, round, BareAsync)));
+            single.Add(durable / waited);
+            alone.Add(durable / unwaited);
+            Console.WriteLine(
+                $"  {Concurrency} writers: {grouped.Count / round.TotalSeconds:0}/s grouped, {bare.Count / round.TotalSeconds:0}/s each with its WAIT; alone p50 {durable * 1000:0} us, with bare WAIT {waited * 1000:0} us, without {unwaited * 1000:0} us");
+        }
+        await Task.WhenAll(connections.Select(c => c.CloseAsync()));
+        return new SuiteResult(
+        [
+            new($"availability.group_commit{Concurrency}.ratio", Statistics.Median(throughput), "1", "at least 3"),
+            new("availability.durable.p50.ratio", Statistics.Median(single), "1", "at most 1.25"),
+            new("availability.wait.p50.ratio", Statistics.Median(alone), "1", "at most 2"),
+        ]);
+
+        Task DurableAsync(int writer) => deployment.Writer.EvaluateAsync(Scripts.Add, [$"group:{writer}"], [1], Durability.Replica, default);
+
+        Task BareAsync(int writer) => connections[writer].GetDatabase().ScriptEvaluateAsync(Script, [$"group:{writer}"], [1]);
+
+        async Task BareWithWaitAsync(int writer)
+        {
+            var database = connections[writer].GetDatabase();
+            var write = database.ScriptEvaluateAsync(Script, [$"group:{writer}"], [1]);
+            if ((long)await database.ExecuteAsync("WAIT", 1, 1000) < 1)
+            {
+                throw new InvalidOperationException("No replica acknowledged a bare write.");
+            }
+            await write;
+        }
+    }
+
+    /// <summary>How long each took, in milliseconds.</summary>
+    private static async Task<IReadOnlyList<double>> RoundAsync(int concurrency, TimeSpan length, Func<int, Task> write)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var times = await Task.WhenAll(Enumerable.Range(0, concurrency).Select(writer => Task.Run(async () =>
+        {
+            var mine = new List<double>();
+            while (Stopwatch.GetElapsedTime(start) < length)
+            {
+                var began = Stopwatch.GetTimestamp();
+                await write(writer);
+                mine.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+            }
+            return mine;
+        })));
+        return [.. times.SelectMany(t => t)];
+    }
+}

@@ -1,0 +1,102 @@
+using System.Net;
+using System.Text.Json;
+using AspireRedis.Topology;
+
+namespace AspireRedis.Hosting;
+
+/// <summary>
+/// A network of the deployment's own beside the one that Aspire makes: only in a network whose subnet was given can a
+/// container be given an address, and Sentinels know nodes by addresses that must outlive the container.
+/// </summary>
+/// <remarks>Internal, so that it never becomes the way to the outside, which the published ports depend on.</remarks>
+internal sealed class RedisContainerNetwork
+{
+    private const string Label = "aspireredis.session";
+    // A network's first addresses are its gateway's and may be the engine's own.
+    private const int FirstHost = 10;
+    private const int Attempts = 5;
+
+    private readonly ContainerEngine _engine;
+    private readonly string _name;
+    private readonly byte[] _subnet;
+
+    private RedisContainerNetwork(ContainerEngine engine, string name, string subnet)
+    {
+        _engine = engine;
+        _name = name;
+        _subnet = IPAddress.Parse(subnet.Split('/')[0]).GetAddressBytes();
+    }
+
+    /// <summary>Makes the network, or finds the one of an earlier run if it is to be kept.</summary>
+    public static async Task<RedisContainerNetwork> CreateAsync(ContainerEngine engine, string name, bool keep, CancellationToken cancellationToken)
+    {
+        // What killed AppHosts left behind; those that are in use are spared.
+        await engine.RunAsync(cancellationToken, "network", "prune", "--force", "--filter", $"label={Label}", "--filter", "until=10m").ConfigureAwait(false);
+        if (keep && (await engine.RunAsync(cancellationToken, "network", "ls", "--format", "{{.Name}}").ConfigureAwait(false)).Split('\n').Any(n => n.Trim() == name))
+        {
+            return new(engine, name, await SubnetAsync(engine, name, cancellationToken).ConfigureAwait(false));
+        }
+        for (var attempt = 1; ; attempt++)
+        {
+            // The engine knows which subnets are free; it is asked by letting it choose one.
+            await engine.RunAsync(cancellationToken, "network", "create", name).ConfigureAwait(false);
+            var subnet = await SubnetAsync(engine, name, cancellationToken).ConfigureAwait(false);
+            await engine.RunAsync(cancellationToken, "network", "rm", name).ConfigureAwait(false);
+            try
+            {
+                string[] label = keep ? [] : ["--label", Label];
+                await engine.RunAsync(cancellationToken, ["network", "create", "--internal", "--subnet", subnet, .. label, name]).ConfigureAwait(false);
+                return new(engine, name, subnet);
+            }
+            catch (InvalidOperationException) when (attempt < Attempts)
+            {
+                // Somebody else was given that subnet meanwhile.
+            }
+        }
+    }
+
+    /// <summary>The address of the nth node.</summary>
+    public string AddressOf(int index)
+    {
+        byte[] address = [.. _subnet];
+        address[3] += checked((byte)(FirstHost + index));
+        return new IPAddress(address).ToString();
+    }
+
+    /// <summary>Gives a container its address, if it has not got it yet.</summary>
+    public async Task ConnectAsync(string containerId, RedisNode node, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _engine.RunAsync(cancellationToken, "network", "connect", "--ip", node.Host, _name, containerId).ConfigureAwait(false);
+        }
+        catch (InvalidOperationException e) when (e.Message.Contains("already", StringComparison.OrdinalIgnoreCase))
+        {
+            // It was restarted by hand and has kept it.
+        }
+    }
+
+    /// <summary>Removes the network as soon as its containers are gone; what is left is removed by a later run.</summary>
+    public async Task RemoveAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _engine.RunAsync(cancellationToken, "network", "rm", _name).ConfigureAwait(false);
+        }
+        catch (InvalidOperationException)
+        {
+            // Its containers end after this process.
+        }
+    }
+
+    private static async Task<string> SubnetAsync(ContainerEngine engine, string name, CancellationToken cancellationToken)
+    {
+        using var json = JsonDocument.Parse(await engine.RunAsync(cancellationToken, "network", "inspect", name).ConfigureAwait(false));
+        var network = json.RootElement[0];
+        // Docker's form, then Podman's.
+        var subnets = network.TryGetProperty("IPAM", out var ipam)
+            ? ipam.GetProperty("Config").EnumerateArray().Select(c => c.GetProperty("Subnet").GetString()!)
+            : network.GetProperty("subnets").EnumerateArray().Select(s => s.GetProperty("subnet").GetString()!);
+        return subnets.First(s => !s.Contains(':', StringComparison.Ordinal));
+    }
+}

@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Net;
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using AspireRedis.Coordination.Availability;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace AspireRedis.Hosting;
+
+/// <summary>What is done to whoever is the primary: <c>crash-primary</c>, <c>switchover</c>.</summary>
+internal static class RedisSentinelCommands
+{
+    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);
+
+    public static void AddTo(IResourceBuilder<RedisSentinelResource> builder)
+    {
+        var deployment = builder.Resource;
+        builder
+            .WithCommand("crash-primary", "Crash primary", context => CrashPrimaryAsync(deployment, context), new CommandOptions
+            {
+                Description = "Ends the primary at once, as kill -9 does. Sentinels promote a replica.",
+                IconName = "Flash",
+                IsHighlighted = true,
+                UpdateState = context => RedisNodeCommands.When(HasPrimary(context)),
+            })
+            .WithCommand("switchover", "Planned switchover", context => SwitchOverAsync(deployment, context), new CommandOptions
+            {
+                Description = "A replica that has everything becomes the primary, and the primary a replica. Writes are held up meanwhile; none is lost.",
+                IconName = "ArrowSwap",
+                UpdateState = context => RedisNodeCommands.When(HasPrimary(context) && deployment.Options is { Sentinels: > 0, Replicas: > 0 }),
+            });
+    }
+
+    private static async Task<ExecuteCommandResult> CrashPrimaryAsync(RedisSentinelResource deployment, ExecuteCommandContext context)
+    {
+        try
+        {
+            var primary = await RedisHealthChecks.Probe(deployment).CurrentPrimaryAsync(context.CancellationToken).ConfigureAwait(false);
+            var node = deployment.ResourceOf(primary);
+            var result = await RedisNodeCommands.RunAsync(node, context, RedisNodeCommands.CrashAsync).ConfigureAwait(false);
+            return result.Success ? CommandResults.Success($"{node.Name} is dead.") : result;
+        }
+        catch (InvalidOperationException e)
+        {
+            return CommandResults.Failure(e);
+        }
+    }
+
+    private static async Task<ExecuteCommandResult> SwitchOverAsync(RedisSentinelResource deployment, ExecuteCommandContext context)
+    {
+        try
+        {
+            var options = ConfigurationOptions.Parse((await deployment.ConnectionStringExpression.GetValueAsync(context.CancellationToken).ConfigureAwait(false))!);
+            if (deployment.InContainers)
+            {
+                EndpointMap.Parse((await new EndpointMapReference(deployment).GetValueAsync(context.CancellationToken).ConfigureAwait(false))!).ApplyTo(options);
+            }
+            var switchover = new PlannedSwitchover(options, context.Services.GetRequiredService<ILoggerFactory>().CreateLogger<PlannedSwitchover>());
+            var result = await switchover.RunAsync(cancellationToken: context.CancellationToken).ConfigureAwait(false);
+            // The dashboard shows it too when the command returns.
+            var changed = await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
+                deployment.Name, e => Primary(e.Snapshot) is { } now && deployment.Nodes.Any(n => n.Name == now) && IsAt(deployment, now, result.To),
+                context.CancellationToken).WaitAsync(s_bound, context.CancellationToken).ConfigureAwait(false);
+            return CommandResults.Success(string.Create(
+                CultureInfo.InvariantCulture, $"{Primary(changed.Snapshot)} is the primary now; writes were held up for {result.Paused.TotalMilliseconds:0} ms."));
+        }
+        catch (Exception e) when (e is InvalidOperationException or SwitchoverException or TimeoutException)
+        {
+            return CommandResults.Failure(e);
+        }
+    }
+
+    private static bool IsAt(RedisSentinelResource deployment, string name, EndPoint address)
+        => deployment.Topology.Nodes.Any(n => deployment.ResourceOf(n).Name == name && n.Address.ToString() == EndPointCollection.ToString(address));
+
+    private static string? Primary(CustomResourceSnapshot snapshot) => snapshot.Properties.FirstOrDefault(p => p.Name == "redis.primary")?.Value as string;
+
+    private static bool HasPrimary(UpdateCommandStateContext context)
+        => RedisNodeCommands.IsRunning(context) && Primary(context.ResourceSnapshot) is { Length: > 0 } primary && !primary.StartsWith("none", StringComparison.Ordinal);
+}

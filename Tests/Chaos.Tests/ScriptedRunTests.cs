@@ -1,0 +1,66 @@
+using AspireRedis.Chaos.Checking;
+using AspireRedis.Chaos.Faults;
+using AspireRedis.Coordination.Availability;
+using AspireRedis.Testing;
+using Xunit.Abstractions;
+
+namespace AspireRedis.Chaos.Tests;
+
+/// <summary>The real system under a few faults; eng/chaos does many.</summary>
+public sealed class ScriptedRunTests(ITestOutputHelper output)
+{
+    private const int Seed = 1;
+
+    /// <summary>The primary is frozen for longer than Sentinel waits, and clients stay connected to it when it wakes.</summary>
+    private static readonly Fault s_frozenPrimary = new(FaultKind.FreezePrimaryUnseen, 0, TimeSpan.FromSeconds(5));
+
+    [Fact]
+    public async Task Orders_that_only_the_primary_has_are_lost_and_the_loss_is_seen()
+    {
+        var result = await RunAsync([s_frozenPrimary], Durability.Memory);
+
+        Assert.Contains(result.Violations, v => v.Kind == ViolationKind.LostOrder);
+    }
+
+    [Fact]
+    public async Task Orders_that_a_replica_has_survive()
+    {
+        var result = await RunAsync(
+            [
+                s_frozenPrimary,
+                new(FaultKind.CutPrimaryFromSentinels, 0, TimeSpan.FromSeconds(5)),
+                new(FaultKind.KillService, 0, TimeSpan.FromSeconds(1)),
+                new(FaultKind.FillPrimaryDisk, 0, TimeSpan.FromSeconds(3)),
+                new(FaultKind.RestartAllNodes, 0, TimeSpan.FromSeconds(0.5)),
+            ],
+            Durability.Replica);
+
+        Assert.Empty(result.Violations);
+        Assert.NotEmpty(result.Acknowledgements);
+    }
+
+    private async Task<ChaosResult> RunAsync(IReadOnlyList<Fault> plan, Durability durability)
+    {
+        using var directory = new TemporaryDirectory();
+        var result = await ChaosRun.RunAsync(plan, Seed, durability, directory.Path, new Silent(), CancellationToken.None);
+        using var table = new StringWriter();
+        Report.ResultTable.Write(table, result);
+        output.WriteLine(table.ToString());
+        return result;
+    }
+
+    private sealed class Silent : IChaosProgress
+    {
+        public void Begun(int number, Fault fault, string target)
+        {
+        }
+
+        public void Ended(int number, FaultRecord fault, int acknowledged)
+        {
+        }
+
+        public void Settling()
+        {
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using AspireRedis.Coordination.Diagnostics;
+
+namespace AspireRedis.Coordination.Tests.Support;
+
+/// <summary>What this library reports while it listens, from all tests of the process that run at the time.</summary>
+internal sealed class Telemetry : IDisposable
+{
+    private readonly MeterListener _meters = new();
+    private readonly ActivityListener _activities;
+
+    public Telemetry()
+    {
+        _activities = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == CoordinationDiagnostics.Name,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = Spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(_activities);
+        _meters.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Meter.Name == CoordinationDiagnostics.Name)
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        _meters.SetMeasurementEventCallback<long>((instrument, value, _, _) => Values.Enqueue((instrument.Name, value)));
+        _meters.SetMeasurementEventCallback<double>((instrument, value, _, _) => Values.Enqueue((instrument.Name, value)));
+        _meters.Start();
+    }
+
+    public ConcurrentQueue<Activity> Spans { get; } = new();
+
+    public ConcurrentQueue<(string Name, double Value)> Values { get; } = new();
+
+    public void Dispose()
+    {
+        _meters.Dispose();
+        _activities.Dispose();
+    }
+}

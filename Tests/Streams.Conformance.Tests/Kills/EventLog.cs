@@ -1,0 +1,90 @@
+using System.Globalization;
+using AspireRedis.Coordination;
+using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Streams;
+using AspireRedis.Streams.Conformance.Worker;
+using Microsoft.Extensions.Options;
+using StackExchange.Redis;
+
+namespace AspireRedis.Streams.Conformance.Kills;
+
+/// <summary>Appends events and remembers which of them the deployment has acknowledged.</summary>
+internal sealed class EventLog : IAsyncDisposable
+{
+    private static readonly RedisScript s_append = RedisScript.Load<EventLog>("append");
+
+    private readonly ConnectionMultiplexer _connection;
+    private readonly DurableWriter _writer;
+    private readonly Durability _durability;
+    private readonly List<int> _acknowledged = [];
+    private int _next;
+
+    private EventLog(ConnectionMultiplexer connection, ConfigurationOptions options, string stream, Durability durability)
+    {
+        _connection = connection;
+        _durability = durability;
+        _writer = new DurableWriter(new RedisDeployment(() => connection, () => options), Options.Create(new DurableWriterOptions()));
+        Stream = stream;
+    }
+
+    public string Stream { get; }
+
+    public IDatabase Database => _connection.GetDatabase();
+
+    public IReadOnlyList<int> Acknowledged => _acknowledged;
+
+    public static async Task<EventLog> ConnectAsync(string connectionString, string stream, Durability durability)
+    {
+        var options = ConfigurationOptions.Parse(connectionString);
+        RedisConnectionDefaults.Apply(options);
+        options.AsyncTimeout = 1000;
+        return new EventLog(await ConnectionMultiplexer.ConnectAsync(options), options, stream, durability);
+    }
+
+    /// <summary>Until so many more events are acknowledged. Those whose append fails may exist or not, and are forgotten.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="atHalf">Called when half of them are.</param>
+    /// <param name="bound">How long it may take.</param>
+    public async Task AppendAsync(int count, Action? atHalf = null, TimeSpan? bound = null)
+    {
+        using var deadline = new CancellationTokenSource(bound ?? TimeSpan.FromSeconds(90));
+        var before = _acknowledged.Count;
+        while (_acknowledged.Count < before + count)
+        {
+            deadline.Token.ThrowIfCancellationRequested();
+            var number = _next++;
+            try
+            {
+                await _writer.EvaluateAsync(s_append, [Stream], Fields(number), _durability, deadline.Token);
+            }
+            catch (Exception e) when (e is RedisException or TimeoutException or NotDurableException)
+            {
+                await Task.Delay(20, deadline.Token);
+                continue;
+            }
+            _acknowledged.Add(number);
+            if (_acknowledged.Count == before + (count / 2))
+            {
+                atHalf?.Invoke();
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _writer.DisposeAsync();
+        await _connection.CloseAsync(allowCommandsToComplete: false);
+    }
+
+    private static RedisValue[] Fields(int number)
+    {
+        var topic = WorkItem.Topic("any");
+        return
+        [
+            StreamFields.EventId, string.Create(CultureInfo.InvariantCulture, $"event-{number}"),
+            StreamFields.EventType, topic.EventType,
+            StreamFields.SchemaVersion, topic.SchemaVersion,
+            "number", number,
+        ];
+    }
+}

@@ -1,0 +1,81 @@
+using System.Globalization;
+using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Streams;
+using AspireRedis.Streams.Conformance.Worker;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace AspireRedis.Streams.Conformance.Libraries;
+
+/// <summary>Redis.Coordination.</summary>
+public sealed class CoordinationLibrary : IConsumerLibrary
+{
+    public string Name => "coordination";
+
+    public NameValueEntry[] Undecodable => [new(StreamFields.EventType, "work-item"), new(StreamFields.SchemaVersion, 99)];
+
+    public NameValueEntry[] Encode(int number) =>
+    [
+        new(StreamFields.EventId, string.Create(CultureInfo.InvariantCulture, $"event-{number}")),
+        new(StreamFields.EventType, "work-item"),
+        new(StreamFields.SchemaVersion, 1),
+        new("number", number),
+    ];
+
+    public IConsumerInstance Start(InstanceSettings settings, Func<Delivery, CancellationToken, Task> handler) => new Instance(settings, handler);
+
+    public async Task<IReadOnlyList<string>> DeadLettersAsync(IDatabase database, string stream, string group)
+        => [.. (await database.StreamRangeAsync($"{stream}:dead")).Where(e => e["dead_group"] == group).Select(e => (string)e["dead_entry_id"]!)];
+
+    private sealed class Instance : IConsumerInstance, IStreamHandler<WorkItem>
+    {
+        private readonly CancellationTokenSource _stopping = new();
+        private readonly Func<Delivery, CancellationToken, Task> _handler;
+        private readonly Task _running;
+
+        public Instance(InstanceSettings settings, Func<Delivery, CancellationToken, Task> handler)
+        {
+            _handler = handler;
+            _running = Task.Run(() => RunAsync(settings));
+        }
+
+        public async Task<HandlerResult> HandleAsync(StreamMessage<WorkItem> message, CancellationToken cancellationToken)
+        {
+            await _handler(new Delivery(message.Value.Number, message.EntryId), cancellationToken);
+            return HandlerResult.Handled;
+        }
+
+        public async Task StopAsync()
+        {
+            await _stopping.CancelAsync();
+            await _running;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await StopAsync();
+            _stopping.Dispose();
+        }
+
+        private async Task RunAsync(InstanceSettings settings)
+        {
+            var options = ConfigurationOptions.Parse(settings.ConnectionString);
+            RedisConnectionDefaults.Apply(options);
+            await using var connection = await ConnectionMultiplexer.ConnectAsync(options);
+            var group = new ConsumerGroup<WorkItem>(
+                new RedisDeployment(() => connection, () => options), WorkItem.Topic(settings.Stream),
+                new()
+                {
+                    Group = settings.Group,
+                    Consumer = settings.Consumer,
+                    MinIdle = settings.Idle,
+                    MaxConcurrency = settings.Concurrency,
+                    MaxDeliveries = settings.MaxDeliveries,
+                    RetryDelay = TimeSpan.FromMilliseconds(300),
+                    OrderBy = settings.InOrder ? static e => e.Number % 2 == 0 ? "even" : "odd" : null,
+                },
+                this, TimeProvider.System, NullLogger<ConsumerGroup<WorkItem>>.Instance);
+            await group.RunAsync(_stopping.Token);
+        }
+    }
+}
