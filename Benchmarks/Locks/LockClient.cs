@@ -8,23 +8,24 @@ namespace AspireRedis.Benchmarks.Locks;
 /// <summary>What one service process has: a connection with the settings of the services, and leases on it.</summary>
 internal sealed class LockClient : IAsyncDisposable
 {
-    private LockClient(ConnectionMultiplexer connection, ConfigurationOptions options)
+    private readonly RedisDeployment _deployment;
+
+    private LockClient(RedisDeployment deployment)
     {
-        Connection = connection;
-        Leases = new RedisLeaseProvider(
-            new RedisDeployment(() => connection, () => options), TimeProvider.System, NullLogger<RedisLeaseProvider>.Instance);
+        _deployment = deployment;
+        Leases = new RedisLeaseProvider(deployment, TimeProvider.System, NullLogger<RedisLeaseProvider>.Instance);
     }
 
-    public ConnectionMultiplexer Connection { get; }
+    public IDatabase Database => _deployment.Database;
 
     public RedisLeaseProvider Leases { get; }
 
     public static async Task<LockClient> ConnectAsync(string connectionString)
-    {
-        var options = ConfigurationOptions.Parse(connectionString);
-        RedisConnectionDefaults.Apply(options);
-        return new LockClient(await ConnectionMultiplexer.ConnectAsync(options), options);
-    }
+        => new(await RedisDeployment.ConnectAsync(ConfigurationOptions.Parse(connectionString)));
 
-    public async ValueTask DisposeAsync() => await Connection.CloseAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Leases.DisposeAsync();
+        await _deployment.DisposeAsync();
+    }
 }

@@ -45,7 +45,7 @@ internal static class UncontendedLeases
 
     private static async Task BareAsync(LockClient client, int worker)
     {
-        var database = client.Connection.GetDatabase();
+        var database = client.Database;
         RedisKey[] key = [$"bare:{worker}"];
         RedisValue token = Guid.NewGuid().ToString("N");
         var taken = await database.ScriptEvaluateAsync(SetIfFree, key, [token, 10000]);

@@ -8,27 +8,20 @@ namespace AspireRedis.Benchmarks.Streams;
 /// <summary>What one service process has: a connection with the settings of the services, a producer and consumer groups on it.</summary>
 internal sealed class StreamClient : IAsyncDisposable
 {
-    private StreamClient(ConnectionMultiplexer connection, ConfigurationOptions options)
+    private StreamClient(RedisDeployment deployment)
     {
-        Connection = connection;
-        Deployment = new RedisDeployment(() => connection, () => options);
+        Deployment = deployment;
         Producer = new StreamProducer(Deployment, TimeProvider.System);
     }
 
-    public ConnectionMultiplexer Connection { get; }
-
-    public IDatabase Database => Connection.GetDatabase();
+    public IDatabase Database => Deployment.Database;
 
     public RedisDeployment Deployment { get; }
 
     public StreamProducer Producer { get; }
 
     public static async Task<StreamClient> ConnectAsync(string connectionString)
-    {
-        var options = ConfigurationOptions.Parse(connectionString);
-        RedisConnectionDefaults.Apply(options);
-        return new StreamClient(await ConnectionMultiplexer.ConnectAsync(options), options);
-    }
+        => new(await RedisDeployment.ConnectAsync(ConfigurationOptions.Parse(connectionString)));
 
     /// <summary>Consumes with the default options of the library until <paramref name="stopping"/>.</summary>
     public Task ConsumeAsync(string key, string group, Action<BenchmarkEvent> handle, CancellationToken stopping)
@@ -36,7 +29,7 @@ internal sealed class StreamClient : IAsyncDisposable
             Deployment, BenchmarkEvent.Topic(key), new ConsumerGroupOptions<BenchmarkEvent> { Group = group }, new Handler(handle),
             TimeProvider.System, NullLogger<ConsumerGroup<BenchmarkEvent>>.Instance).RunAsync(stopping);
 
-    public async ValueTask DisposeAsync() => await Connection.CloseAsync();
+    public async ValueTask DisposeAsync() => await Deployment.DisposeAsync();
 
     private sealed class Handler(Action<BenchmarkEvent> handle) : IStreamHandler<BenchmarkEvent>
     {

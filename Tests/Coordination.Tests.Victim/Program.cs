@@ -7,10 +7,7 @@ using StackExchange.Redis;
 
 // A process that tests kill while it holds something: `lease CONNECTION KEY TTL_MS`, `queue CONNECTION KEY
 // WAITERS` to wait for one, or `consume CONNECTION KEY GROUP CONSUMER`. It says "holding" once it has the lease, or is inside the handler, and then never ends by itself.
-var options = ConfigurationOptions.Parse(args[1]);
-RedisConnectionDefaults.Apply(options);
-await using var connection = await ConnectionMultiplexer.ConnectAsync(options);
-var deployment = new RedisDeployment(() => connection, () => options);
+await using var deployment = await RedisDeployment.ConnectAsync(ConfigurationOptions.Parse(args[1]));
 
 if (args[0] == "lease")
 {

@@ -18,10 +18,8 @@ using var onSigTerm = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal
     signal.Cancel = true;
     stopping.Cancel();
 });
-var configuration = ConfigurationOptions.Parse(options.ConnectionString);
-RedisConnectionDefaults.Apply(configuration);
-await using var connection = await ConnectionMultiplexer.ConnectAsync(configuration);
-var deployment = new RedisDeployment(() => connection, () => configuration);
+await using var deployment = await RedisDeployment.ConnectAsync(ConfigurationOptions.Parse(options.ConnectionString));
+var connection = deployment.Connection;
 var ttl = TimeSpan.FromMilliseconds(options.TtlMilliseconds);
 var lease = new LeaseOptions { Ttl = ttl, ClaimTime = TimeSpan.FromMilliseconds(options.ClaimMilliseconds) };
 await using var primary = new RedisLeaseProvider(deployment, TimeProvider.System, NullLogger<RedisLeaseProvider>.Instance);

@@ -12,10 +12,7 @@ var (kind, stream, consumer, folder) = (args[0], args[2], args[3], args[4]);
 var suicide = new Suicide(Enum.Parse<KillStep>(args[5]), int.Parse(args[6], CultureInfo.InvariantCulture));
 WorkItem.Decoded = () => suicide.At(KillStep.AfterRead);
 
-var options = ConfigurationOptions.Parse(args[1]);
-RedisConnectionDefaults.Apply(options);
-await using var connection = await ConnectionMultiplexer.ConnectAsync(options);
-var deployment = new RedisDeployment(() => connection, () => options);
+await using var deployment = await RedisDeployment.ConnectAsync(ConfigurationOptions.Parse(args[1]));
 await using var writer = new DurableWriter(deployment, Options.Create(new DurableWriterOptions()));
 IStreamHandler<WorkItem> handler = kind == "state" ? new StateHandler(new Inbox(writer, Options.Create(new InboxOptions())), suicide) : new MailHandler(deployment, folder, suicide);
 var group = new ConsumerGroup<WorkItem>(

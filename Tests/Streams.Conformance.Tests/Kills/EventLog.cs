@@ -13,32 +13,31 @@ internal sealed class EventLog : IAsyncDisposable
 {
     private static readonly RedisScript s_append = RedisScript.Load<EventLog>("append");
 
-    private readonly ConnectionMultiplexer _connection;
+    private readonly RedisDeployment _deployment;
     private readonly DurableWriter _writer;
     private readonly Durability _durability;
     private readonly List<int> _acknowledged = [];
     private int _next;
 
-    private EventLog(ConnectionMultiplexer connection, ConfigurationOptions options, string stream, Durability durability)
+    private EventLog(RedisDeployment deployment, string stream, Durability durability)
     {
-        _connection = connection;
+        _deployment = deployment;
         _durability = durability;
-        _writer = new DurableWriter(new RedisDeployment(() => connection, () => options), Options.Create(new DurableWriterOptions()));
+        _writer = new DurableWriter(deployment, Options.Create(new DurableWriterOptions()));
         Stream = stream;
     }
 
     public string Stream { get; }
 
-    public IDatabase Database => _connection.GetDatabase();
+    public IDatabase Database => _deployment.Database;
 
     public IReadOnlyList<int> Acknowledged => _acknowledged;
 
     public static async Task<EventLog> ConnectAsync(string connectionString, string stream, Durability durability)
     {
         var options = ConfigurationOptions.Parse(connectionString);
-        RedisConnectionDefaults.Apply(options);
         options.AsyncTimeout = 1000;
-        return new EventLog(await ConnectionMultiplexer.ConnectAsync(options), options, stream, durability);
+        return new EventLog(await RedisDeployment.ConnectAsync(options), stream, durability);
     }
 
     /// <summary>Until so many more events are acknowledged. Those whose append fails may exist or not, and are forgotten.</summary>
@@ -73,7 +72,7 @@ internal sealed class EventLog : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _writer.DisposeAsync();
-        await _connection.CloseAsync(allowCommandsToComplete: false);
+        await _deployment.DisposeAsync();
     }
 
     private static RedisValue[] Fields(int number)

@@ -59,11 +59,9 @@ public sealed class CoordinationLibrary : IConsumerLibrary
 
         private async Task RunAsync(InstanceSettings settings)
         {
-            var options = ConfigurationOptions.Parse(settings.ConnectionString);
-            RedisConnectionDefaults.Apply(options);
-            await using var connection = await ConnectionMultiplexer.ConnectAsync(options);
+            await using var deployment = await RedisDeployment.ConnectAsync(ConfigurationOptions.Parse(settings.ConnectionString));
             var group = new ConsumerGroup<WorkItem>(
-                new RedisDeployment(() => connection, () => options), WorkItem.Topic(settings.Stream),
+                deployment, WorkItem.Topic(settings.Stream),
                 new()
                 {
                     Group = settings.Group,
