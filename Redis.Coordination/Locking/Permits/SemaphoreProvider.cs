@@ -16,7 +16,7 @@ namespace AspireRedis.Coordination.Locking.Permits;
 /// The number of permits is not stored: all clients of a name must use the same, or each admits up to its own.
 /// Otherwise as <see cref="SharedLeaseProvider"/>. Safe for concurrent use.
 /// </remarks>
-public sealed class SemaphoreProvider
+public sealed class SemaphoreProvider : IAsyncDisposable
 {
     /// <summary>The most permits that a semaphore may have: each look examines those that are held.</summary>
     public const int MaxPermits = 1000;
@@ -25,6 +25,7 @@ public sealed class SemaphoreProvider
     private readonly TimeProvider _clock;
     private readonly LeaseTelemetry _telemetry;
     private readonly ConcurrentDictionary<int, PermitLeases> _byLimit = new();
+    private volatile bool _disposed;
 
     /// <summary>Creates the provider; nothing is connected before the first use.</summary>
     public SemaphoreProvider(RedisDeployment deployment, TimeProvider clock, ILogger<SemaphoreProvider> logger)
@@ -40,11 +41,20 @@ public sealed class SemaphoreProvider
     /// <summary>Semaphores with <paramref name="permits"/> permits each.</summary>
     /// <param name="permits">1 to <see cref="MaxPermits"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">Fewer than one or more than <see cref="MaxPermits"/>.</exception>
+    /// <exception cref="ObjectDisposedException">Disposed.</exception>
     public ILeaseProvider WithPermits(int permits)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(permits, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(permits, MaxPermits);
+        ObjectDisposedException.ThrowIf(_disposed, this);
         return _byLimit.GetOrAdd(permits, limit => new PermitLeases(
             new LeaseQueue(_deployment, new PermitScripts(PermitMode.Shared, "semaphore", limit), _clock, _telemetry)));
+    }
+
+    /// <inheritdoc cref="RedisLeaseProvider.DisposeAsync"/>
+    public async ValueTask DisposeAsync()
+    {
+        _disposed = true;
+        await Task.WhenAll(_byLimit.Values.Select(leases => leases.DisposeAsync().AsTask()));
     }
 }

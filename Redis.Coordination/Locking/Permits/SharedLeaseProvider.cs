@@ -18,24 +18,34 @@ namespace AspireRedis.Coordination.Locking.Permits;
 /// failover the clocks of the servers may differ by what <see cref="LeaseOptions.Ttl"/> allows to lose.
 /// Otherwise as <see cref="RedisLeaseProvider"/>. Safe for concurrent use.
 /// </remarks>
-public sealed class SharedLeaseProvider
+public sealed class SharedLeaseProvider : IAsyncDisposable
 {
+    private readonly PermitLeases _shared;
+    private readonly PermitLeases _exclusive;
+
     /// <summary>Creates the provider; nothing is connected before the first use.</summary>
     public SharedLeaseProvider(RedisDeployment deployment, TimeProvider clock, ILogger<SharedLeaseProvider> logger)
     {
         ArgumentNullException.ThrowIfNull(deployment);
         ArgumentNullException.ThrowIfNull(clock);
         ArgumentNullException.ThrowIfNull(logger);
-        Shared = Create(PermitMode.Shared, "shared");
-        Exclusive = Create(PermitMode.Exclusive, "exclusive");
+        _shared = Create(PermitMode.Shared, "shared");
+        _exclusive = Create(PermitMode.Exclusive, "exclusive");
 
         PermitLeases Create(PermitMode mode, string telemetryKind) => new(
             new LeaseQueue(deployment, new PermitScripts(mode, "shared", 0), clock, new LeaseTelemetry(telemetryKind, logger)));
     }
 
     /// <summary>Leases that others may hold too.</summary>
-    public ILeaseProvider Shared { get; }
+    public ILeaseProvider Shared => _shared;
 
     /// <summary>Leases that nobody else holds, neither shared nor exclusive.</summary>
-    public ILeaseProvider Exclusive { get; }
+    public ILeaseProvider Exclusive => _exclusive;
+
+    /// <inheritdoc cref="RedisLeaseProvider.DisposeAsync"/>
+    public async ValueTask DisposeAsync()
+    {
+        await _shared.DisposeAsync();
+        await _exclusive.DisposeAsync();
+    }
 }

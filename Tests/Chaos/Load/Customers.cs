@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text.Json;
 using AspireRedis.Chaos.Checking;
 
@@ -94,7 +95,8 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
             history.Answer(instance, ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture));
             return (response.StatusCode, orderId);
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+        // A connection that is reset just when it is made comes as a bare SocketException.
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException or SocketException)
         {
             history.Answer(instance, e is OperationCanceledException ? "timeout" : "disconnected");
             return (null, null);

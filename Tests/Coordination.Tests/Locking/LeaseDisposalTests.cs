@@ -33,6 +33,26 @@ public sealed class LeaseDisposalTests(RedisFixture redis) : IClassFixture<Redis
     }
 
     [Fact]
+    public async Task Disposal_ends_the_waits_for_shared_leases_and_permits_too()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var writer = await client.SharedLeases.Exclusive.AcquireAsync("disposed-shared", s_long);
+        await using var permit = await client.Semaphores.WithPermits(1).AcquireAsync("disposed-permit", s_long);
+        var reading = client.SharedLeases.Shared.AcquireAsync("disposed-shared", s_long);
+        var waiting = client.Semaphores.WithPermits(1).AcquireAsync("disposed-permit", s_long);
+
+        await client.SharedLeases.DisposeAsync();
+        await client.Semaphores.DisposeAsync();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => reading.WaitAsync(TimeSpan.FromSeconds(30)));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(30)));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => client.SharedLeases.Exclusive.AcquireAsync("disposed-other", s_long));
+        Assert.Throws<ObjectDisposedException>(() => client.Semaphores.WithPermits(2));
+        writer.ThrowIfLost();
+        permit.ThrowIfLost();
+    }
+
+    [Fact]
     public async Task Disposal_during_the_coming_and_going_of_waiters_leaves_nothing_behind()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
