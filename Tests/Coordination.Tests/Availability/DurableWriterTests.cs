@@ -113,7 +113,7 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
     [Fact]
     public async Task Without_any_replica_it_is_not_durable()
     {
-        await using var own = await OwnServer.StartAsync();
+        await using var own = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
         await using var writer = client.CreateWriter(s_hasty);
         var thrown = await Assert.ThrowsAsync<NotDurableException>(() => writer.EvaluateAsync(s_count, ["absent"], [], Durability.Replica, default));
@@ -233,7 +233,7 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
     [Fact]
     public async Task A_primary_that_is_killed_fails_the_write_and_the_writer_goes_on_when_it_is_back()
     {
-        await using var own = await OwnServer.StartAsync(new RedisTopologyOptions { Replicas = 1, Sentinels = 0 });
+        await using var own = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 1, Sentinels = 0 });
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
         await using var writer = client.CreateWriter(s_hasty);
         await Eventually.HoldsAsync(() => writer.EvaluateAsync(s_count, ["killed"], [], Durability.Replica, default), "it is durable");

@@ -1,5 +1,6 @@
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Tests.Support;
+using AspireRedis.Testing;
 using AspireRedis.Topology;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -16,7 +17,7 @@ public sealed class FsyncTests
     [Fact]
     public async Task A_write_is_on_disk_or_is_not_made_and_the_reason_is_given()
     {
-        await using var own = await OwnServer.StartAsync(new RedisTopologyOptions { Replicas = 1, Sentinels = 0, Persistence = RedisPersistence.AofAlways });
+        await using var own = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 1, Sentinels = 0, Persistence = RedisPersistence.AofAlways });
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
         await using var writer = client.CreateWriter(new() { AcknowledgeTimeout = TimeSpan.FromSeconds(30) });
         var fsync = writer.EvaluateAsync(s_count, ["fsync"], [], Durability.Fsync, default);
@@ -37,7 +38,7 @@ public sealed class FsyncTests
     public async Task A_host_that_is_configured_for_it_does_not_start_where_it_is_not_to_be_had()
     {
         // everysec does not do, whatever the version.
-        await using var own = await OwnServer.StartAsync();
+        await using var own = await OwnServers.StartAsync();
         using var host = Host(own.ConnectionString, Durability.Fsync);
         var thrown = await Assert.ThrowsAsync<DurabilityNotSupportedException>(() => host.StartAsync());
         Assert.Contains(s_supported ? "always is needed" : "Redis 7.2", thrown.Message, StringComparison.Ordinal);

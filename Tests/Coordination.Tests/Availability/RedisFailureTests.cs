@@ -34,7 +34,7 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
     [Fact]
     public async Task What_a_demoted_server_refuses_is_tried_again_until_it_is_a_primary()
     {
-        await using var own = await OwnServer.StartAsync();
+        await using var own = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
         await client.Database.PingAsync();
         // A replica of nobody that lives.
@@ -52,7 +52,7 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
     [Fact]
     public async Task A_server_that_stays_away_is_reported_as_such_and_nothing_was_applied()
     {
-        await using var own = await OwnServer.StartAsync();
+        await using var own = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(own.ConnectionString, configure: o => o.AsyncTimeout = 500);
         await client.Database.PingAsync();
         own.Server.Kill();

@@ -58,7 +58,7 @@ public sealed class LeaseOutageTests(RedisFixture redis) : IClassFixture<RedisFi
     public async Task A_server_that_is_away_for_less_than_the_TTL_costs_nothing()
     {
         // With everysec the lease may not be in the file yet when the server dies, and is rightly lost.
-        await using var own = await OwnServer.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.AofAlways });
+        await using var own = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.AofAlways });
         await using var client = await TestClient.ConnectAsync(own.ConnectionString, configure: o => o.AsyncTimeout = 2000);
         await using var lease = await client.Leases.AcquireAsync("blink", new LeaseOptions { Ttl = TimeSpan.FromSeconds(60) });
         own.Server.Kill();
@@ -110,7 +110,7 @@ public sealed class LeaseOutageTests(RedisFixture redis) : IClassFixture<RedisFi
     [Fact]
     public async Task A_server_without_memory_refuses_new_leases_and_still_hands_over_renews_and_takes_back()
     {
-        await using var own = await OwnServer.StartAsync();
+        await using var own = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
         await using var other = await TestClient.ConnectAsync(own.ConnectionString);
         var options = new LeaseOptions { Ttl = TimeSpan.FromSeconds(60), WaitTimeout = TimeSpan.FromSeconds(30) };

@@ -189,7 +189,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
     [Fact]
     public async Task Without_any_messages_a_waiter_looks_when_the_TTL_of_the_owner_is_over()
     {
-        await using var server = await OwnServer.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, ServerSettings = ["rename-command PUBLISH \"\""] });
+        await using var server = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, ServerSettings = ["rename-command PUBLISH \"\""] });
         await using var holder = await TestClient.ConnectAsync(server.ConnectionString);
         await using var client = await TestClient.ConnectAsync(server.ConnectionString);
         var ttl = TimeSpan.FromSeconds(2);
@@ -336,7 +336,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
     [Fact]
     public async Task An_attempt_that_is_made_again_finds_what_the_first_one_made()
     {
-        await using var server = await OwnServer.StartAsync();
+        await using var server = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(server.ConnectionString, configure: o => o.AsyncTimeout = 300);
         await client.Database.StringSetAsync("ambiguous", "somebody", TimeSpan.FromSeconds(2));
         var waiting = client.Leases.AcquireAsync("ambiguous", s_long);

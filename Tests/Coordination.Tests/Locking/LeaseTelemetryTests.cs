@@ -1,8 +1,4 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Diagnostics.Metrics;
-using AspireRedis.Coordination.Diagnostics;
-using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Testing;
 
@@ -14,20 +10,7 @@ public sealed class LeaseTelemetryTests(RedisFixture redis) : IClassFixture<Redi
     public async Task A_span_has_the_family_in_its_name_and_tells_of_place_and_hand_over()
     {
         using var root = new Activity("test").Start();
-        var spans = new ConcurrentQueue<Activity>();
-        using var listener = new ActivityListener
-        {
-            ShouldListenTo = source => source.Name == CoordinationDiagnostics.Name,
-            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
-            ActivityStopped = span =>
-            {
-                if (span.TraceId == root.TraceId)
-                {
-                    spans.Enqueue(span);
-                }
-            },
-        };
-        ActivitySource.AddActivityListener(listener);
+        using var telemetry = new Telemetry();
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
 
         var held = await client.Leases.AcquireAsync("traced_lock:{7}");
@@ -38,8 +21,9 @@ public sealed class LeaseTelemetryTests(RedisFixture redis) : IClassFixture<Redi
         await (await client.Leases.AcquireAsync("traced")).DisposeAsync();
         await (await client.Leases.AcquireAsync("{traced}")).DisposeAsync();
 
+        var spans = telemetry.SpansOf(root);
         Assert.Equal(["lease acquire traced_lock", "lease acquire traced_lock", "lease acquire", "lease acquire"], spans.Select(s => s.DisplayName));
-        var waited = spans.ElementAt(1);
+        var waited = spans[1];
         Assert.Equal("traced_lock:{7}", waited.GetTagItem("redis.lock.resource"));
         Assert.Equal(0, waited.GetTagItem("redis.lock.queue_position"));
         Assert.Equal(true, waited.GetTagItem("redis.lock.handed_over"));
@@ -49,20 +33,7 @@ public sealed class LeaseTelemetryTests(RedisFixture redis) : IClassFixture<Redi
     [Fact]
     public async Task Hand_overs_waits_and_holds_are_measured_without_the_name()
     {
-        var seen = new ConcurrentQueue<(string Name, double Value, KeyValuePair<string, object?>[] Tags)>();
-        using var listener = new MeterListener
-        {
-            InstrumentPublished = (instrument, l) =>
-            {
-                if (instrument.Meter.Name == CoordinationDiagnostics.Name)
-                {
-                    l.EnableMeasurementEvents(instrument);
-                }
-            },
-        };
-        listener.SetMeasurementEventCallback<long>((i, value, tags, _) => seen.Enqueue((i.Name, value, tags.ToArray())));
-        listener.SetMeasurementEventCallback<double>((i, value, tags, _) => seen.Enqueue((i.Name, value, tags.ToArray())));
-        listener.Start();
+        using var telemetry = new Telemetry();
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
 
         var held = await client.Leases.AcquireAsync("measured");
@@ -73,7 +44,7 @@ public sealed class LeaseTelemetryTests(RedisFixture redis) : IClassFixture<Redi
 
         // Other tests of this process are measured too.
         string[] expected = ["redis.lock.acquisitions", "redis.lock.handovers", "redis.lock.wait.duration", "redis.lock.hold.duration", "redis.lock.waiters"];
-        Assert.All(expected, name => Assert.Contains(seen, s => s.Name == name));
-        Assert.DoesNotContain(seen.SelectMany(s => s.Tags), t => "measured".Equals(t.Value as string, StringComparison.Ordinal));
+        Assert.All(expected, name => Assert.Contains(telemetry.Tags, s => s.Name == name));
+        Assert.DoesNotContain(telemetry.Tags.SelectMany(s => s.Tags), t => "measured".Equals(t.Value as string, StringComparison.Ordinal));
     }
 }

@@ -14,7 +14,7 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
     [Fact]
     public async Task The_next_caller_of_the_process_has_the_lease_without_the_server_which_then_hears_of_it()
     {
-        await using var server = await OwnServer.StartAsync();
+        await using var server = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(server.ConnectionString);
         var (held, waiting) = await HeldWithWaiterAsync(client, "local");
         server.Server.Freeze();
@@ -53,7 +53,7 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
     [Fact]
     public async Task A_shorter_TTL_of_the_next_caller_is_not_believed_beyond()
     {
-        await using var server = await OwnServer.StartAsync();
+        await using var server = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(server.ConnectionString);
         var shorter = s_long with { Ttl = TimeSpan.FromSeconds(2) };
         var (held, waiting) = await HeldWithWaiterAsync(client, "shorter", shorter);

@@ -11,7 +11,7 @@ public sealed class ConsumerGroupOutageTests
     [Fact]
     public async Task A_server_that_is_killed_and_started_again_loses_nothing_that_was_acknowledged_and_consumption_goes_on()
     {
-        await using var own = await OwnServer.StartAsync(
+        await using var own = await OwnServers.StartAsync(
             new RedisTopologyOptions { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.AofAlways });
         await using var client = await TestClient.ConnectAsync(own.ConnectionString, configure: o => o.AsyncTimeout = 1000);
         var topic = Numbered.Topic("restarted");
@@ -55,7 +55,7 @@ public sealed class ConsumerGroupOutageTests
     [Fact]
     public async Task A_server_that_comes_back_empty_gets_its_group_again()
     {
-        await using var own = await OwnServer.StartAsync(
+        await using var own = await OwnServers.StartAsync(
             new RedisTopologyOptions { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.None });
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("emptied"), new() { Group = "g" });
@@ -72,7 +72,7 @@ public sealed class ConsumerGroupOutageTests
     [Fact]
     public async Task A_stream_that_is_deleted_gets_its_group_again()
     {
-        await using var own = await OwnServer.StartAsync();
+        await using var own = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("deleted"), new() { Group = "g", Block = TimeSpan.FromHours(1) });
         await client.AppendNumbersAsync("deleted", 1, 1);
@@ -87,7 +87,7 @@ public sealed class ConsumerGroupOutageTests
     [Fact]
     public async Task A_connection_that_is_killed_is_replaced_and_what_it_read_is_not_lost()
     {
-        await using var own = await OwnServer.StartAsync();
+        await using var own = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("cut"), new() { Group = "g", MinIdle = TimeSpan.FromHours(1) });
         for (var round = 0; round < 20; round++)

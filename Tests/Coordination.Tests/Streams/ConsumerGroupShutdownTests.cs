@@ -102,7 +102,7 @@ public sealed class ConsumerGroupShutdownTests(RedisFixture redis) : IClassFixtu
     [Fact]
     public async Task It_ends_also_while_the_server_is_away()
     {
-        await using var own = await OwnServer.StartAsync();
+        await using var own = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("away"), new() { Group = "g" });
         await Eventually.TrueAsync(() => client.Database.KeyExistsAsync("away"), "the group is created");

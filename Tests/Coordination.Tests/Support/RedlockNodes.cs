@@ -12,11 +12,11 @@ public class RedlockFixture() : LocalRedisFixture(RedlockNodes.Of(5));
 /// <summary>Five independent servers for one test alone, which kills or freezes them.</summary>
 internal sealed class RedlockNodes : IAsyncDisposable
 {
-    private readonly OwnServer _servers;
+    private readonly OwnServers _servers;
 
-    private RedlockNodes(OwnServer servers) => _servers = servers;
+    private RedlockNodes(OwnServers servers) => _servers = servers;
 
-    public static async Task<RedlockNodes> StartAsync(int count = 5) => new(await OwnServer.StartAsync(Of(count)));
+    public static async Task<RedlockNodes> StartAsync(int count = 5) => new(await OwnServers.StartAsync(Of(count)));
 
     public static RedisTopologyOptions Of(int count) => new()
     {

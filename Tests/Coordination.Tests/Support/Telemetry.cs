@@ -27,8 +27,8 @@ internal sealed class Telemetry : IDisposable
                 listener.EnableMeasurementEvents(instrument);
             }
         };
-        _meters.SetMeasurementEventCallback<long>((instrument, value, _, _) => Values.Enqueue((instrument.Name, value)));
-        _meters.SetMeasurementEventCallback<double>((instrument, value, _, _) => Values.Enqueue((instrument.Name, value)));
+        _meters.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Measured(instrument, value, tags));
+        _meters.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Measured(instrument, value, tags));
         _meters.Start();
     }
 
@@ -36,9 +36,21 @@ internal sealed class Telemetry : IDisposable
 
     public ConcurrentQueue<(string Name, double Value)> Values { get; } = new();
 
+    /// <summary>The attributes of each measurement.</summary>
+    public ConcurrentQueue<(string Name, KeyValuePair<string, object?>[] Tags)> Tags { get; } = new();
+
+    /// <summary>The spans of one trace, in the order in which they ended.</summary>
+    public List<Activity> SpansOf(Activity root) => [.. Spans.Where(s => s.TraceId == root.TraceId)];
+
     public void Dispose()
     {
         _meters.Dispose();
         _activities.Dispose();
+    }
+
+    private void Measured(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        Values.Enqueue((instrument.Name, value));
+        Tags.Enqueue((instrument.Name, tags.ToArray()));
     }
 }

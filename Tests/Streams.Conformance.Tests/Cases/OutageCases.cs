@@ -1,4 +1,5 @@
 using AspireRedis.Streams.Conformance.Support;
+using AspireRedis.Testing;
 using AspireRedis.Topology;
 using StackExchange.Redis;
 
@@ -6,12 +7,14 @@ namespace AspireRedis.Streams.Conformance.Cases;
 
 public abstract partial class ConformanceCases
 {
+    private static readonly RedisTopologyOptions s_forgetful = new() { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.None };
+
     private const string QuickTimeouts = ",asyncTimeout=1000,syncTimeout=1000,connectTimeout=1000";
 
     [Fact]
     public async Task A_subscription_goes_on_when_its_connections_are_killed()
     {
-        await using var servers = await OwnServers.StartAsync();
+        await using var servers = await OwnServers.StartAsync(s_forgetful);
         var settings = Settings() with { ConnectionString = servers.ConnectionString };
         await using var connection = await ConnectAsync(settings);
         await using var consumer = Start(settings);
@@ -28,7 +31,7 @@ public abstract partial class ConformanceCases
     [Fact]
     public async Task A_subscription_goes_on_when_the_server_hung_for_longer_than_the_timeouts()
     {
-        await using var servers = await OwnServers.StartAsync();
+        await using var servers = await OwnServers.StartAsync(s_forgetful);
         var settings = Settings() with { ConnectionString = servers.ConnectionString + QuickTimeouts };
         await using var connection = await ConnectAsync(settings with { ConnectionString = servers.ConnectionString });
         await using var consumer = Start(settings);
@@ -67,7 +70,7 @@ public abstract partial class ConformanceCases
     [Fact]
     public async Task A_subscription_goes_on_when_the_server_has_forgotten_everything()
     {
-        await using var servers = await OwnServers.StartAsync();
+        await using var servers = await OwnServers.StartAsync(s_forgetful);
         var settings = Settings() with { ConnectionString = servers.ConnectionString };
         await using var connection = await ConnectAsync(settings);
         await using var consumer = Start(settings);

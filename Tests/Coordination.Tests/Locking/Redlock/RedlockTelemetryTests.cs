@@ -1,7 +1,4 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Diagnostics.Metrics;
-using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Tests.Support;
 
@@ -12,35 +9,8 @@ public sealed class RedlockTelemetryTests(RedlockFixture redis) : IClassFixture<
     [Fact]
     public async Task A_span_tells_how_the_nodes_voted_and_the_metrics_the_kind()
     {
-        var spans = new ConcurrentQueue<Activity>();
         using var root = new Activity("test").Start();
-        using var listener = new ActivityListener
-        {
-            ShouldListenTo = source => source.Name == CoordinationDiagnostics.Name,
-            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
-            ActivityStopped = span =>
-            {
-                if (span.TraceId == root.TraceId)
-                {
-                    spans.Enqueue(span);
-                }
-            },
-        };
-        ActivitySource.AddActivityListener(listener);
-        var measured = new ConcurrentQueue<(string Name, KeyValuePair<string, object?>[] Tags)>();
-        using var meter = new MeterListener
-        {
-            InstrumentPublished = (instrument, l) =>
-            {
-                if (instrument.Meter.Name == CoordinationDiagnostics.Name)
-                {
-                    l.EnableMeasurementEvents(instrument);
-                }
-            },
-        };
-        meter.SetMeasurementEventCallback<long>((i, _, tags, _) => measured.Enqueue((i.Name, tags.ToArray())));
-        meter.SetMeasurementEventCallback<double>((i, _, tags, _) => measured.Enqueue((i.Name, tags.ToArray())));
-        meter.Start();
+        using var telemetry = new Telemetry();
         await using var client = await RedlockClient.ConnectAsync(redis.Redis);
         foreach (var node in client.Nodes.Take(3))
         {
@@ -50,18 +20,19 @@ public sealed class RedlockTelemetryTests(RedlockFixture redis) : IClassFixture<
         Assert.Null(await client.Leases.TryAcquireAsync("traced_lock:{7}", new LeaseOptions { WaitTimeout = TimeSpan.Zero }));
         await (await client.Leases.AcquireAsync("traced_lock:{8}")).DisposeAsync();
 
+        var spans = telemetry.SpansOf(root);
         Assert.Equal(2, spans.Count);
-        var refused = spans.First();
+        var refused = spans[0];
         Assert.Equal("lease acquire traced_lock", refused.DisplayName);
         Assert.Equal("redlock", refused.GetTagItem("redis.lock.kind"));
         Assert.Equal("timeout", refused.GetTagItem("redis.lock.outcome"));
         Assert.Equal(5, refused.GetTagItem("redis.lock.nodes"));
         Assert.Equal(3, refused.GetTagItem("redis.lock.nodes.held"));
-        Assert.InRange((int)spans.Last().GetTagItem("redis.lock.nodes.granted")!, 3, 5);
-        var redlock = measured.Where(m => m.Tags.Any(t => t is { Key: "redis.lock.kind", Value: "redlock" })).Select(m => m.Name).ToList();
+        Assert.InRange((int)spans[1].GetTagItem("redis.lock.nodes.granted")!, 3, 5);
+        var redlock = telemetry.Tags.Where(m => m.Tags.Any(t => t is { Key: "redis.lock.kind", Value: "redlock" })).Select(m => m.Name).ToList();
         Assert.Contains("redis.lock.acquisitions", redlock);
         Assert.Contains("redis.lock.wait.duration", redlock);
         Assert.Contains("redis.lock.hold.duration", redlock);
-        Assert.DoesNotContain(measured.SelectMany(m => m.Tags), t => t.Value is string value && value.Contains('{', StringComparison.Ordinal));
+        Assert.DoesNotContain(telemetry.Tags.SelectMany(m => m.Tags), t => t.Value is string value && value.Contains('{', StringComparison.Ordinal));
     }
 }
