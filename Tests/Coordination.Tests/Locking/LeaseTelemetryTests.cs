@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Testing;
 

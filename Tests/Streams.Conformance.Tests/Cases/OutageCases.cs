@@ -1,4 +1,3 @@
-using AspireRedis.Streams.Conformance.Support;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
 using StackExchange.Redis;

@@ -1,5 +1,4 @@
 using AspireRedis.Coordination.Availability;
-using AspireRedis.Streams.Conformance.Support;
 using AspireRedis.Streams.Conformance.Worker;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
