@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Locking.Redlock;
@@ -24,7 +25,8 @@ internal static class Unavailability
         RedisServerException e when Array.Exists(s_transient, code => code == e.Message.Split(' ', 2)[0])
             => "Redis takes no such commands at the moment. Try again.",
         RedisCommandException e when e.Classify() == RedisFailure.NotApplied => "Redis has no primary at the moment. Try again.",
-        HttpRequestException or ExecutionRejectedException or OperationCanceledException { InnerException: TimeoutException }
+        // HttpClient lets a bare SocketException through when a connection is reset just when it is made.
+        HttpRequestException or IOException or SocketException or ExecutionRejectedException or OperationCanceledException { InnerException: TimeoutException }
             => "Another service did not answer. The outcome is open; try again.",
         TimeoutException => "The work took too long. The outcome is open; try again.",
         _ => null,

@@ -28,7 +28,7 @@ internal static class Timeline
             Background = OxyColors.White,
         };
         plot.Axes.Add(new LinearAxis { Position = AxisPosition.Bottom, Title = "seconds", Minimum = 0, Maximum = seconds });
-        plot.Axes.Add(new LinearAxis { Position = AxisPosition.Left, Title = "acknowledged orders per second", Minimum = 0, Maximum = top });
+        plot.Axes.Add(new LinearAxis { Position = AxisPosition.Left, Title = "acknowledged orders per second", AxisTitleDistance = 16, Minimum = 0, Maximum = top });
         foreach (var fault in result.Faults)
         {
             var (colour, _) = Look(fault.Fault.Kind);
@@ -48,7 +48,7 @@ internal static class Timeline
             // Only for the legend.
             plot.Series.Add(new LineSeries { Title = name, Color = OxyColor.FromAColor(120, colour), StrokeThickness = 8 });
         }
-        plot.Legends.Add(new OxyPlot.Legends.Legend { LegendPlacement = OxyPlot.Legends.LegendPlacement.Outside, LegendPosition = OxyPlot.Legends.LegendPosition.BottomCenter, LegendOrientation = OxyPlot.Legends.LegendOrientation.Horizontal });
+        plot.Legends.Add(new OxyPlot.Legends.Legend { LegendPlacement = OxyPlot.Legends.LegendPlacement.Outside, LegendPosition = OxyPlot.Legends.LegendPosition.BottomCenter, LegendOrientation = OxyPlot.Legends.LegendOrientation.Horizontal, LegendColumnSpacing = 24, LegendItemSpacing = 40 });
         var line = new StairStepSeries { Color = OxyColors.Black, StrokeThickness = 0.8 };
         line.Points.AddRange(rate.Select((count, second) => new DataPoint(second, count)));
         plot.Series.Add(line);
