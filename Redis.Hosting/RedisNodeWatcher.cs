@@ -216,7 +216,8 @@ internal sealed class RedisNodeWatcher(
 
     private async Task PublishAsync(IResource resource, string type, ResourcePropertySnapshot[] properties, bool degraded)
     {
-        var style = degraded ? KnownResourceStateStyles.Warn : KnownResourceStateStyles.Success;
+        // Without a style the dashboard shows the health.
+        var style = degraded ? KnownResourceStateStyles.Warn : null;
         await notifications.PublishUpdateAsync(resource, snapshot =>
         {
             var roleIsOld = !snapshot.Properties.Any(p => p.Name == "redis.role" && Equals(p.Value, properties[0].Value));

@@ -76,8 +76,16 @@ internal sealed class FailoverObserver(ILogger logger)
         {
             if (message is "-sdown" or "-odown" && _failover is null)
             {
-                logger.LogInformation("Sentinel {Sentinel} takes back that the primary is down.", EndPointCollection.ToString(sentinel));
-                _signs.Clear();
+                if (_signs.Count > 0)
+                {
+                    logger.LogInformation("Sentinel {Sentinel} takes back that the primary is down.", EndPointCollection.ToString(sentinel));
+                    _signs.Clear();
+                }
+                return;
+            }
+            // Not the beginning of anything: the last words on a failover that has been told already.
+            if (_signs.Count == 0 && message is not ("+sdown" or "+odown" or "+try-failover"))
+            {
                 return;
             }
             if (message[0] == '+' && _signs.TryAdd(message[1..], new Sign(Stopwatch.GetTimestamp(), sentinel)))
