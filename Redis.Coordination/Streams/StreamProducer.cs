@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Text.RegularExpressions;
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Diagnostics;
 using StackExchange.Redis;
@@ -12,7 +13,7 @@ namespace AspireRedis.Coordination.Streams;
 /// exactly when a state change does, pass <see cref="PrepareAppend"/> to the script that makes the change.
 /// </summary>
 /// <remarks>Safe for concurrent use.</remarks>
-public sealed class StreamProducer
+public sealed partial class StreamProducer
 {
     private static readonly RedisScript s_append = RedisScript.Load<StreamProducer>("append-batch");
 
@@ -159,18 +160,27 @@ public sealed class StreamProducer
         {
             return null;
         }
+        // What a hash tag holds is an id, and names of spans are few.
+        var template = HashTag().Replace(stream, "{}");
         // Several events of one script are beside each other, not below each other.
         var activity = Activity.Current is { Kind: ActivityKind.Producer } before && before.Source == CoordinationDiagnostics.ActivitySource && before.ParentSpanId != default
-            ? CoordinationDiagnostics.ActivitySource.StartActivity($"send {stream}", ActivityKind.Producer,
+            ? CoordinationDiagnostics.ActivitySource.StartActivity($"send {template}", ActivityKind.Producer,
                 new ActivityContext(before.TraceId, before.ParentSpanId, before.ActivityTraceFlags, before.TraceStateString))
-            : CoordinationDiagnostics.ActivitySource.StartActivity($"send {stream}", ActivityKind.Producer);
+            : CoordinationDiagnostics.ActivitySource.StartActivity($"send {template}", ActivityKind.Producer);
         activity?.SetTag("messaging.system", "redis");
         activity?.SetTag("messaging.operation.type", "send");
         activity?.SetTag("messaging.operation.name", "XADD");
         activity?.SetTag("messaging.destination.name", stream);
+        if (template != stream)
+        {
+            activity?.SetTag("messaging.destination.template", template);
+        }
         activity?.SetTag("messaging.message.id", eventId);
         return activity;
     }
+
+    [GeneratedRegex(@"\{[^}]+\}")]
+    private static partial Regex HashTag();
 
     private async Task<string> AppendAsync(StreamAppend append, CancellationToken cancellationToken)
     {
