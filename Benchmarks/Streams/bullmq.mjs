@@ -43,7 +43,8 @@ if (mode === 'drain') {
   worker.run();
   console.log('ready');
   await all;
-  console.log(JSON.stringify(times));
+  // Longer than a pipe holds, and the end does not wait for it.
+  await new Promise(resolve => process.stdout.write(JSON.stringify(times), resolve));
   await worker.close();
 } else {
   const queue = new Queue('delivery', { connection });

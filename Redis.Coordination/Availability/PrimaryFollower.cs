@@ -373,6 +373,7 @@ public sealed class PrimaryFollower : IAsyncDisposable
                 return;
             }
             var planned = (string?)await probe.Database.StringGetAsync(SwitchoverKey) == EndPointCollection.ToString(former);
+            _promotable.Followed(node);
             Route.Follow(node, closeGate: planned);
             Route.Observer.Followed(former, node, planned);
             if (planned)

@@ -31,6 +31,21 @@ internal sealed class PromotableReplicas
         }
     }
 
+    /// <summary>
+    /// Another primary is followed: what was said of it belongs to an earlier time in that role, and replicas that it had
+    /// then may not have found it yet.
+    /// </summary>
+    public void Followed(EndPoint primary)
+    {
+        lock (_lock)
+        {
+            foreach (var key in _seen.Keys.Where(k => k.Primary.Equals(primary)).ToList())
+            {
+                _seen.Remove(key);
+            }
+        }
+    }
+
     /// <summary>The highest number that any Sentinel has given last; 0 when none has spoken of this primary.</summary>
     /// <param name="primary">The primary that is written to.</param>
     /// <param name="majority">How many Sentinels must have spoken lately, for those that were not heard of to be left out.</param>

@@ -10,8 +10,9 @@ if redis.call('EXISTS', queue) == 0 then
   local token = #time[2] == 6 and time[1] .. time[2] or string.format('%s%06d', time[1], time[2])
   if redis.call('SET', lease, owner .. ':' .. token, 'NX', 'PX', ttl) then
     local last = redis.call('SET', fence, token, 'GET', 'KEEPTTL')
-    -- Strings of 16 digits. When the first six change, every three hours, the fence is kept for longer.
-    if last and last < token and string.sub(last, 1, 6) == string.sub(token, 1, 6) then return tonumber(token) end
+    -- Strings of 16 digits. When the sixth changes, every three hours, the fence is kept for longer; it does not live for
+    -- the 28 hours in which the digit comes round.
+    if last and last < token and string.byte(last, 6) == string.byte(token, 6) then return tonumber(token) end
 --@include mint
     token = mint_above(fence, last, token)
     redis.call('SET', lease, owner .. ':' .. token, 'PX', ttl)

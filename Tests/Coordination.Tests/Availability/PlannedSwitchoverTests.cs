@@ -37,6 +37,27 @@ public sealed class PlannedSwitchoverTests(SentinelFixture redis) : IClassFixtur
         Assert.Equal(load.Succeeded, (int)await client.Database.StringGetAsync(Load.Key));
     }
 
+    [Fact]
+    public async Task A_node_that_is_primary_again_does_not_wait_for_the_replicas_that_it_once_had()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(new());
+        using var load = new Load(client, writer);
+        await Eventually.TrueAsync(() => load.Succeeded > 100, "writes are made");
+        var seen = new HashSet<string>();
+
+        // With three nodes one of them has its second turn by then.
+        for (var turn = 0; turn < 4; turn++)
+        {
+            seen.Add(EndPointCollection.ToString((await SwitchOverAsync()).To));
+            await redis.Redis.WaitUntilCompleteAsync();
+        }
+
+        await load.StopAsync();
+        Assert.True(seen.Count < 4);
+        Assert.Empty(load.Failures);
+    }
+
     private async Task<PlannedSwitchoverResult> SwitchOverAsync()
     {
         var switchover = new PlannedSwitchover(ConfigurationOptions.Parse(redis.ConnectionString), NullLogger<PlannedSwitchover>.Instance);
