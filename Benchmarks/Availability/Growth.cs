@@ -1,10 +1,10 @@
 using AspireRedis.Coordination.Availability;
+using AspireRedis.Topology;
 using Microsoft.Extensions.Logging.Abstractions;
 using OxyPlot;
 using OxyPlot.Axes;
 using OxyPlot.Legends;
 using OxyPlot.Series;
-using StackExchange.Redis;
 
 namespace AspireRedis.Benchmarks.Availability;
 
@@ -64,9 +64,9 @@ internal static class Growth
         var count = 0;
         foreach (var node in deployment.Redis.Topology.Nodes)
         {
-            await using var connection = await ConnectionMultiplexer.ConnectAsync(
-                deployment.Redis.Topology.ConnectionStringOf(node), o => o.CommandMap = CommandMap.Create(["SUBSCRIBE"], available: false));
-            count += ((string)(await connection.GetDatabase().ExecuteAsync("CLIENT", "LIST"))!).Split('\n').Count(line => line.Contains(" name=benchmark", StringComparison.Ordinal));
+            // The client library treats a Sentinel its own way; this only asks.
+            var clients = await RespConnection.OnceAsync(node.Address, deployment.Redis.Topology.Options.Password, CancellationToken.None, "CLIENT", "LIST");
+            count += ((string)clients!).Split('\n').Count(line => line.Contains(" name=benchmark", StringComparison.Ordinal));
         }
         return count;
     }
