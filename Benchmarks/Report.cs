@@ -24,6 +24,8 @@ internal static class Report
         foreach (var chart in result.Charts)
         {
             var file = chart.FileName + ".svg";
+            // The exporter takes text for narrower than browsers draw it, and cuts labels off.
+            chart.Plot.Padding = new OxyThickness(56, 8, 32, 16);
             await using (var stream = File.Create(Path.Combine(folder, file)))
             {
                 new SvgExporter { Width = 720, Height = 360, IsDocument = true }.Export(chart.Plot, stream);
