@@ -29,6 +29,7 @@ internal static class Unavailability
         HttpRequestException or IOException or SocketException or ExecutionRejectedException or OperationCanceledException { InnerException: TimeoutException }
             => "Another service did not answer. The outcome is open; try again.",
         TimeoutException => "The work took too long. The outcome is open; try again.",
+        _ when exception.Classify() == RedisFailure.Unknown => "Redis did not answer. The outcome is open; try again.",
         _ => null,
     };
 }

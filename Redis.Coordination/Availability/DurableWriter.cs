@@ -184,7 +184,7 @@ public sealed class DurableWriter : IAsyncDisposable
                 acknowledged = WaitAsync(database, required, fsync);
             }
             await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            broken = acknowledged.IsFaulted;
+            broken = !acknowledged.IsCompletedSuccessfully;
             var again = new List<Write>();
             for (var i = 0; i < batch.Count; i++)
             {
@@ -251,12 +251,17 @@ public sealed class DurableWriter : IAsyncDisposable
         {
             return e;
         }
-        if (acknowledged.IsFaulted)
+        long replicas;
+        bool onDisk;
+        try
+        {
+            (replicas, onDisk) = await acknowledged;
+        }
+        catch (Exception e)
         {
             // The connection was lost, or the node was demoted while it waited: it applied the write, which may be lost.
-            return new RedisOutcomeUnknownException(acknowledged.Exception!.InnerException!);
+            return new RedisOutcomeUnknownException(e);
         }
-        var (replicas, onDisk) = await acknowledged;
         if (replicas >= required && (onDisk || write.Durability != Durability.Fsync))
         {
             _deployment.Follower?.Route.Observer.Succeeded(write.Start);

@@ -256,7 +256,7 @@ public sealed class PrimaryFollower : IAsyncDisposable
                         return;
                     }
                 }
-                catch (Exception e) when (e is RedisException or TimeoutException)
+                catch (Exception e) when (e is RedisException or TimeoutException || e.Classify() != RedisFailure.Final)
                 {
                     // The promotion closes the connections of all clients.
                 }

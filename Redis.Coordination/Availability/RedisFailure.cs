@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Availability;
@@ -36,6 +37,9 @@ public static class RedisFailureExtensions
         RedisServerException e when Array.Exists(s_notNow, code => e.Message.StartsWith(code, StringComparison.Ordinal)) => RedisFailure.NotApplied,
         // The connection knows a replica only, as in the middle of a failover.
         RedisCommandException e when e.Message.StartsWith("Command cannot be issued to a replica", StringComparison.Ordinal) => RedisFailure.NotApplied,
+        // What ended the socket comes through bare now and then, as Pipelines.Sockets.Unofficial.ConnectionAbortedException,
+        // which is an OperationCanceledException although nobody has cancelled anything.
+        OperationCanceledException { CancellationToken.CanBeCanceled: false } or IOException or SocketException => RedisFailure.Unknown,
         _ => RedisFailure.Final,
     };
 }

@@ -84,7 +84,7 @@ internal sealed class SentinelLink : IAsyncDisposable
 
             long Number(string name) => long.Parse(fields[name], CultureInfo.InvariantCulture);
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException || e.Classify() != RedisFailure.Final)
         {
             return View = null;
         }
@@ -105,7 +105,7 @@ internal sealed class SentinelLink : IAsyncDisposable
         {
             return await _server.SentinelGetSentinelAddressesAsync(_service);
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException || e.Classify() != RedisFailure.Final)
         {
             return [];
         }
@@ -122,7 +122,7 @@ internal sealed class SentinelLink : IAsyncDisposable
         {
             return false;
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException || e.Classify() != RedisFailure.Final)
         {
             return null;
         }

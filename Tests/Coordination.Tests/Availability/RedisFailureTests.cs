@@ -23,6 +23,9 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
         { new RedisServerException("OOM command not allowed"), RedisFailure.Final },
         { new RedisOutcomeUnknownException(new RedisException("x")), RedisFailure.Unknown },
         { new RedisUnavailableException(new RedisException("x")), RedisFailure.NotApplied },
+        { new OperationCanceledException("aborted by the transport"), RedisFailure.Unknown },
+        { new OperationCanceledException("asked for", new CancellationToken(canceled: true)), RedisFailure.Final },
+        { new IOException("reset"), RedisFailure.Unknown },
         { new InvalidOperationException("x"), RedisFailure.Final },
     };
 
