@@ -25,7 +25,8 @@ internal static class EndpointsFileExtensions
         var mail = Path.Combine(directory, "mail");
         Directory.CreateDirectory(mail);
         notifications.WithEnvironment("Mail__PickupFolder", mail);
-        var sentinels = (redis.Resource as RedisSentinelResource)?.Nodes.Where(n => n.FirstRole == RedisRole.Sentinel) ?? [];
+        var deployment = redis.Resource as RedisSentinelResource;
+        var sentinels = deployment?.Nodes.Where(n => n.FirstRole == RedisRole.Sentinel) ?? [];
 
         builder.Eventing.Subscribe<AfterResourcesCreatedEvent>((@event, cancellationToken) =>
         {
@@ -52,7 +53,7 @@ internal static class EndpointsFileExtensions
                     ("DASHBOARD_URL", withDashboard ? DashboardUrl(services) : ""),
                     ("MAIL_DIR", mail),
                     ("SENTINELS", string.Join(',', sentinels.Select(n => $"127.0.0.1:{n.PrimaryEndpoint.Port}"))),
-                    ("REDIS_SERVICE", (redis.Resource as RedisSentinelResource)?.Options.ServiceName ?? ""),
+                    ("REDIS_SERVICE", deployment?.Options.ServiceName ?? ""),
                     ("LOCK_NODES", ""),
                 ]);
             }
