@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using AspireRedis.Coordination.Availability;
 using StackExchange.Redis;
 
@@ -11,7 +10,6 @@ namespace AspireRedis.Benchmarks.Availability;
 internal static class GroupCommit
 {
     private const int Concurrency = 50;
-    private const string Script = "return redis.call('SADD', KEYS[1], ARGV[1])";
 
     public static async Task<SuiteResult> RunAsync(TimeSpan round)
     {
@@ -20,15 +18,15 @@ internal static class GroupCommit
         var connections = await Task.WhenAll(Enumerable.Range(0, Concurrency).Select(_ => ConnectionMultiplexer.ConnectAsync(
             deployment.Redis.Topology.ConnectionStringOf(primary), RedisConnectionDefaults.Apply)));
         var (throughput, single, alone) = (new List<double>(), new List<double>(), new List<double>());
-        await RoundAsync(Concurrency, round, DurableAsync);
-        await RoundAsync(Concurrency, round, BareWithWaitAsync);
+        await Round.RunAsync(Concurrency, round, DurableAsync);
+        await Round.RunAsync(Concurrency, round, BareWithWaitAsync);
         for (var i = 0; i < 5; i++)
         {
-            var bare = await RoundAsync(Concurrency, round, BareWithWaitAsync);
-            var grouped = await RoundAsync(Concurrency, round, DurableAsync);
+            var bare = await Round.RunAsync(Concurrency, round, BareWithWaitAsync);
+            var grouped = await Round.RunAsync(Concurrency, round, DurableAsync);
             throughput.Add(grouped.Count / (double)bare.Count);
-            var (waited, durable, unwaited) = (Statistics.Median(await RoundAsync(1, round, BareWithWaitAsync)),
-                Statistics.Median(await RoundAsync(1, round, DurableAsync)), Statistics.Median(await RoundAsync(1, round, BareAsync)));
+            var (waited, durable, unwaited) = (Statistics.Median(await Round.RunAsync(1, round, BareWithWaitAsync)),
+                Statistics.Median(await Round.RunAsync(1, round, DurableAsync)), Statistics.Median(await Round.RunAsync(1, round, BareAsync)));
             single.Add(durable / waited);
             alone.Add(durable / unwaited);
             Console.WriteLine(
@@ -44,35 +42,17 @@ internal static class GroupCommit
 
         Task DurableAsync(int writer) => deployment.Writer.EvaluateAsync(Scripts.Add, [$"group:{writer}"], [1], Durability.Replica, default);
 
-        Task BareAsync(int writer) => connections[writer].GetDatabase().ScriptEvaluateAsync(Script, [$"group:{writer}"], [1]);
+        Task BareAsync(int writer) => connections[writer].GetDatabase().ScriptEvaluateAsync(Scripts.Add.Text, [$"group:{writer}"], [1]);
 
         async Task BareWithWaitAsync(int writer)
         {
             var database = connections[writer].GetDatabase();
-            var write = database.ScriptEvaluateAsync(Script, [$"group:{writer}"], [1]);
+            var write = database.ScriptEvaluateAsync(Scripts.Add.Text, [$"group:{writer}"], [1]);
             if ((long)await database.ExecuteAsync("WAIT", 1, 1000) < 1)
             {
                 throw new InvalidOperationException("No replica acknowledged a bare write.");
             }
             await write;
         }
-    }
-
-    /// <summary>How long each took, in milliseconds.</summary>
-    private static async Task<IReadOnlyList<double>> RoundAsync(int concurrency, TimeSpan length, Func<int, Task> write)
-    {
-        var start = Stopwatch.GetTimestamp();
-        var times = await Task.WhenAll(Enumerable.Range(0, concurrency).Select(writer => Task.Run(async () =>
-        {
-            var mine = new List<double>();
-            while (Stopwatch.GetElapsedTime(start) < length)
-            {
-                var began = Stopwatch.GetTimestamp();
-                await write(writer);
-                mine.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
-            }
-            return mine;
-        })));
-        return [.. times.SelectMany(t => t)];
     }
 }

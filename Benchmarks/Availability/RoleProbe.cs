@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AspireRedis.Coordination.Availability;
 using AspireRedis.Topology;
 using StackExchange.Redis;
 
@@ -50,7 +51,7 @@ internal sealed class RoleProbe : IAsyncDisposable
                     return;
                 }
             }
-            catch (Exception e) when (e is RedisException or TimeoutException)
+            catch (Exception e) when (e.Classify() != RedisFailure.Final)
             {
                 // The promotion closes all connections.
             }

@@ -15,8 +15,6 @@ namespace AspireRedis.Benchmarks.Locks;
 /// </summary>
 internal static class RedlockRounds
 {
-    private const string Set = "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])";
-    private const string Delete = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) else return 0 end";
     private const int Nodes = 5;
     private const int Rounds = 5;
     private static readonly LeaseOptions s_options = new() { WaitTimeout = TimeSpan.Zero };
@@ -64,8 +62,8 @@ internal static class RedlockRounds
 
             await IdleAsync(nodes);
             began = Stopwatch.GetTimestamp();
-            await ThirdAnswerAsync(nodes, Set, ["bare"], ["00000000000000000000000000000000.1", 10000]);
-            await ThirdAnswerAsync(nodes, Delete, ["bare"], ["00000000000000000000000000000000.1"]);
+            await ThirdAnswerAsync(nodes, TextbookLock.SetIfFree, ["bare"], ["00000000000000000000000000000000.1", 10000]);
+            await ThirdAnswerAsync(nodes, TextbookLock.DeleteIfOwn, ["bare"], ["00000000000000000000000000000000.1"]);
             bare.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
         }
         return (Statistics.Median(lease), Statistics.Median(bare));

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using AspireRedis.Coordination.Locking;
 using StackExchange.Redis;
 
@@ -10,9 +9,6 @@ namespace AspireRedis.Benchmarks.Locks;
 /// </summary>
 internal static class UncontendedLeases
 {
-    private const string SetIfFree = "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])";
-    private const string DeleteIfOwn = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) else return 0 end";
-
     public static async Task<Measurement> RunAsync(string connectionString, int concurrency, TimeSpan round)
     {
         await using var client = await LockClient.ConnectAsync(connectionString);
@@ -48,8 +44,8 @@ internal static class UncontendedLeases
         var database = client.Database;
         RedisKey[] key = [$"bare:{worker}"];
         RedisValue token = Guid.NewGuid().ToString("N");
-        var taken = await database.ScriptEvaluateAsync(SetIfFree, key, [token, 10000]);
-        var given = await database.ScriptEvaluateAsync(DeleteIfOwn, key, [token]);
+        var taken = await database.ScriptEvaluateAsync(TextbookLock.SetIfFree, key, [token, 10000]);
+        var given = await database.ScriptEvaluateAsync(TextbookLock.DeleteIfOwn, key, [token]);
         if (taken.IsNull || (int)given != 1)
         {
             throw new InvalidOperationException("The textbook lease was not free.");
@@ -58,19 +54,5 @@ internal static class UncontendedLeases
 
     /// <summary>The median in milliseconds.</summary>
     private static async Task<double> RoundAsync(int concurrency, TimeSpan length, Func<int, Task> action)
-    {
-        var start = Stopwatch.GetTimestamp();
-        var times = await Task.WhenAll(Enumerable.Range(0, concurrency).Select(worker => Task.Run(async () =>
-        {
-            var mine = new List<double>();
-            while (Stopwatch.GetElapsedTime(start) < length)
-            {
-                var began = Stopwatch.GetTimestamp();
-                await action(worker);
-                mine.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
-            }
-            return mine;
-        })));
-        return Statistics.Median(times.SelectMany(t => t));
-    }
+        => Statistics.Median(await Round.RunAsync(concurrency, length, action));
 }
