@@ -98,7 +98,7 @@ public sealed class RedisScript
             route?.Observer.Succeeded(start);
             return result;
         }
-        catch (RedisServerException e) when (e.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
+        catch (RedisServerException e) when (IsUnknown(e))
         {
         }
         catch (Exception e) when (e.Classify() != RedisFailure.Final)
@@ -119,6 +119,10 @@ public sealed class RedisScript
     /// <summary>One <c>EVAL</c> and nothing else; the server knows the script from then on.</summary>
     internal Task<RedisResult> EvaluateByTextAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
         => database.ExecuteAsync("EVAL", [Text, keys.Length, .. keys.Select(k => (object)k), .. arguments.Select(a => (object)a)]);
+
+    /// <summary>Whether the server was called by a hash that it does not know.</summary>
+    internal static bool IsUnknown(Exception exception)
+        => exception is RedisServerException && exception.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
 
     private static string Expand(string text)
     {

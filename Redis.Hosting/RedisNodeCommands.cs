@@ -54,14 +54,7 @@ internal static class RedisNodeCommands
 
     public static async Task CrashAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
-        if (node.Deployment.InContainers)
-        {
-            await Engine(context).RunAsync(context.CancellationToken, "kill", "--signal", "KILL", instance).ConfigureAwait(false);
-        }
-        else
-        {
-            Signal(node, instance, UnixSignal.Kill);
-        }
+        await SignalAsync(node, instance, context, UnixSignal.Kill, "kill", "--signal", "KILL").ConfigureAwait(false);
         await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
             node.Name, e => e.Snapshot.State?.Text != KnownResourceStates.Running, context.CancellationToken)
             .WaitAsync(s_bound, context.CancellationToken).ConfigureAwait(false);
@@ -69,28 +62,14 @@ internal static class RedisNodeCommands
 
     private static async Task FreezeAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
-        if (node.Deployment.InContainers)
-        {
-            await Engine(context).RunAsync(context.CancellationToken, "pause", instance).ConfigureAwait(false);
-        }
-        else
-        {
-            Signal(node, instance, UnixSignal.Stop);
-        }
+        await SignalAsync(node, instance, context, UnixSignal.Stop, "pause").ConfigureAwait(false);
         node.Deployment.Watcher!.Frozen(node, instance);
         await PublishAsync(node, context, "redis.frozen", "Frozen", true).ConfigureAwait(false);
     }
 
     private static async Task UnfreezeAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
-        if (node.Deployment.InContainers)
-        {
-            await Engine(context).RunAsync(context.CancellationToken, "unpause", instance).ConfigureAwait(false);
-        }
-        else
-        {
-            Signal(node, instance, UnixSignal.Continue);
-        }
+        await SignalAsync(node, instance, context, UnixSignal.Continue, "unpause").ConfigureAwait(false);
         node.Deployment.Watcher!.Thawed(node);
         await PublishAsync(node, context, "redis.frozen", "Frozen", false).ConfigureAwait(false);
     }
@@ -140,9 +119,15 @@ internal static class RedisNodeCommands
     private static bool IsReplica(UpdateCommandStateContext context)
         => context.ResourceSnapshot.Properties.Any(p => p.Name == "redis.role" && p.Value is "replica");
 
-    private static void Signal(IRedisNodeResource node, string instance, int signal)
+    /// <summary>Sends a signal to a process, or has the engine do the same to a container.</summary>
+    private static async Task SignalAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context, int signal, params string[] engineCommand)
     {
-        if (!UnixSignal.Send(int.Parse(instance, CultureInfo.InvariantCulture), signal))
+        if (node.Deployment.InContainers)
+        {
+            var engine = ContainerEngine.Find(context.Services.GetRequiredService<IConfiguration>()) ?? throw new InvalidOperationException("No container engine answers.");
+            await engine.RunAsync(context.CancellationToken, [.. engineCommand, instance]).ConfigureAwait(false);
+        }
+        else if (!UnixSignal.Send(int.Parse(instance, CultureInfo.InvariantCulture), signal))
         {
             throw new InvalidOperationException($"{node.Name} has no process {instance} any more.");
         }
@@ -161,7 +146,4 @@ internal static class RedisNodeCommands
         var address = node.Deployment.ReachedAt(topology.Nodes.First(n => n.Name == node.NodeName));
         await RespConnection.OnceAsync(address, topology.Options.Password, context.CancellationToken, command).ConfigureAwait(false);
     }
-
-    private static ContainerEngine Engine(ExecuteCommandContext context)
-        => ContainerEngine.Find(context.Services.GetRequiredService<IConfiguration>()) ?? throw new InvalidOperationException("No container engine answers.");
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using AspireRedis.Coordination.Availability;
@@ -59,21 +58,18 @@ internal static class RedisSentinelCommands
             }
             var switchover = new PlannedSwitchover(options, context.Services.GetRequiredService<ILoggerFactory>().CreateLogger<PlannedSwitchover>());
             var result = await switchover.RunAsync(cancellationToken: context.CancellationToken).ConfigureAwait(false);
+            var primary = deployment.ResourceOf(deployment.Topology.Nodes.First(n => n.Address.ToString() == EndPointCollection.ToString(result.To))).Name;
             // The dashboard shows it too when the command returns.
-            var changed = await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
-                deployment.Name, e => Primary(e.Snapshot) is { } now && deployment.Nodes.Any(n => n.Name == now) && IsAt(deployment, now, result.To),
-                context.CancellationToken).WaitAsync(s_bound, context.CancellationToken).ConfigureAwait(false);
+            await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
+                deployment.Name, e => Primary(e.Snapshot) == primary, context.CancellationToken).WaitAsync(s_bound, context.CancellationToken).ConfigureAwait(false);
             return CommandResults.Success(string.Create(
-                CultureInfo.InvariantCulture, $"{Primary(changed.Snapshot)} is the primary now; writes were held up for {result.Paused.TotalMilliseconds:0} ms."));
+                CultureInfo.InvariantCulture, $"{primary} is the primary now; writes were held up for {result.Paused.TotalMilliseconds:0} ms."));
         }
         catch (Exception e) when (e is InvalidOperationException or SwitchoverException or TimeoutException)
         {
             return CommandResults.Failure(e);
         }
     }
-
-    private static bool IsAt(RedisSentinelResource deployment, string name, EndPoint address)
-        => deployment.Topology.Nodes.Any(n => deployment.ResourceOf(n).Name == name && n.Address.ToString() == EndPointCollection.ToString(address));
 
     private static string? Primary(CustomResourceSnapshot snapshot) => snapshot.Properties.FirstOrDefault(p => p.Name == "redis.primary")?.Value as string;
 

@@ -36,7 +36,8 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
             // ROLE is answered in every state; PING tells of one that takes no commands (LOADING, MISCONF).
             var ping = server.PingAsync();
             var role = server.RoleAsync();
-            var quorum = deployment.Follower is { Primary: not null } follower ? follower.HasQuorumAsync() : Task.FromResult<bool?>(null);
+            var follower = deployment.Follower is { Primary: not null } following ? following : null;
+            var quorum = follower?.HasQuorumAsync() ?? Task.FromResult<bool?>(null);
             await Task.WhenAll(ping, role, quorum).WaitAsync(s_timeout, clock, cancellationToken);
             data["role"] = (await role).Value;
             if (await role is not Role.Master primary)
@@ -45,15 +46,15 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
             }
             var replicas = primary.Replicas?.Count ?? 0;
             data["replicas"] = replicas;
-            if (deployment.Follower is not { Primary: not null } watching)
+            if (follower is null)
             {
                 return HealthCheckResult.Healthy($"{node} is the primary, with {replicas} replicas.", data);
             }
-            data["sentinels"] = watching.ReachableSentinels;
+            data["sentinels"] = follower.ReachableSentinels;
             data["quorum"] = await quorum == true;
             return replicas == 0 ? HealthCheckResult.Degraded($"{node} is the primary and has no replica.", data: data)
                 : await quorum != true ? HealthCheckResult.Degraded($"{node} is the primary, but the Sentinels have no quorum: no failover can be started.", data: data)
-                : HealthCheckResult.Healthy($"{node} is the primary, with {replicas} replicas and {watching.ReachableSentinels} Sentinels.", data);
+                : HealthCheckResult.Healthy($"{node} is the primary, with {replicas} replicas and {follower.ReachableSentinels} Sentinels.", data);
         }
         catch (Exception e) when (e is TimeoutException or RedisConnectionException)
         {

@@ -10,6 +10,8 @@ namespace AspireRedis.ServiceDefaults;
 /// <summary>Knows which exceptions mean that the same request may succeed in a moment.</summary>
 internal static class Unavailability
 {
+    private const string NoAnswer = "Redis did not answer. The outcome is open; try again.";
+
     // Error codes of a server that is starting, failing over, demoted, busy, or not allowed to write.
     private static readonly string[] s_transient =
         ["LOADING", "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "OOM", "BUSY"];
@@ -20,7 +22,7 @@ internal static class Unavailability
         NotDurableException => "The change was made, but is not yet safe against a failover. Repeat the request to learn its outcome.",
         LeaseNotAcquiredException or LeaseLostException => "Somebody else is working on the same resource. Try again.",
         RedisUnavailableException => "Redis has no primary at the moment. Nothing was changed; try again.",
-        RedisOutcomeUnknownException or RedisConnectionException or RedisTimeoutException => "Redis did not answer. The outcome is open; try again.",
+        RedisOutcomeUnknownException or RedisConnectionException or RedisTimeoutException => NoAnswer,
         NoQuorumException => "Too few lock nodes answered. Try again.",
         RedisServerException e when Array.Exists(s_transient, code => code == e.Message.Split(' ', 2)[0])
             => "Redis takes no such commands at the moment. Try again.",
@@ -29,7 +31,7 @@ internal static class Unavailability
         HttpRequestException or IOException or SocketException or ExecutionRejectedException or OperationCanceledException { InnerException: TimeoutException }
             => "Another service did not answer. The outcome is open; try again.",
         TimeoutException => "The work took too long. The outcome is open; try again.",
-        _ when exception.Classify() == RedisFailure.Unknown => "Redis did not answer. The outcome is open; try again.",
+        _ when exception.Classify() == RedisFailure.Unknown => NoAnswer,
         _ => null,
     };
 }

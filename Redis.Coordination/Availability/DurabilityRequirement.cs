@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Availability;
 
@@ -26,7 +25,7 @@ internal sealed class DurabilityRequirement(RedisDeployment deployment, Durabili
                 throw new DurabilityNotSupportedException(durability, missing);
             }
         }
-        catch (Exception e) when (e is RedisException or TimeoutException)
+        catch (Exception e) when (e.IsOfRedis())
         {
             logger.LogWarning("Whether Redis can give durability {Durability} is not known yet: {Reason}", durability, e.Message);
         }

@@ -235,7 +235,7 @@ public sealed class DurableWriter : IAsyncDisposable
         }
         catch (Exception e)
         {
-            return e is RedisServerException && e.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
+            return RedisScript.IsUnknown(e);
         }
     }
 

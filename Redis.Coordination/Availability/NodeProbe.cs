@@ -29,18 +29,8 @@ internal sealed class NodeProbe : IAsyncDisposable
         own.ConnectTimeout = (int)bound.TotalMilliseconds;
         own.AsyncTimeout = (int)bound.TotalMilliseconds;
         own.BacklogPolicy = BacklogPolicy.FailFast;
-        own.CommandMap = CommandMap.Create(["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"], available: false);
-        var connecting = ConnectionMultiplexer.ConnectAsync(own);
-        try
-        {
-            return new NodeProbe(node, await connecting.WaitAsync(cancellationToken));
-        }
-        catch (OperationCanceledException)
-        {
-            _ = connecting.ContinueWith(static t => t.Result.Dispose(), CancellationToken.None,
-                TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            throw;
-        }
+        own.CommandMap = ConnectionAttempt.WithoutSubscriptions;
+        return new NodeProbe(node, await ConnectionAttempt.ConnectAsync(own, cancellationToken));
     }
 
     /// <summary>Whether it takes itself for the primary.</summary>

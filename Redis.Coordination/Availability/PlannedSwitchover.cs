@@ -78,7 +78,7 @@ public sealed class PlannedSwitchover
                 EndPointCollection.ToString(result.To), EndPointCollection.ToString(result.From), result.Paused.TotalMilliseconds);
             return result;
         }
-        catch (Exception e) when (e is RedisException or TimeoutException || e.Classify() == RedisFailure.Unknown)
+        catch (Exception e) when (e.IsOfRedis())
         {
             activity.Fail(e);
             throw new SwitchoverException($"A node did not do its part: {e.Message}", promoted: false, e);
@@ -231,7 +231,7 @@ public sealed class PlannedSwitchover
                     return replica;
                 }
             }
-            catch (Exception e) when (e is RedisConnectionException || e.Classify() == RedisFailure.Unknown)
+            catch (Exception e) when (e.Classify() != RedisFailure.Final)
             {
                 // The promotion closes the connections of all clients.
             }
@@ -251,7 +251,7 @@ public sealed class PlannedSwitchover
         {
             await former.Database.ExecuteAsync("REPLICAOF", host, port);
         }
-        catch (Exception e) when (e is RedisException or TimeoutException || e.Classify() == RedisFailure.Unknown)
+        catch (Exception e) when (e.IsOfRedis())
         {
             // It may have died. Sentinel demotes it when it comes back.
             _logger.LogWarning("{Primary} could not be demoted; Sentinel will do so: {Reason}", Text(former.Node), e.Message);
@@ -274,7 +274,7 @@ public sealed class PlannedSwitchover
         {
             await former.Database.ExecuteAsync("CLIENT", "UNPAUSE");
         }
-        catch (Exception e) when (e is RedisException or TimeoutException || e.Classify() == RedisFailure.Unknown)
+        catch (Exception e) when (e.IsOfRedis())
         {
             _logger.LogWarning("{Primary} could not be told to go on; it does by itself when the pause is over: {Reason}", Text(former.Node), e.Message);
         }
@@ -284,7 +284,7 @@ public sealed class PlannedSwitchover
             {
                 await current.Database.KeyDeleteAsync(PrimaryFollower.SwitchoverKey);
             }
-            catch (Exception e) when (e is RedisException or TimeoutException || e.Classify() == RedisFailure.Unknown)
+            catch (Exception e) when (e.IsOfRedis())
             {
                 _logger.LogDebug(e, "The mark of the switchover ends with its TTL.");
             }

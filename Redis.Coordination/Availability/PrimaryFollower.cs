@@ -256,7 +256,7 @@ public sealed class PrimaryFollower : IAsyncDisposable
                         return;
                     }
                 }
-                catch (Exception e) when (e is RedisException or TimeoutException || e.Classify() != RedisFailure.Final)
+                catch (Exception e) when (e.IsOfRedis())
                 {
                     // The promotion closes the connections of all clients.
                 }
@@ -308,7 +308,7 @@ public sealed class PrimaryFollower : IAsyncDisposable
                 await FollowAsync(view.Primary, probe, view.Epoch, force);
             }
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or OperationCanceledException or IOException)
+        catch (Exception e) when (e is OperationCanceledException || e.IsOfRedis())
         {
             // It is to be the primary and is not yet, or is gone already. The next look finds out.
             _logger.LogDebug(e, "{Node} should be the primary and does not say so.", EndPointCollection.ToString(view.Primary));
@@ -421,7 +421,7 @@ public sealed class PrimaryFollower : IAsyncDisposable
                 await Task.Delay(s_promotionLook);
             }
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception e) when (e is ObjectDisposedException || e.IsOfRedis())
         {
             _logger.LogDebug(e, "The old primary of the switchover did not answer everything.");
         }

@@ -196,19 +196,7 @@ public sealed class RedisDeployment : IAsyncDisposable
         // Below the block time the client would give up on a reply that is still to come, and the entries in it
         // would be pending although nobody has them.
         options.AsyncTimeout = (int)longestReply.TotalMilliseconds + Math.Max(options.AsyncTimeout, 2000);
-        // Nobody subscribes here: this spares the second socket that the client would open.
-        options.CommandMap = CommandMap.Create(["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"], available: false);
-
-        var connecting = ConnectionMultiplexer.ConnectAsync(options);
-        try
-        {
-            return new DedicatedConnection(await connecting.WaitAsync(cancellationToken), primary);
-        }
-        catch (OperationCanceledException)
-        {
-            _ = connecting.ContinueWith(static t => t.Result.Dispose(), CancellationToken.None,
-                TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            throw;
-        }
+        options.CommandMap = ConnectionAttempt.WithoutSubscriptions;
+        return new DedicatedConnection(await ConnectionAttempt.ConnectAsync(options, cancellationToken), primary);
     }
 }

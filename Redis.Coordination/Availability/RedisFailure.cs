@@ -42,4 +42,8 @@ public static class RedisFailureExtensions
         OperationCanceledException { CancellationToken.CanBeCanceled: false } or IOException or SocketException => RedisFailure.Unknown,
         _ => RedisFailure.Final,
     };
+
+    /// <summary>Whether it comes from Redis or from the way there, and not from the caller: a cancellation, or a mistake.</summary>
+    internal static bool IsOfRedis(this Exception exception)
+        => exception is RedisException or TimeoutException || exception.Classify() != RedisFailure.Final;
 }

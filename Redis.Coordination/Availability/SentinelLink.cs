@@ -79,12 +79,12 @@ internal sealed class SentinelLink : IAsyncDisposable
             var address = _server.SentinelGetMasterAddressByNameAsync(_service);
             var fields = (await state).ToDictionary(f => f.Key, f => f.Value, StringComparer.Ordinal);
             return View = await address is { } primary
-                ? new SentinelView(primary, Number("config-epoch"), fields["flags"], (int)Number("num-other-sentinels"), (int)Number("quorum"), (await replicas).Count(IsPromotable), Stopwatch.GetTimestamp())
+                ? new SentinelView(primary, Number("config-epoch"), fields["flags"], (await replicas).Count(IsPromotable), Stopwatch.GetTimestamp())
                 : null;
 
             long Number(string name) => long.Parse(fields[name], CultureInfo.InvariantCulture);
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException || e.Classify() != RedisFailure.Final)
+        catch (Exception e) when (e is ObjectDisposedException || e.IsOfRedis())
         {
             return View = null;
         }
@@ -105,7 +105,7 @@ internal sealed class SentinelLink : IAsyncDisposable
         {
             return await _server.SentinelGetSentinelAddressesAsync(_service);
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException || e.Classify() != RedisFailure.Final)
+        catch (Exception e) when (e is ObjectDisposedException || e.IsOfRedis())
         {
             return [];
         }
@@ -122,7 +122,7 @@ internal sealed class SentinelLink : IAsyncDisposable
         {
             return false;
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException || e.Classify() != RedisFailure.Final)
+        catch (Exception e) when (e is ObjectDisposedException || e.IsOfRedis())
         {
             return null;
         }

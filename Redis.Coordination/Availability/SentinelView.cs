@@ -6,8 +6,6 @@ namespace AspireRedis.Coordination.Availability;
 /// <param name="Primary">Where the primary is; during a failover the replica that was promoted.</param>
 /// <param name="Epoch">The configuration epoch: the higher one is newer, whichever Sentinel has it.</param>
 /// <param name="Flags"><c>master</c>, and more when all is not well: <c>s_down</c>, <c>o_down</c>, <c>failover_in_progress</c>.</param>
-/// <param name="OtherSentinels">How many other Sentinels it knows.</param>
-/// <param name="Quorum">How many must agree that the primary is down.</param>
 /// <param name="Replicas">How many replicas it could promote: in sync, and not held for down.</param>
 /// <param name="At">When it said so, in ticks of <see cref="System.Diagnostics.Stopwatch"/>.</param>
-internal sealed record SentinelView(EndPoint Primary, long Epoch, string Flags, int OtherSentinels, int Quorum, int Replicas, long At);
+internal sealed record SentinelView(EndPoint Primary, long Epoch, string Flags, int Replicas, long At);

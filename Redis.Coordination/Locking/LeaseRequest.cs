@@ -177,13 +177,6 @@ internal sealed class LeaseRequest(string resource, string owner, LeaseOptions o
             _woken ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             woken = _woken.Task;
         }
-        try
-        {
-            await woken.WaitAsync(atMost, clock, cancellationToken);
-        }
-        catch (TimeoutException)
-        {
-            // Time to look.
-        }
+        await woken.ComesWithinAsync(atMost, clock, cancellationToken);
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using AspireRedis.Coordination.Availability;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -116,7 +117,7 @@ internal sealed class LeaseWakeups : IAsyncDisposable
             {
                 await subscription.Connection.GetSubscriber().UnsubscribeAsync(_channel);
             }
-            catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+            catch (Exception e) when (e is ObjectDisposedException || e.IsOfRedis())
             {
                 _logger.LogDebug(e, "The subscription ends with its connection.");
             }

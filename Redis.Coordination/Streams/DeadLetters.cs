@@ -98,7 +98,7 @@ public sealed class DeadLetters
             page = await ListAsync(stream, group, after, MaxPage, cancellationToken);
             foreach (var letter in page.Items)
             {
-                if (last is null || IsAfter(letter.Id, last))
+                if (last is null || StreamEntryId.Compare(letter.Id, last) > 0)
                 {
                     return requeued;
                 }
@@ -123,8 +123,6 @@ public sealed class DeadLetters
         var newest = await _deployment.Database.StreamRangeAsync(StreamTopic.DeadLettersOf(stream), "-", "+", 1, Order.Descending, CommandFlags.DemandMaster).WaitAsync(cancellationToken);
         return newest.Length == 0 ? null : (string)newest[0].Id!;
     }
-
-    private static bool IsAfter(string id, string other) => StreamEntryId.Compare(id, other) > 0;
 
     private static DeadLetter? Read(string stream, StreamEntry entry)
     {

@@ -1,15 +1,15 @@
 -- KEYS: stream, dead letters. ARGV: group. Returns {lag or -1 when unknown, pending, age of the oldest pending entry in
 -- ms or -1, consumers, dead letters}, or nothing when there is no such group.
 --@include entry-ids
+--@include server-ms
 if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local info = fields_of(group)
   if info['name'] == ARGV[1] then
     local age = -1
     if info['pending'] > 0 then
-      local time = redis.call('TIME')
       local oldest = redis.call('XPENDING', KEYS[1], ARGV[1])[2]
-      age = math.max(0, time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(string.match(oldest, '^%d+')))
+      age = math.max(0, server_ms() - tonumber(string.match(oldest, '^%d+')))
     end
     local lag = info['lag'] or -1
     -- A replica counts fewer reads than its primary has made (seen with 7.0.15), so after a failover the server's lag may

@@ -1,10 +1,10 @@
 -- KEYS: stream. ARGV: ms for which entries are kept. Removes what is older and needed by no group; returns how many.
 --@include entry-ids
+--@include server-ms
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
 if #groups == 0 then return 0 end
-local time = redis.call('TIME')
-local bound = string.format('%.0f-0', math.max(0, time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1]))
+local bound = string.format('%.0f-0', math.max(0, server_ms() - ARGV[1]))
 for _, group in ipairs(groups) do
   local info = fields_of(group)
   local needed = info['last-delivered-id']

@@ -3,6 +3,7 @@
 -- {0, ms until the first of those who have one runs out, place in the queue or -1, 1 when queued by this call}.
 --@include wake
 --@include mint
+--@include server-ms
 --@include permits
 local owner, ttl, claim, mode, limit, resource = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local now = server_ms()
@@ -10,7 +11,7 @@ expire(now)
 
 local function take(what, handed_over)
   grant(owner, what, now, ttl)
-  return { 1, token_of(mode, limit, ttl), handed_over, tonumber(string.sub(what, 2)) }
+  return { 1, token_of(mode, limit), handed_over, tonumber(string.sub(what, 2)) }
 end
 
 local mine = redis.call('HGET', permits, owner)

@@ -2,6 +2,7 @@
 -- Hands on what has run out. Returns ms until the first of the present claims runs out, or 0 without one.
 --@include wake
 --@include mint
+--@include server-ms
 --@include permits
 local now = server_ms()
 expire(now)

@@ -3,13 +3,8 @@
 -- permits: a hash of owner to what it holds: 'x' alone, 's' and the number of its permit; a star before it while it is
 --   claimed: granted to one that waited, and not confirmed yet. The field '=' is the token that those who share have.
 -- queue: how it is wanted ('x' or 's') and by whom, first come first served.
--- Needs wake and mint. A limit of 0 is none.
+-- Needs wake, mint and server-ms. A limit of 0 is none.
 local holders, permits, queue, fence = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-
-local function server_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
 
 local function forget(owner)
   redis.call('HDEL', permits, owner)
@@ -70,11 +65,11 @@ end
 -- Those who share have one token: a store that takes none smaller than it has seen must take the writes of all of them.
 -- It is larger than that of whoever excluded them last, and smaller than that of whoever will. Permits of a semaphore
 -- are told apart, so each has its own.
-local function token_of(mode, limit, ttl)
-  if mode == 'x' or limit > 0 then return mint(fence, ttl) end
+local function token_of(mode, limit)
+  if mode == 'x' or limit > 0 then return mint(fence) end
   local token = redis.call('HGET', permits, '=')
   if not token then
-    token = mint(fence, ttl)
+    token = mint(fence)
     redis.call('HSET', permits, '=', token)
   end
   return token

@@ -2,6 +2,7 @@
 -- Gives back whatever the owner has: the lease, a claim to it, or a place in the queue. Returns those who have it next.
 --@include wake
 --@include mint
+--@include server-ms
 --@include permits
 local owner, now = ARGV[1], server_ms()
 if forget(owner) == 0 then

@@ -1,6 +1,7 @@
 -- KEYS: see permits. ARGV: owner, TTL in ms. Returns 1, or 0 when it has run out.
 --@include wake
 --@include mint
+--@include server-ms
 --@include permits
 local now = server_ms()
 local until_ms = redis.call('ZSCORE', holders, ARGV[1])

@@ -11,11 +11,7 @@ internal sealed class Quorum(int voters)
     /// <summary>How many votes are a majority.</summary>
     public int Needed { get; } = (voters / 2) + 1;
 
-    public int Yes => Volatile.Read(ref _yes);
-
-    public int No => Volatile.Read(ref _no);
-
-    public bool IsReached => Yes >= Needed;
+    public bool IsReached => Volatile.Read(ref _yes) >= Needed;
 
     public void Vote(bool yes)
     {
@@ -26,16 +22,6 @@ internal sealed class Quorum(int voters)
     }
 
     /// <summary>Until it is decided; false when that took too long.</summary>
-    public async Task<bool> DecidedAsync(TimeSpan atMost, TimeProvider clock, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await _decided.Task.WaitAsync(atMost, clock, cancellationToken);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            return false;
-        }
-    }
+    public Task<bool> DecidedAsync(TimeSpan atMost, TimeProvider clock, CancellationToken cancellationToken)
+        => _decided.Task.ComesWithinAsync(atMost, clock, cancellationToken);
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using AspireRedis.Coordination.Availability;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -102,7 +103,7 @@ internal sealed class RedlockNode : IAsyncDisposable
             Volatile.Write(ref _silentSince, _clock.GetTimestamp());
         }
         Interlocked.Decrement(ref _unanswered);
-        if (error is RedisServerException e && IsNoScript(e) && _voter is { } voter)
+        if (error is not null && RedisScript.IsUnknown(error) && _voter is { } voter)
         {
             _absence = new InvalidOperationException("it has restarted, and its age is not known yet");
             _voter = null;
@@ -171,8 +172,6 @@ internal sealed class RedlockNode : IAsyncDisposable
         _ => new InvalidOperationException(why.Message, why),
     };
 
-    private static bool IsNoScript(RedisServerException e) => e.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
-
     private async Task KeepReadyAsync(CancellationToken stopping)
     {
         var wasReady = true;
@@ -226,7 +225,7 @@ internal sealed class RedlockNode : IAsyncDisposable
         options.AbortOnConnectFail = true;
         options.AllowAdmin = true; // For INFO and SCRIPT LOAD.
         options.ReconnectRetryPolicy = new NeverAgain();
-        options.CommandMap = CommandMap.Create(["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"], available: false);
+        options.CommandMap = ConnectionAttempt.WithoutSubscriptions;
         await using var once = await ConnectionMultiplexer.ConnectAsync(options);
         var server = once.GetServer(_options.EndPoints[0]);
         if (server.IsReplica)

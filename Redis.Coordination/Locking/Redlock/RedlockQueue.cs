@@ -71,14 +71,7 @@ internal sealed class RedlockQueue : IDisposable
             }
             wake = _wake.Task;
         }
-        try
-        {
-            await wake.WaitAsync(atMost, clock, cancellationToken);
-        }
-        catch (TimeoutException)
-        {
-            // Time to look.
-        }
+        await wake.ComesWithinAsync(atMost, clock, cancellationToken);
     }
 
     public async Task UnsubscribeAsync()

@@ -34,13 +34,12 @@ internal sealed class Dispatcher
         _parkingRoom = group.Options.IsOrdered ? new SemaphoreSlim(group.Options.MaxParked) : null;
     }
 
-    /// <summary>Waits until there is room for each of the entries; those that found none are let go of when the wait is cancelled.</summary>
+    /// <summary>Waits until there is room for each of the entries. On cancellation those that found none stay in hand, not begun, and are given back at the end.</summary>
     public async Task AddAsync(List<HeldEntry> entries, CancellationToken cancellationToken)
     {
-        for (var i = 0; i < entries.Count; i++)
+        foreach (var entry in entries)
         {
-            // On cancellation they stay in hand, not begun, and are given back at the end.
-            await AddAsync(entries[i], cancellationToken);
+            await AddAsync(entry, cancellationToken);
         }
     }
 

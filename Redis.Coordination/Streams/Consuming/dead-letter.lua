@@ -1,12 +1,12 @@
 -- KEYS: stream, dead letters. ARGV: group, entry id, reason, deliveries.
 -- Copy and acknowledgement are one step, and only while the entry is pending, so that it is copied once. The copy comes
 -- first: an error in it (a key of another type, say) ends the script and leaves the entry pending.
+--@include server-ms
 if not redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)[1] then return 0 end
 local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
 if entry then
-  local time = redis.call('TIME')
   redis.call('XADD', KEYS[2], '*', 'dead_group', ARGV[1], 'dead_entry_id', ARGV[2], 'dead_reason', ARGV[3],
-    'dead_deliveries', ARGV[4], 'dead_at_ms', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)),
+    'dead_deliveries', ARGV[4], 'dead_at_ms', string.format('%.0f', server_ms()),
     unpack(entry[2]))
 end
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
