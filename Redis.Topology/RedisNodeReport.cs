@@ -32,7 +32,7 @@ public sealed record RedisNodeReport
     /// <summary>A Sentinel's count of the failovers that it has seen to their end.</summary>
     public long ConfigEpoch { get; init; }
 
-    /// <summary>Whether a Sentinel sees enough others for a failover.</summary>
+    /// <summary>Whether a Sentinel could start a failover: it sees enough others and is not in TILT.</summary>
     public bool CanFailOver { get; init; }
 
     internal IReadOnlyDictionary<RedisAddress, RedisReplicaLag> ReplicaLags { get; init; } = new Dictionary<RedisAddress, RedisReplicaLag>();

@@ -150,13 +150,17 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
                 ? $"{sentinel.Name} sees replicas {Seen(replicas)}"
             : others.Count(s => s["flags"] == "sentinel") != Topology.Sentinels.Count - 1 || others.Count != Topology.Sentinels.Count - 1
                 ? $"{sentinel.Name} sees Sentinels {Seen(others)}"
-            : await AskAsync(sentinel, token, "SENTINEL", "CKQUORUM", name).ConfigureAwait(false) is string quorum && quorum.StartsWith("OK", StringComparison.Ordinal)
-                ? null
-            : $"{sentinel.Name} has no quorum";
+            : await AskAsync(sentinel, token, "SENTINEL", "CKQUORUM", name).ConfigureAwait(false) is not string quorum || !quorum.StartsWith("OK", StringComparison.Ordinal)
+                ? $"{sentinel.Name} has no quorum"
+            : await IsInTiltAsync(sentinel, token).ConfigureAwait(false) ? $"{sentinel.Name} is in TILT" : null;
 
         static string Seen(List<Dictionary<string, string>> instances) =>
             instances.Count == 0 ? "none" : string.Join(", ", instances.Select(i => $"{AddressOf(i)} as {i["flags"]}"));
     }
+
+    /// <summary>Whether it does nothing but look, for 30 s, after its clock jumped or it did not run for 2 s.</summary>
+    private async Task<bool> IsInTiltAsync(RedisNode sentinel, CancellationToken token) =>
+        ((string)(await AskAsync(sentinel, token, "INFO", "sentinel").ConfigureAwait(false))!).Contains("sentinel_tilt:1", StringComparison.Ordinal);
 
     private async Task<RedisNodeReport?> TryReportAsync(RedisNode node, CancellationToken token)
     {
@@ -181,7 +185,8 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
         bool canFailOver;
         try
         {
-            canFailOver = await AskAsync(node, token, "SENTINEL", "CKQUORUM", Topology.Options.ServiceName).ConfigureAwait(false) is string;
+            canFailOver = await AskAsync(node, token, "SENTINEL", "CKQUORUM", Topology.Options.ServiceName).ConfigureAwait(false) is string
+                && !await IsInTiltAsync(node, token).ConfigureAwait(false);
         }
         catch (RespErrorException)
         {

@@ -53,7 +53,7 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
             data["sentinels"] = follower.ReachableSentinels;
             data["quorum"] = await quorum == true;
             return replicas == 0 ? HealthCheckResult.Degraded($"{node} is the primary and has no replica.", data: data)
-                : await quorum != true ? HealthCheckResult.Degraded($"{node} is the primary, but the Sentinels have no quorum: no failover can be started.", data: data)
+                : await quorum != true ? HealthCheckResult.Degraded($"{node} is the primary, but no Sentinel could start a failover (no quorum, or TILT).", data: data)
                 : HealthCheckResult.Healthy($"{node} is the primary, with {replicas} replicas and {follower.ReachableSentinels} Sentinels.", data);
         }
         catch (Exception e) when (e is TimeoutException or RedisConnectionException)

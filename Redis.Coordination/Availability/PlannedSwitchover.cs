@@ -113,11 +113,12 @@ public sealed class PlannedSwitchover
         {
             throw new SwitchoverException($"Sentinel {Text(unsure.Node)} sees the primary as {unsure.View!.Flags}: that is no time for a planned switchover.");
         }
-        if (await newest.HasQuorumAsync() != true)
-        {
-            throw new SwitchoverException($"Sentinel {Text(newest.Node)} has no quorum.");
-        }
-        return (newest.View!.Primary, newest);
+        // One with an older configuration would not be believed; one in TILT would promote half a minute later.
+        var able = Array.FindAll(answered, l => l.View!.Epoch == newest.View!.Epoch);
+        var can = await Task.WhenAll(able.Select(l => l.CanFailOverAsync()));
+        return Array.IndexOf(can, true) is >= 0 and var first
+            ? (newest.View!.Primary, able[first])
+            : throw new SwitchoverException("No Sentinel could start a failover: each is without a quorum or in TILT.");
     }
 
     private async Task<List<NodeProbe>> FindReplicasAsync(NodeProbe primary, PlannedSwitchoverOptions options, List<NodeProbe> probes, CancellationToken cancellationToken)

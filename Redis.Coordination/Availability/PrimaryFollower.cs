@@ -149,22 +149,24 @@ public sealed class PrimaryFollower : IAsyncDisposable
     internal int PromotableReplicasOf(EndPoint primary) => _promotable.Of(primary, (_links.Count / 2) + 1);
 
     /// <summary>
-    /// Whether a failover could be started (<c>SENTINEL CKQUORUM</c>): what the first Sentinel says that answers; null when
-    /// none does within a second.
+    /// Whether a Sentinel could start a failover: it has a quorum (<c>SENTINEL CKQUORUM</c>) and is not in TILT. True as soon
+    /// as one says so; null when none answers within a second.
     /// </summary>
     public async Task<bool?> HasQuorumAsync()
     {
-        var asked = _links.Values.Select(l => l.HasQuorumAsync()).ToList();
-        while (asked.Count > 0)
+        bool? result = null;
+        await foreach (var answer in Task.WhenEach(_links.Values.Select(l => l.CanFailOverAsync())))
         {
-            var answer = await Task.WhenAny(asked);
-            if (await answer is { } quorum)
+            if (await answer is { } can)
             {
-                return quorum;
+                result = can;
             }
-            asked.Remove(answer);
+            if (result == true)
+            {
+                break;
+            }
         }
-        return null;
+        return result;
     }
 
     private async Task WatchAsync(CancellationToken stopping)
@@ -401,23 +403,21 @@ public sealed class PrimaryFollower : IAsyncDisposable
     {
         await Task.WhenAll(Route.Attached.Select(DrainAsync));
         Route.Fence(dedicated: false);
+        await Task.WhenAll(Route.Attached.Select(ArriveAsync));
         Route.OpenGate();
         // Their users have the answers by now, or find the socket closed.
         await Task.Delay(s_drain);
         Route.Fence(dedicated: true);
     }
 
+    /// <summary>Until the old primary has answered everything, or its connection is gone.</summary>
     private async Task DrainAsync(IConnectionMultiplexer connection)
     {
         var began = Stopwatch.GetTimestamp();
         try
         {
-            while (s_drain - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero)
+            while (s_drain - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero && await IsPrimaryAsync(connection, left))
             {
-                if ((string?)(await connection.GetDatabase().ExecuteAsync("ROLE").WaitAsync(left))[0] != "master")
-                {
-                    return;
-                }
                 await Task.Delay(s_promotionLook);
             }
         }
@@ -426,4 +426,35 @@ public sealed class PrimaryFollower : IAsyncDisposable
             _logger.LogDebug(e, "The old primary of the switchover did not answer everything.");
         }
     }
+
+    /// <summary>
+    /// Until the connection leads to the new primary. The client finds out a moment later that its socket was closed; what
+    /// it took for that one in between would be lost, and nobody would know that it was.
+    /// </summary>
+    private static async Task ArriveAsync(IConnectionMultiplexer connection)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (s_drain - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero)
+        {
+            try
+            {
+                if (await IsPrimaryAsync(connection, left))
+                {
+                    return;
+                }
+            }
+            catch (ObjectDisposedException)
+            {
+                return;
+            }
+            catch (Exception e) when (e.IsOfRedis())
+            {
+                // Asked on the socket that was closed.
+            }
+            await Task.Delay(s_promotionLook);
+        }
+    }
+
+    private static async Task<bool> IsPrimaryAsync(IConnectionMultiplexer connection, TimeSpan bound)
+        => (string?)(await connection.GetDatabase().ExecuteAsync("ROLE").WaitAsync(bound))[0] == "master";
 }

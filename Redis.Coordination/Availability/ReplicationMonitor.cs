@@ -59,11 +59,11 @@ internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvide
             AvailabilityMetrics.Quorum.Record(quorum ? 1 : 0);
             if (!quorum && _quorum != false)
             {
-                logger.LogWarning("The Sentinels have no quorum: no failover can be started.");
+                logger.LogWarning("No Sentinel could start a failover (no quorum, or TILT).");
             }
             else if (quorum && _quorum == false)
             {
-                logger.LogInformation("The Sentinels have a quorum again.");
+                logger.LogInformation("The Sentinels can start a failover again.");
             }
             _quorum = quorum;
         }

@@ -111,12 +111,17 @@ internal sealed class SentinelLink : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether it could start a failover with the Sentinels that it reaches (<c>SENTINEL CKQUORUM</c>); null when it does not answer.</summary>
-    public async Task<bool?> HasQuorumAsync()
+    /// <summary>
+    /// Whether it could start a failover with the Sentinels that it reaches (<c>SENTINEL CKQUORUM</c>, and not in TILT, in
+    /// which it only looks on for 30 s because it did not run for 2 s or its clock jumped); null when it does not answer.
+    /// </summary>
+    public async Task<bool?> CanFailOverAsync()
     {
         try
         {
-            return ((string?)await _server.ExecuteAsync("SENTINEL", "CKQUORUM", _service))?.StartsWith("OK", StringComparison.Ordinal) == true;
+            var info = _server.ExecuteAsync("INFO", "sentinel");
+            return ((string?)await _server.ExecuteAsync("SENTINEL", "CKQUORUM", _service))?.StartsWith("OK", StringComparison.Ordinal) == true
+                && ((string?)await info)?.Contains("sentinel_tilt:0", StringComparison.Ordinal) == true;
         }
         catch (RedisServerException)
         {

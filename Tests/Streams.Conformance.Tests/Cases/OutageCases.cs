@@ -20,10 +20,21 @@ public abstract partial class ConformanceCases
         for (var round = 0; round < 5; round++)
         {
             await AppendAsync(connection.GetDatabase(), settings.Stream, 20 * round, 20);
-            // All but the one that asks.
-            await connection.GetDatabase().ExecuteAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+            await KillAtWorkAsync(connection.GetDatabase());
             await HandledAsync(Enumerable.Range(20 * round, 20), "events are handled after the connections were killed", consumer);
         }
+    }
+
+    /// <summary>
+    /// Closes all connections but the one that asks, each with a command under way: what a consumer sends while the script
+    /// runs is not read before the transaction ends. Between two reads of a polling consumer it would see nothing of it.
+    /// </summary>
+    private static async Task KillAtWorkAsync(IDatabase database)
+    {
+        var transaction = database.CreateTransaction();
+        _ = transaction.ExecuteAsync("EVAL", "local till = os.clock() + 0.2 while os.clock() < till do end", 0);
+        _ = transaction.ExecuteAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+        Assert.True(await transaction.ExecuteAsync());
     }
 
     /// <summary>The reads of a server that does not answer are given up; it may have served them all the same.</summary>
