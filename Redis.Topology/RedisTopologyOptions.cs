@@ -27,8 +27,8 @@ public sealed record RedisTopologyOptions
     /// <summary>How long the primary may be silent before a Sentinel holds it for dead. Default 2 s, least <see cref="MinimumDownAfter"/>: below it a second, spurious failover was measured right after the first, with acknowledged writes lost.</summary>
     public TimeSpan DownAfter { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long one attempt at a failover may take; Sentinels wait twice this before the next attempt. Default 10 s, least <see cref="DownAfter"/>.</summary>
-    public TimeSpan FailoverTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    /// <summary>How long one attempt at a failover may take; Sentinels wait twice this before the next attempt. Default 5 s, least <see cref="DownAfter"/>.</summary>
+    public TimeSpan FailoverTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>What the primary and the replicas keep on disk. Default <see cref="RedisPersistence.AofEverySecond"/>.</summary>
     public RedisPersistence Persistence { get; init; } = RedisPersistence.AofEverySecond;

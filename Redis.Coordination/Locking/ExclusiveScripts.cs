@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Locking;
@@ -12,13 +11,21 @@ internal sealed class ExclusiveScripts : ILeaseScripts
     private static readonly RedisScript s_release = RedisScript.Load<RedisLeaseProvider>("release", repeatable: true);
     private static readonly RedisScript s_handOn = RedisScript.Load<RedisLeaseProvider>("hand-on", repeatable: true);
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue)
+    public RedisKey[] KeysOf(string resource)
     {
         var keys = new LeaseKeys(resource);
-        var reply = await s_acquire.CallAsync(
-            database, [keys.Lease, keys.Queue, keys.Fence],
-            [owner, Milliseconds(options.Ttl), Milliseconds(enqueue ? options.ClaimTime : -options.ClaimTime)]);
+        return [keys.Lease, keys.Queue, keys.Fence];
+    }
+
+    public LeaseScriptCall Acquisition(LeaseRequest request, bool enqueue)
+    {
+        var options = request.Options;
+        return new(s_acquire, request.Keys,
+            [request.Owner, Milliseconds(options.Ttl), Milliseconds(enqueue ? options.ClaimTime : -options.ClaimTime)]);
+    }
+
+    public LeaseReply ReadAcquisition(RedisResult reply)
+    {
         if (reply.Resp2Type == ResultType.Integer)
         {
             return new LeaseReply { FencingToken = (long)reply };
@@ -39,32 +46,23 @@ internal sealed class ExclusiveScripts : ILeaseScripts
         };
     }
 
-    public LeaseScriptCall Renewal(Lease lease, string? predecessor)
-    {
-        var keys = new LeaseKeys(lease.Resource);
-        return new(s_renew, [keys.Lease, keys.Queue], [lease.Owner, lease.FencingToken, Milliseconds(lease.Options.Ttl), predecessor ?? ""]);
-    }
+    public LeaseScriptCall Renewal(LeaseRequest request, Lease lease)
+        => new(s_renew, request.Keys, [request.Owner, lease.FencingToken, Milliseconds(request.Options.Ttl), request.Predecessor ?? ""]);
 
     public LeaseRenewal ReadRenewal(RedisResult reply)
         => reply.Resp2Type == ResultType.Integer ? new(false) : new(true, NullIfEmpty((string)reply!));
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<IReadOnlyList<LeaseHandOver>> ReleaseAsync(
-        IDatabase database, string resource, string owner, long token, string? predecessor, TimeSpan claimTime)
+    public LeaseScriptCall Release(LeaseRequest request)
     {
-        var keys = new LeaseKeys(resource);
-        RedisValue held = token == 0 ? owner : string.Create(CultureInfo.InvariantCulture, $"{owner}:{token}");
-        var reply = await s_release.CallAsync(
-            database, [keys.Lease, keys.Queue],
-            predecessor is null ? [held, Milliseconds(claimTime)] : [held, Milliseconds(claimTime), predecessor]);
-        return reply.Resp2Type == ResultType.Integer ? [] : [new LeaseHandOver((string)reply[0]!, (long)reply[1])];
+        RedisValue held = request.Lease is { } lease ? string.Create(CultureInfo.InvariantCulture, $"{request.Owner}:{lease.FencingToken}") : request.Owner;
+        var claim = Milliseconds(request.Options.ClaimTime);
+        return new(s_release, request.Keys, request.Predecessor is { } predecessor ? [held, claim, predecessor] : [held, claim]);
     }
 
-    public async Task<TimeSpan> HandOnAsync(IDatabase database, string resource, TimeSpan claimTime)
-    {
-        var keys = new LeaseKeys(resource);
-        return TimeSpan.FromMilliseconds((long)await s_handOn.CallAsync(database, [keys.Lease, keys.Queue], [Milliseconds(claimTime)]));
-    }
+    public IReadOnlyList<LeaseHandOver> ReadRelease(RedisResult reply)
+        => reply.Resp2Type == ResultType.Integer ? [] : [new LeaseHandOver((string)reply[0]!, (long)reply[1])];
+
+    public LeaseScriptCall HandOn(string resource, TimeSpan claimTime) => new(s_handOn, KeysOf(resource), [Milliseconds(claimTime)]);
 
     private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
 

@@ -2,31 +2,35 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Locking;
 
-/// <summary>What a kind of lease does on the server. Each call is one script; <see cref="LeaseQueue"/> says when.</summary>
+/// <summary>What a kind of lease does on the server: scripts, and what their answers say. <see cref="LeaseQueue"/> says when.</summary>
 internal interface ILeaseScripts
 {
-    /// <summary>Takes the lease if it is free or was handed over to <paramref name="owner"/>; else queues, if asked to.</summary>
-    ValueTask<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue);
+    /// <summary>The keys of a lease, in the order in which all its scripts have them.</summary>
+    RedisKey[] KeysOf(string resource);
+
+    /// <summary>Takes the lease if it is free or was handed over to the owner; else queues, if asked to.</summary>
+    LeaseScriptCall Acquisition(LeaseRequest request, bool enqueue);
+
+    /// <summary>What the answer to <see cref="Acquisition"/> says.</summary>
+    LeaseReply ReadAcquisition(RedisResult reply);
 
     /// <summary>
-    /// Starts the TTL again; it also confirms a lease that was handed over, or that <paramref name="predecessor"/> passed on
-    /// within the process.
+    /// Starts the TTL again; it also confirms a lease that was handed over, or that <see cref="LeaseRequest.Predecessor"/>
+    /// passed on within the process.
     /// </summary>
-    LeaseScriptCall Renewal(Lease lease, string? predecessor);
+    LeaseScriptCall Renewal(LeaseRequest request, Lease lease);
 
     /// <summary>What the answer to <see cref="Renewal"/> says.</summary>
     LeaseRenewal ReadRenewal(RedisResult reply);
 
-    /// <summary>
-    /// Gives back the lease, the claim or the place in the queue; returns whom it was handed over to.
-    /// <paramref name="token"/> is zero without a lease; <paramref name="predecessor"/> as in <see cref="Renewal"/>, when
-    /// that is not confirmed yet.
-    /// </summary>
-    ValueTask<IReadOnlyList<LeaseHandOver>> ReleaseAsync(
-        IDatabase database, string resource, string owner, long token, string? predecessor, TimeSpan claimTime);
+    /// <summary>Gives back the lease, the claim or the place in the queue.</summary>
+    LeaseScriptCall Release(LeaseRequest request);
 
-    /// <summary>Hands the lease on if a claim has run out; returns how long the present claim lasts, zero without one.</summary>
-    Task<TimeSpan> HandOnAsync(IDatabase database, string resource, TimeSpan claimTime);
+    /// <summary>Whom it was handed over to, as the answer to <see cref="Release"/> says.</summary>
+    IReadOnlyList<LeaseHandOver> ReadRelease(RedisResult reply);
+
+    /// <summary>Hands the lease on if a claim has run out. The answer says for how many ms the present claim lasts, zero without one.</summary>
+    LeaseScriptCall HandOn(string resource, TimeSpan claimTime);
 }
 
 /// <summary>What an attempt to acquire is answered.</summary>
@@ -74,4 +78,7 @@ internal readonly record struct LeaseRenewal(bool IsOurs, string? Next = null);
 internal readonly record struct LeaseHandOver(string Owner, long Token = 0);
 
 /// <summary>A script with all that it needs.</summary>
-internal readonly record struct LeaseScriptCall(RedisScript Script, RedisKey[] Keys, RedisValue[] Arguments);
+internal readonly record struct LeaseScriptCall(RedisScript Script, RedisKey[] Keys, RedisValue[] Arguments)
+{
+    public ValueTask<RedisResult> RunAsync(IDatabase database) => Script.CallAsync(database, Keys, Arguments);
+}

@@ -53,7 +53,7 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
         _wakeups = new LeaseWakeups(telemetry.Logger);
         _wakeups.HandedOver += OnHandedOver;
         // Handed over to a waiter that has gone away: on to the next at once.
-        _wakeups.Orphaned += (resource, owner) => _ = GiveBackAsync(new LeaseRequest(resource, owner, LeaseOptions.Default));
+        _wakeups.Orphaned += (resource, owner) => _ = GiveBackAsync(NewRequest(resource, owner, LeaseOptions.Default));
         _wakeups.Restored += GiveBackAgain;
     }
 
@@ -81,8 +81,7 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
     public async Task<bool> RenewAsync(Lease lease, CancellationToken cancellationToken)
     {
         var request = lease.Request!;
-        var call = _scripts.Renewal(lease, request.Predecessor);
-        var renewal = _scripts.ReadRenewal(await call.Script.CallAsync(_deployment.Database, call.Keys, call.Arguments));
+        var renewal = _scripts.ReadRenewal(await _scripts.Renewal(request, lease).RunAsync(_deployment.Database));
         if (renewal.IsOurs)
         {
             Confirmed(request, renewal.Next);
@@ -112,7 +111,7 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
     private async Task<Lease?> AcquireOrWaitAsync(string resource, LeaseOptions options, Activity? activity, CancellationToken cancellationToken)
     {
         var start = Clock.GetTimestamp();
-        var request = new LeaseRequest(resource, _wakeups.NewOwner(), options);
+        var request = NewRequest(resource, _wakeups.NewOwner(), options);
         try
         {
             var connection = _deployment.Connection;
@@ -238,18 +237,19 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
         cancellationToken.ThrowIfCancellationRequested();
         // Counted from before the request: the server starts the TTL later.
         var asked = Clock.GetTimestamp();
-        var looking = _scripts.AcquireAsync(_deployment.Database, request.Resource, request.Owner, request.Options, enqueue);
-        LeaseReply reply;
+        var looking = _scripts.Acquisition(request, enqueue).RunAsync(_deployment.Database);
+        RedisResult answer;
         if (cancellationToken.CanBeCanceled)
         {
             var task = looking.AsTask();
             request.Looking = task;
-            reply = await task.WaitAsync(cancellationToken);
+            answer = await task.WaitAsync(cancellationToken);
         }
         else
         {
-            reply = await looking;
+            answer = await looking;
         }
+        var reply = _scripts.ReadAcquisition(answer);
         if (reply.FencingToken is { } token)
         {
             var lease = NewLease(request, token, LeaseValidity.Until(Clock, asked, request.Options.Ttl), reply.Permit);
@@ -272,6 +272,8 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
         }
         return (null, reply);
     }
+
+    private LeaseRequest NewRequest(string resource, string owner, LeaseOptions options) => new(resource, _scripts.KeysOf(resource), owner, options);
 
     private Lease NewLease(LeaseRequest request, long token, long validUntil, int permit = 0)
         => new(this, request.Resource, request.Owner, token, validUntil, request.Options) { Request = request, Permit = permit };
@@ -345,7 +347,7 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
     {
         var request = lease.Request!;
         var asked = Clock.GetTimestamp();
-        var call = _scripts.Renewal(lease, request.Predecessor);
+        var call = _scripts.Renewal(request, lease);
         var renewal = _scripts.ReadRenewal(
             await _durable!.EvaluateAsync(call.Script, call.Keys, call.Arguments, request.Options.Durability, cancellationToken));
         if (!renewal.IsOurs)
@@ -372,8 +374,7 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
                 // confirm that claim.
                 await looking.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             }
-            var next = await _scripts.ReleaseAsync(
-                _deployment.Database, resource, owner, request.Lease?.FencingToken ?? 0, request.Predecessor, claimTime);
+            var next = _scripts.ReadRelease(await _scripts.Release(request).RunAsync(_deployment.Database));
             if (next.Count > 0)
             {
                 foreach (var handOver in next)
@@ -437,7 +438,7 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
             try
             {
                 await Task.Delay(left + TimeSpan.FromMilliseconds(1), Clock);
-                left = await _scripts.HandOnAsync(_deployment.Database, resource, claimTime);
+                left = TimeSpan.FromMilliseconds((long)await _scripts.HandOn(resource, claimTime).RunAsync(_deployment.Database));
             }
             catch (Exception e)
             {

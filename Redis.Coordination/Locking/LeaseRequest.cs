@@ -1,10 +1,12 @@
+using StackExchange.Redis;
+
 namespace AspireRedis.Coordination.Locking;
 
 /// <summary>
 /// One call of acquire, that waits or is granted its lease, and until that is given back. It has the same owner token in
 /// all its looks, so that each finds what an earlier one made.
 /// </summary>
-internal sealed class LeaseRequest(string resource, string owner, LeaseOptions options)
+internal sealed class LeaseRequest(string resource, RedisKey[] keys, string owner, LeaseOptions options)
 {
     private readonly Lock _gate = new();
     private TaskCompletionSource? _woken;
@@ -16,6 +18,9 @@ internal sealed class LeaseRequest(string resource, string owner, LeaseOptions o
     private Lease? _lease;
 
     public string Resource { get; } = resource;
+
+    /// <summary>See <see cref="ILeaseScripts.KeysOf"/>.</summary>
+    public RedisKey[] Keys { get; } = keys;
 
     public string Owner { get; } = owner;
 

@@ -4,20 +4,23 @@
 -- {0, ms until the present lease or claim runs out, place in the queue or -1, 1 when queued by this call,
 --  the fencing token that it will have there, value of the lease}.
 local lease, queue, fence, owner, ttl = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-if redis.call('EXISTS', queue) == 0 then
-  -- Nobody to overtake: taken if free. For speed this says in few words what mint says.
-  local time = redis.call('TIME')
-  local token = #time[2] == 6 and time[1] .. time[2] or string.format('%s%06d', time[1], time[2])
-  if redis.call('SET', lease, owner .. ':' .. token, 'NX', 'PX', ttl) then
-    local last = redis.call('SET', fence, token, 'GET', 'KEEPTTL')
-    -- Strings of 16 digits. When the sixth changes, every three hours, the fence is kept for longer; it does not live for
-    -- the 28 hours in which the digit comes round.
-    if last and last < token and string.byte(last, 6) == string.byte(token, 6) then return tonumber(token) end
+local time = redis.call('TIME')
+-- Taken if free. For speed this says in few words what mint says.
+local token = #time[2] == 6 and time[1] .. time[2] or string.format('%s%06d', time[1], time[2])
+if redis.call('SET', lease, owner .. ':' .. token, 'NX', 'PX', ttl) then
+  local last = redis.call('SET', fence, token, 'GET', 'KEEPTTL')
+  -- 16 digits and no mark: nobody has queued since. When the sixth digit changes, every three hours, the fence is kept for
+  -- longer; it does not live for the 28 hours in which the digit comes round.
+  if last and #last == 16 and last < token and string.byte(last, 6) == string.byte(token, 6) then return tonumber(token) end
 --@include mint
+  if redis.call('EXISTS', queue) == 0 then
     token = mint_above(fence, last, token)
     redis.call('SET', lease, owner .. ':' .. token, 'PX', ttl)
     return tonumber(token)
   end
+  -- Not to overtake those who wait: as if it had not been.
+  redis.call('DEL', lease)
+  if last then redis.call('SET', fence, last, 'KEEPTTL') else mark_queue(fence, token) end
 end
 
 --@include mint
@@ -39,11 +42,13 @@ end
 
 if head and string.sub(head, 1, 1) == '*' and not held_by(value, string.sub(head, 2)) then drop_claimant(queue, head) end
 
-local place, queued, token = -1, 0, '0'
+local place, queued = -1, 0
+token = '0'
 if tonumber(ARGV[3]) > 0 then
   token = redis.call('ZSCORE', queue, owner)
   if not token then
     token = mint(fence)
+    mark_queue(fence, token)
     redis.call('ZADD', queue, token, owner)
     queued = 1
   end

@@ -97,7 +97,7 @@ public sealed class RedisTopologyTests
         sentinel announce-port 7002
         sentinel monitor shop 127.0.0.1 7000 2
         sentinel down-after-milliseconds shop 2000
-        sentinel failover-timeout shop 10000
+        sentinel failover-timeout shop 5000
         sentinel parallel-syncs shop 1
         sentinel auth-pass shop s3cret
         loglevel verbose

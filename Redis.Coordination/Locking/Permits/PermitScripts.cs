@@ -15,38 +15,35 @@ internal sealed class PermitScripts(PermitMode mode, string kind, int limit) : I
 
     private readonly RedisValue _mode = mode == PermitMode.Exclusive ? "x" : "s";
 
-    public async ValueTask<LeaseReply> AcquireAsync(IDatabase database, string resource, string owner, LeaseOptions options, bool enqueue)
-    {
-        var reply = (RedisResult[])(await s_acquire.CallAsync(
-            database, Keys(resource),
-            [owner, Milliseconds(options.Ttl), Milliseconds(options.ClaimTime), enqueue ? 1 : 0, _mode, limit, resource]))!;
-        return (int)reply[0] == 1
-            ? new LeaseReply { FencingToken = (long)reply[1], HandedOver = (int)reply[2] == 1, Permit = (int)reply[3] }
-            : new LeaseReply { HeldFor = TimeSpan.FromMilliseconds((long)reply[1] + 1), Place = (int)reply[2], Queued = (int)reply[3] == 1 };
-    }
-
-    public LeaseScriptCall Renewal(Lease lease, string? predecessor)
-        => new(s_renew, Keys(lease.Resource), [lease.Owner, Milliseconds(lease.Options.Ttl)]);
-
-    public LeaseRenewal ReadRenewal(RedisResult reply) => new((long)reply == 1);
-
-    public async ValueTask<IReadOnlyList<LeaseHandOver>> ReleaseAsync(
-        IDatabase database, string resource, string owner, long token, string? predecessor, TimeSpan claimTime)
-    {
-        var next = (string[])(await s_release.CallAsync(database, Keys(resource), [owner, Milliseconds(claimTime), limit, resource]))!;
-        return Array.ConvertAll(next, n => new LeaseHandOver(n));
-    }
-
-    public async Task<TimeSpan> HandOnAsync(IDatabase database, string resource, TimeSpan claimTime)
-        => TimeSpan.FromMilliseconds((long)await s_handOn.CallAsync(database, Keys(resource), [Milliseconds(claimTime), limit, resource]));
-
-    private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
-
-    private RedisKey[] Keys(string resource)
+    public RedisKey[] KeysOf(string resource)
     {
         var keys = new LeaseKeys(resource);
         return [keys.Companion($"{kind}:holders"), keys.Companion($"{kind}:permits"), keys.Companion($"{kind}:queue"), keys.Companion($"{kind}:fence")];
     }
+
+    public LeaseScriptCall Acquisition(LeaseRequest request, bool enqueue)
+        => new(s_acquire, request.Keys,
+            [request.Owner, Milliseconds(request.Options.Ttl), Milliseconds(request.Options.ClaimTime), enqueue ? 1 : 0, _mode, limit, request.Resource]);
+
+    public LeaseReply ReadAcquisition(RedisResult reply)
+        => (int)reply[0] == 1
+            ? new LeaseReply { FencingToken = (long)reply[1], HandedOver = (int)reply[2] == 1, Permit = (int)reply[3] }
+            : new LeaseReply { HeldFor = TimeSpan.FromMilliseconds((long)reply[1] + 1), Place = (int)reply[2], Queued = (int)reply[3] == 1 };
+
+    public LeaseScriptCall Renewal(LeaseRequest request, Lease lease)
+        => new(s_renew, request.Keys, [request.Owner, Milliseconds(request.Options.Ttl)]);
+
+    public LeaseRenewal ReadRenewal(RedisResult reply) => new((long)reply == 1);
+
+    public LeaseScriptCall Release(LeaseRequest request)
+        => new(s_release, request.Keys, [request.Owner, Milliseconds(request.Options.ClaimTime), limit, request.Resource]);
+
+    public IReadOnlyList<LeaseHandOver> ReadRelease(RedisResult reply) => Array.ConvertAll((string[])reply!, n => new LeaseHandOver(n));
+
+    public LeaseScriptCall HandOn(string resource, TimeSpan claimTime)
+        => new(s_handOn, KeysOf(resource), [Milliseconds(claimTime), limit, resource]);
+
+    private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
 }
 
 /// <summary>How a lease is wanted.</summary>

@@ -42,21 +42,48 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         }
     }
 
-    [Fact]
-    public async Task A_newcomer_does_not_overtake_when_the_lease_is_free_but_somebody_waits()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_newcomer_does_not_overtake_when_the_lease_is_free_but_somebody_waits(bool fenceIsEvicted)
     {
+        var name = $"overtake:{fenceIsEvicted}";
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
-        await client.Database.StringSetAsync("overtake", "somebody");
-        var first = client.Leases.AcquireAsync("overtake", s_long);
-        await QueuedAsync(client, "overtake", 1);
+        await client.Database.StringSetAsync(name, "somebody");
+        var first = client.Leases.AcquireAsync(name, s_long);
+        await QueuedAsync(client, name, 1);
         // A client that knows of no queue gives it back, and tells nobody.
-        await client.Database.KeyDeleteAsync("overtake");
+        await client.Database.KeyDeleteAsync(name);
+        if (fenceIsEvicted)
+        {
+            Assert.True(await client.Database.KeyDeleteAsync($"{{{name}}}:fence"));
+        }
 
-        Assert.Null(await client.Leases.TryAcquireAsync("overtake", s_long with { WaitTimeout = TimeSpan.Zero }));
+        Assert.Null(await client.Leases.TryAcquireAsync(name, s_long with { WaitTimeout = TimeSpan.Zero }));
 
         // Yet the newcomer has handed it to whom it is due.
-        await (await first.WaitAsync(s_bound)).DisposeAsync();
-        await NothingIsLeftAsync(client, "overtake");
+        var lease = await first.WaitAsync(s_bound);
+        await lease.DisposeAsync();
+        await using var next = await client.Leases.AcquireAsync(name, s_long);
+        Assert.True(next.FencingToken > lease.FencingToken);
+        await next.DisposeAsync();
+        await NothingIsLeftAsync(client, name);
+    }
+
+    [Fact]
+    public async Task A_lease_is_handed_over_also_when_its_last_token_was_evicted()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var other = await TestClient.ConnectAsync(redis.ConnectionString);
+        var held = await client.Leases.AcquireAsync("evicted", s_long);
+        var waiting = other.Leases.AcquireAsync("evicted", s_long);
+        await QueuedAsync(client, "evicted", 1);
+        Assert.True(await client.Database.KeyDeleteAsync("{evicted}:fence"));
+
+        await held.DisposeAsync();
+
+        await using var lease = await waiting.WaitAsync(s_long.Ttl / 2);
+        Assert.True(lease.FencingToken > held.FencingToken);
     }
 
     [Theory]
