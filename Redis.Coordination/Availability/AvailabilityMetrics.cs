@@ -25,7 +25,7 @@ internal static class AvailabilityMetrics
         "redis.sentinels", "{sentinel}", "Sentinels that answer this process.");
 
     public static readonly Gauge<long> Quorum = CoordinationDiagnostics.Meter.CreateGauge<long>(
-        "redis.sentinel.quorum", "1", "1 when a failover could be started (SENTINEL CKQUORUM), else 0.");
+        "redis.sentinel.quorum", "1", "1 when a Sentinel could start a failover (SENTINEL CKQUORUM, not in TILT), else 0.");
 
     public static KeyValuePair<string, object?> Planned(bool planned) => new("redis.failover.planned", planned);
 }
