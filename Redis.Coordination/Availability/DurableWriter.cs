@@ -1,5 +1,5 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
@@ -26,9 +26,12 @@ public sealed class DurableWriter : IAsyncDisposable
 
     private readonly RedisDeployment _deployment;
     private readonly DurableWriterOptions _options;
-    private readonly Channel<Write> _queue;
+    private readonly ConcurrentQueue<Write> _queue = new();
+    private readonly SemaphoreSlim _room;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly Lazy<Task> _loop;
+    private readonly CancellationToken _stopped;
+    private TaskCompletionSource? _committing;
+    private Connected? _connected;
 
     /// <summary>Creates the writer; its connection is opened by the first write that needs it.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
@@ -39,9 +42,9 @@ public sealed class DurableWriter : IAsyncDisposable
         options.Value.Validate();
         _deployment = deployment;
         _options = options.Value;
+        _stopped = _stopping.Token;
         // Bounded: callers wait for a place instead of piling up behind a primary that does not answer.
-        _queue = Channel.CreateBounded<Write>(new BoundedChannelOptions(_options.MaxBatch * 16) { SingleReader = true });
-        _loop = new Lazy<Task>(() => Task.Run(RunAsync));
+        _room = new SemaphoreSlim(_options.MaxBatch * 16);
     }
 
     /// <summary>Runs <paramref name="script"/> and returns its result once it is acknowledged at <paramref name="durability"/>.</summary>
@@ -55,22 +58,23 @@ public sealed class DurableWriter : IAsyncDisposable
         RedisScript script, RedisKey[] keys, RedisValue[] arguments, Durability durability, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(script);
-        ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
+        ObjectDisposedException.ThrowIf(_stopped.IsCancellationRequested, this);
         if (durability == Durability.Memory)
         {
             return await script.EvaluateAsync(_deployment.Database, keys, arguments).WaitAsync(cancellationToken);
         }
-        _ = _loop.Value;
         var write = new Write(script, keys, arguments, durability, cancellationToken);
+        await _room.WaitAsync(cancellationToken);
         try
         {
-            await _queue.Writer.WriteAsync(write, cancellationToken);
+            _queue.Enqueue(write);
+            CommitQueued();
+            return await write.Completion.Task.WaitAsync(cancellationToken);
         }
-        catch (ChannelClosedException)
+        finally
         {
-            throw new ObjectDisposedException(nameof(DurableWriter));
+            _room.Release();
         }
-        return await write.Completion.Task.WaitAsync(cancellationToken);
     }
 
     /// <summary>Stops; writes that are still queued fail with <see cref="ObjectDisposedException"/>.</summary>
@@ -81,57 +85,81 @@ public sealed class DurableWriter : IAsyncDisposable
             return;
         }
         await _stopping.CancelAsync();
-        _queue.Writer.TryComplete();
-        if (_loop.IsValueCreated)
+        // Whoever commits fails what is queued; what comes now commits, and so fails, itself.
+        CommitQueued();
+        while (Volatile.Read(ref _committing) is { } committing)
         {
-            await _loop.Value;
+            await committing.Task;
         }
-        while (_queue.Reader.TryRead(out var write))
+        if (_connected is not null)
         {
-            write.Completion.TrySetException(new ObjectDisposedException(nameof(DurableWriter)));
+            await _connected.Connection.DisposeAsync();
         }
         _stopping.Dispose();
     }
 
-    private async Task RunAsync()
+    /// <summary>
+    /// The first that finds nobody at it commits what is queued, its own write and those that come meanwhile: alone it is
+    /// spared the way through another thread.
+    /// </summary>
+    private void CommitQueued()
     {
-        Connected? connected = null;
-        var batch = new List<Write>(_options.MaxBatch);
+        // With a fence: whoever is about to leave sees what was queued, or is seen to have left.
+        if (Interlocked.CompareExchange(ref _committing, null, null) is not null)
+        {
+            return;
+        }
+        var mine = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (Interlocked.CompareExchange(ref _committing, mine, null) is null)
+        {
+            // The trace of this caller is not that of the others.
+            using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
+            {
+                _ = CommitQueuedAsync(mine);
+            }
+        }
+    }
+
+    private async Task CommitQueuedAsync(TaskCompletionSource mine)
+    {
+        var batch = new List<Write>();
         try
         {
             // What is left in the batch is made again.
-            while (batch.Count > 0 || await _queue.Reader.WaitToReadAsync(_stopping.Token))
+            while (batch.Count > 0 || !_queue.IsEmpty)
             {
-                while (batch.Count < _options.MaxBatch && _queue.Reader.TryRead(out var write))
+                while (batch.Count < _options.MaxBatch && _queue.TryDequeue(out var write))
                 {
                     batch.Add(write);
                 }
+                _stopped.ThrowIfCancellationRequested();
                 // Whoever has gone away before the write was sent is spared it.
                 batch.RemoveAll(static w => w.CancellationToken.IsCancellationRequested && w.Completion.TrySetCanceled(w.CancellationToken));
                 if (batch.Count == 0)
                 {
                     continue;
                 }
-                connected = await CommitAsync(connected, batch);
+                _connected = await CommitAsync(_connected, batch);
                 if (batch.Count > 0)
                 {
-                    await Task.Delay(s_pause, _stopping.Token);
+                    await Task.Delay(s_pause, _stopped);
                 }
             }
         }
-        catch (OperationCanceledException)
+        catch (Exception) when (_stopped.IsCancellationRequested)
         {
-            foreach (var write in batch)
+            while (_queue.TryDequeue(out var write))
             {
-                write.Completion.TrySetException(new ObjectDisposedException(nameof(DurableWriter)));
+                batch.Add(write);
             }
+            batch.ForEach(static w => w.Completion.TrySetException(new ObjectDisposedException(nameof(DurableWriter))));
         }
-        finally
+        Interlocked.Exchange(ref _committing, null);
+        mine.SetResult();
+        // One that came after the last look, and found us at it.
+        if (!_queue.IsEmpty)
         {
-            if (connected is not null)
-            {
-                await connected.Connection.DisposeAsync();
-            }
+            CommitQueued();
         }
     }
 
@@ -143,7 +171,7 @@ public sealed class DurableWriter : IAsyncDisposable
         {
             if (_deployment.Follower?.Route.Gate is { } gate)
             {
-                await gate.WaitAsync(_stopping.Token);
+                await gate.WaitAsync(_stopped);
             }
             // A demoted node would answer READONLY at best; the shared connection hears of the switch first.
             if (connected is not null && !connected.Connection.Node.Equals(_deployment.CurrentPrimary()))
@@ -152,7 +180,7 @@ public sealed class DurableWriter : IAsyncDisposable
                 connected = null;
             }
             connected ??= new Connected(await _deployment.OpenDedicatedAsync(
-                "durable-writer", 2 * _options.AcknowledgeTimeout, _options.RetryFor - Stopwatch.GetElapsedTime(batch[0].Start), _stopping.Token));
+                "durable-writer", 2 * _options.AcknowledgeTimeout, _options.RetryFor - Stopwatch.GetElapsedTime(batch[0].Start), _stopped));
             var database = connected.Connection.Database;
             var fsync = batch.Exists(w => w.Durability == Durability.Fsync);
             if (fsync && await connected.MissingForFsyncAsync() is { } missing)
@@ -169,6 +197,8 @@ public sealed class DurableWriter : IAsyncDisposable
             var required = Math.Max(_options.Replicas, _deployment.Follower?.PromotableReplicasOf(connected.Connection.Node) ?? 0);
             // Behind all of them on the same connection: a reply above the number asked for speaks for every one.
             var acknowledged = WaitAsync(database, required, fsync);
+            // First this, for the replies are there before its own.
+            await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             var resent = false;
             for (var i = 0; i < batch.Count; i++)
             {
@@ -180,10 +210,9 @@ public sealed class DurableWriter : IAsyncDisposable
             }
             if (resent)
             {
-                await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 acknowledged = WaitAsync(database, required, fsync);
+                await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             broken = !acknowledged.IsCompletedSuccessfully;
             var again = new List<Write>();
             for (var i = 0; i < batch.Count; i++)
@@ -199,7 +228,7 @@ public sealed class DurableWriter : IAsyncDisposable
             batch.AddRange(again);
             return broken ? null : connected;
         }
-        catch (Exception e) when (!_stopping.IsCancellationRequested)
+        catch (Exception e) when (!_stopped.IsCancellationRequested)
         {
             // Before anything was sent.
             batch.RemoveAll(w => Fail(w, e));
