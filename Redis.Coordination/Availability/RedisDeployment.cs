@@ -150,9 +150,24 @@ public sealed class RedisDeployment : IAsyncDisposable
         while (true)
         {
             var changed = Route?.Changed;
+            using var attempting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var attempt = OpenOnceAsync(purpose, longestReply, attempting.Token);
+            if (changed is not null && await Task.WhenAny(attempt, changed) == changed)
+            {
+                // To a node that is dead it may take the whole connect timeout.
+                await attempting.CancelAsync();
+            }
             try
             {
-                return await OpenOnceAsync(purpose, longestReply, cancellationToken);
+                var connection = await attempt;
+                if (Route is not { } route || connection.Node.Equals(route.Primary))
+                {
+                    return connection;
+                }
+                await connection.DisposeAsync();
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
             }
             catch (RedisConnectionException) when (changed is not null && Stopwatch.GetElapsedTime(start) < bound)
             {

@@ -106,6 +106,20 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
     }
 
     [Fact]
+    public async Task An_attempt_to_connect_to_a_node_that_was_left_is_given_up()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString, configure: o => o.ConnectTimeout = 10 * (int)s_bound.TotalMilliseconds);
+        await client.Database.PingAsync();
+        var before = await redis.Redis.CurrentPrimaryAsync();
+        redis.Redis[before].Freeze();
+
+        await using var connection = await client.Deployment.OpenDedicatedAsync("test", TimeSpan.FromSeconds(1), default).WaitAsync(s_bound);
+
+        Assert.NotEqual(Node(before), connection.Node);
+        Assert.Equal(client.Deployment.CurrentPrimary(), connection.Node);
+    }
+
+    [Fact]
     public async Task A_client_that_starts_while_a_Sentinel_is_frozen_and_another_is_dead_finds_the_primary()
     {
         var (frozen, dead) = (redis.Redis.Topology.Sentinels[0], redis.Redis.Topology.Sentinels[1]);
