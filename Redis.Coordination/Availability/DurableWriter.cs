@@ -194,7 +194,9 @@ public sealed class DurableWriter : IAsyncDisposable
                 }
             }
             var replies = batch.ConvertAll(w => w.Script.EvaluateByHashAsync(database, w.Keys, w.Arguments));
-            var required = Math.Max(_options.Replicas, _deployment.Follower?.PromotableReplicasOf(connected.Connection.Node) ?? 0);
+            // In front of WAIT: a replica may follow that the Sentinels do not know yet to be in sync, and promote in a moment.
+            var role = _deployment.Follower is null ? null : database.ExecuteAsync("ROLE");
+            var required = Required(connected);
             // Behind all of them on the same connection: a reply above the number asked for speaks for every one.
             var acknowledged = WaitAsync(database, required, fsync);
             // First this, for the replies are there before its own.
@@ -210,6 +212,12 @@ public sealed class DurableWriter : IAsyncDisposable
             }
             if (resent)
             {
+                acknowledged = WaitAsync(database, required, fsync);
+                await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            if (role is not null && await connected.HasNewFollowersAsync(role) && Required(connected) is var more && more > required)
+            {
+                required = more;
                 acknowledged = WaitAsync(database, required, fsync);
                 await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
@@ -242,6 +250,9 @@ public sealed class DurableWriter : IAsyncDisposable
             }
         }
     }
+
+    private int Required(Connected connected)
+        => Math.Max(_options.Replicas, _deployment.Follower?.PromotableReplicasOf(connected.Connection.Node, connected.Followers) ?? 0);
 
     private async Task<(long Replicas, bool OnDisk)> WaitAsync(IDatabase database, int required, bool fsync)
     {
@@ -335,9 +346,29 @@ public sealed class DurableWriter : IAsyncDisposable
     /// <summary>A connection, and what its server is known to lack.</summary>
     private sealed class Connected(DedicatedConnection connection)
     {
+        private readonly HashSet<string> _followers = new(StringComparer.Ordinal);
         private Task<string?>? _missing;
 
         public DedicatedConnection Connection => connection;
+
+        /// <summary>Who was seen to follow this primary, as the Sentinels name them. One that leaves may have been promoted, so it stays.</summary>
+        public IReadOnlySet<string> Followers => _followers;
+
+        /// <summary>Reads the answer to <c>ROLE</c>.</summary>
+        public async Task<bool> HasNewFollowersAsync(Task<RedisResult> role)
+        {
+            await ((Task)role).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!role.IsCompletedSuccessfully || await role is not { Length: 3 } answer || (string?)answer[0] != "master")
+            {
+                return false;
+            }
+            var before = _followers.Count;
+            foreach (var replica in (RedisResult[])answer[2]!)
+            {
+                _followers.Add($"{replica[0]}:{replica[1]}");
+            }
+            return _followers.Count > before;
+        }
 
         public Task<string?> MissingForFsyncAsync() => _missing ??= DurabilitySupport.MissingForFsyncAsync(connection.Database);
     }

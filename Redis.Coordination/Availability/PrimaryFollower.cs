@@ -145,8 +145,11 @@ public sealed class PrimaryFollower : IAsyncDisposable
         return Route.Primary!;
     }
 
-    /// <summary>How many replicas of this primary the Sentinels could promote: so many must have a write for it to survive whatever they do.</summary>
-    internal int PromotableReplicasOf(EndPoint primary) => _promotable.Of(primary, (_links.Count / 2) + 1);
+    /// <summary>
+    /// How many replicas of this primary the Sentinels could promote: so many must have a write for it to survive whatever
+    /// they do. <paramref name="followers"/> were seen to follow it.
+    /// </summary>
+    internal int PromotableReplicasOf(EndPoint primary, IReadOnlySet<string> followers) => _promotable.Of(primary, followers, (_links.Count / 2) + 1);
 
     /// <summary>
     /// Whether a Sentinel could start a failover: it has a quorum (<c>SENTINEL CKQUORUM</c>) and is not in TILT. True as soon
