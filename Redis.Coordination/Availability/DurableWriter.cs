@@ -215,7 +215,7 @@ public sealed class DurableWriter : IAsyncDisposable
                 acknowledged = WaitAsync(database, required, fsync);
                 await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            if (role is not null && await connected.HasNewFollowersAsync(role) && Required(connected) is var more && more > required)
+            if (role is not null && await connected.SawFollowersAsync(role) && Required(connected) is var more && more > required)
             {
                 required = more;
                 acknowledged = WaitAsync(database, required, fsync);
@@ -346,28 +346,27 @@ public sealed class DurableWriter : IAsyncDisposable
     /// <summary>A connection, and what its server is known to lack.</summary>
     private sealed class Connected(DedicatedConnection connection)
     {
-        private readonly HashSet<string> _followers = new(StringComparer.Ordinal);
+        private readonly Dictionary<string, long> _followers = new(StringComparer.Ordinal);
         private Task<string?>? _missing;
 
         public DedicatedConnection Connection => connection;
 
-        /// <summary>Who was seen to follow this primary, as the Sentinels name them. One that leaves may have been promoted, so it stays.</summary>
-        public IReadOnlySet<string> Followers => _followers;
+        /// <summary>Who was seen to follow this primary, as the Sentinels name them, and when last. One that leaves may have been promoted, so it stays.</summary>
+        public IReadOnlyDictionary<string, long> Followers => _followers;
 
         /// <summary>Reads the answer to <c>ROLE</c>.</summary>
-        public async Task<bool> HasNewFollowersAsync(Task<RedisResult> role)
+        public async Task<bool> SawFollowersAsync(Task<RedisResult> role)
         {
             await ((Task)role).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (!role.IsCompletedSuccessfully || await role is not { Length: 3 } answer || (string?)answer[0] != "master")
             {
                 return false;
             }
-            var before = _followers.Count;
             foreach (var replica in (RedisResult[])answer[2]!)
             {
-                _followers.Add($"{replica[0]}:{replica[1]}");
+                _followers[$"{replica[0]}:{replica[1]}"] = Stopwatch.GetTimestamp();
             }
-            return _followers.Count > before;
+            return true;
         }
 
         public Task<string?> MissingForFsyncAsync() => _missing ??= DurabilitySupport.MissingForFsyncAsync(connection.Database);

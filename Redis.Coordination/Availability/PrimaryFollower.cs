@@ -147,9 +147,9 @@ public sealed class PrimaryFollower : IAsyncDisposable
 
     /// <summary>
     /// How many replicas of this primary the Sentinels could promote: so many must have a write for it to survive whatever
-    /// they do. <paramref name="followers"/> were seen to follow it.
+    /// they do. <paramref name="followers"/> were seen to follow it, at these times.
     /// </summary>
-    internal int PromotableReplicasOf(EndPoint primary, IReadOnlySet<string> followers) => _promotable.Of(primary, followers, (_links.Count / 2) + 1);
+    internal int PromotableReplicasOf(EndPoint primary, IReadOnlyDictionary<string, long> followers) => _promotable.Of(primary, followers, (_links.Count / 2) + 1);
 
     /// <summary>
     /// Whether a Sentinel could start a failover: it has a quorum (<c>SENTINEL CKQUORUM</c>) and is not in TILT. True as soon

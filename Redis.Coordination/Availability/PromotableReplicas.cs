@@ -17,7 +17,7 @@ internal sealed class PromotableReplicas
     private static readonly TimeSpan s_fresh = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<(EndPoint Sentinel, EndPoint Primary), (IReadOnlySet<string> Promotable, IReadOnlySet<string> Possible, long At)> _seen = [];
+    private readonly Dictionary<(EndPoint Sentinel, EndPoint Primary), (IReadOnlyList<SentinelReplicaView> Replicas, long At)> _seen = [];
 
     /// <summary>A Sentinel has answered.</summary>
     public void Heard(EndPoint sentinel, SentinelView view)
@@ -26,9 +26,7 @@ internal sealed class PromotableReplicas
         {
             var key = (sentinel, view.Primary);
             // Where the primary is down too, a replica may only seem to be, and be back and promoted in a moment.
-            _seen[key] = view.Flags == "master" || !_seen.TryGetValue(key, out var before)
-                ? (view.Promotable, view.Possible, Stopwatch.GetTimestamp())
-                : (view.Promotable.Union(before.Promotable).ToHashSet(), view.Possible.Union(before.Possible).ToHashSet(), Stopwatch.GetTimestamp());
+            _seen[key] = (view.Flags != "master" && _seen.TryGetValue(key, out var before) ? [.. view.Replicas, .. before.Replicas] : view.Replicas, Stopwatch.GetTimestamp());
         }
     }
 
@@ -48,20 +46,22 @@ internal sealed class PromotableReplicas
     }
 
     /// <summary>
-    /// How many there are: of which any Sentinel has said so last, and of those that were seen to follow the primary, and may
-    /// do so still for all that the Sentinels know. 0 when none has spoken of this primary.
+    /// How many there are: that any Sentinel has found in sync last, and that were seen to follow the primary, unless a
+    /// Sentinel has asked one since and found it without a link. 0 when none has spoken of this primary.
     /// </summary>
     /// <param name="primary">The primary that is written to.</param>
-    /// <param name="followers">Who was seen to follow it.</param>
+    /// <param name="followers">Who was seen to follow it, and when last.</param>
     /// <param name="majority">How many Sentinels must have spoken lately, for those that were not heard of to be left out.</param>
-    public int Of(EndPoint primary, IReadOnlySet<string> followers, int majority)
+    public int Of(EndPoint primary, IReadOnlyDictionary<string, long> followers, int majority)
     {
         lock (_lock)
         {
             var seen = _seen.Where(s => s.Key.Primary.Equals(primary)).Select(s => s.Value).ToList();
             var fresh = seen.FindAll(s => Stopwatch.GetElapsedTime(s.At) < s_fresh);
             // One may know of this replica and another of that.
-            return (fresh.Count >= majority ? fresh : seen).SelectMany(s => s.Promotable.Concat(s.Possible.Where(followers.Contains))).Distinct().Count();
+            return (fresh.Count >= majority ? fresh : seen).SelectMany(s => s.Replicas)
+                .Where(r => r.IsInSync || (followers.TryGetValue(r.Name, out var at) && !(r.IsOutOfSync && r.AskedAt > at)))
+                .Select(r => r.Name).Distinct().Count();
         }
     }
 }

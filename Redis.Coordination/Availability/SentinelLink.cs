@@ -9,8 +9,6 @@ namespace AspireRedis.Coordination.Availability;
 /// <summary>A connection of its own to one Sentinel: hears all it publishes, and asks it. Reconnects by itself.</summary>
 internal sealed class SentinelLink : IAsyncDisposable
 {
-    private static readonly TimeSpan s_stale = TimeSpan.FromSeconds(2);
-
     private readonly string _service;
     private readonly ConnectionMultiplexer _connection;
     private readonly IServer _server;
@@ -80,13 +78,9 @@ internal sealed class SentinelLink : IAsyncDisposable
             var replicas = _server.SentinelReplicasAsync(_service);
             var address = _server.SentinelGetMasterAddressByNameAsync(_service);
             var fields = (await state).ToDictionary(f => f.Key, f => f.Value, StringComparer.Ordinal);
-            var up = (await replicas).Select(r => r.ToDictionary(f => f.Key, f => f.Value, StringComparer.Ordinal)).Where(IsUp).ToList();
             return View = await address is { } primary
-                ? new SentinelView(primary, Number("config-epoch"), fields["flags"], Names(up, IsInSync), Names(up, r => IsInSync(r) || IsStale(r)), Stopwatch.GetTimestamp())
+                ? new SentinelView(primary, Number("config-epoch"), fields["flags"], Up(await replicas), Stopwatch.GetTimestamp())
                 : null;
-
-            static HashSet<string> Names(List<Dictionary<string, string>> replicas, Func<Dictionary<string, string>, bool> which)
-                => [.. replicas.Where(which).Select(r => r["name"])];
 
             long Number(string name) => long.Parse(fields[name], CultureInfo.InvariantCulture);
         }
@@ -96,19 +90,23 @@ internal sealed class SentinelLink : IAsyncDisposable
         }
     }
 
-    private static bool IsUp(Dictionary<string, string> replica)
-        => !replica["flags"].Split(',').Any(f => f is "s_down" or "o_down" or "disconnected");
-
-    /// <summary>An old primary that is back, and is not told yet whom to follow, has nothing to acknowledge.</summary>
-    private static bool IsInSync(Dictionary<string, string> replica)
-        => replica.GetValueOrDefault("role-reported") == "slave" && replica.GetValueOrDefault("master-link-status") == "ok";
-
-    /// <summary>
-    /// A Sentinel asks a replica each second while its link is down, and every ten seconds otherwise, also one that was a
-    /// primary: what it says may be that old, and the replica in sync long since.
-    /// </summary>
-    private static bool IsStale(Dictionary<string, string> replica)
-        => long.TryParse(replica.GetValueOrDefault("info-refresh"), CultureInfo.InvariantCulture, out var age) && age > s_stale.TotalMilliseconds;
+    private static List<SentinelReplicaView> Up(KeyValuePair<string, string>[][] replicas)
+    {
+        var up = new List<SentinelReplicaView>();
+        foreach (var fields in replicas.Select(r => r.ToDictionary(f => f.Key, f => f.Value, StringComparer.Ordinal)))
+        {
+            if (fields["flags"].Split(',').Any(f => f is "s_down" or "o_down" or "disconnected"))
+            {
+                continue;
+            }
+            // An old primary that is back, and is not told yet whom to follow, has nothing to acknowledge.
+            var isReplica = fields.GetValueOrDefault("role-reported") == "slave";
+            var isLinked = fields.GetValueOrDefault("master-link-status") == "ok";
+            var age = long.TryParse(fields.GetValueOrDefault("info-refresh"), CultureInfo.InvariantCulture, out var ms) ? ms : 0;
+            up.Add(new(fields["name"], isReplica && isLinked, isReplica && !isLinked, Stopwatch.GetTimestamp() - (age * Stopwatch.Frequency / 1000)));
+        }
+        return up;
+    }
 
     /// <summary>The other Sentinels that it knows; none when it does not answer.</summary>
     public async Task<EndPoint[]> OthersAsync()

@@ -8,52 +8,64 @@ namespace AspireRedis.Coordination.Tests.Availability;
 public sealed class PromotableReplicasTests
 {
     private static readonly IPEndPoint s_primary = new(IPAddress.Loopback, 1);
-    private static readonly IReadOnlySet<string> s_none = new HashSet<string>();
+    private static readonly Dictionary<string, long> s_none = [];
 
     private readonly PromotableReplicas _replicas = new();
 
     [Fact]
     public void What_two_Sentinels_know_of_different_replicas_adds_up()
     {
-        Heard(1, promotable: ["a"]);
-        Heard(2, promotable: ["b"]);
+        Heard(1, [InSync("a")]);
+        Heard(2, [InSync("b")]);
         Assert.Equal(2, _replicas.Of(s_primary, s_none, majority: 2));
     }
 
-    [Fact]
-    public void One_that_follows_counts_before_the_Sentinels_have_looked_again_and_one_that_does_not_follow_waits_for_nobody()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void One_that_follows_counts_before_the_Sentinels_have_asked_it_again_and_one_that_does_not_is_not_waited_for(bool wasPrimary)
     {
-        Heard(1, promotable: ["a"], stale: ["b"]);
-        Heard(2, promotable: ["a"], stale: ["b"]);
-        Assert.Equal(1, _replicas.Of(s_primary, s_none, majority: 2));
-        Assert.Equal(2, _replicas.Of(s_primary, new HashSet<string> { "a", "b" }, majority: 2));
+        var (asked, since) = (1000, 2000);
+        Heard(1, [InSync("a"), new("b", IsInSync: false, IsOutOfSync: !wasPrimary, asked)]);
+        Assert.Equal(1, _replicas.Of(s_primary, s_none, majority: 1));
+        Assert.Equal(2, _replicas.Of(s_primary, new Dictionary<string, long> { ["b"] = since }, majority: 1));
+    }
+
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 2)]
+    public void One_that_followed_and_was_found_without_a_link_since_does_not_count_and_one_that_was_promoted_does(bool isReplica, int expected)
+    {
+        Heard(1, [InSync("a"), new("b", IsInSync: false, IsOutOfSync: isReplica, AskedAt: 3000)]);
+        Assert.Equal(expected, _replicas.Of(s_primary, new Dictionary<string, long> { ["b"] = 2000 }, majority: 1));
     }
 
     [Fact]
-    public void One_that_followed_and_is_known_to_be_down_does_not_count()
+    public void One_that_followed_and_is_held_for_down_does_not_count()
     {
-        Heard(1, promotable: ["a"]);
-        Heard(2, promotable: ["a"]);
-        Assert.Equal(1, _replicas.Of(s_primary, new HashSet<string> { "a", "b" }, majority: 2));
+        Heard(1, [InSync("a")]);
+        Heard(2, [InSync("a")]);
+        Assert.Equal(1, _replicas.Of(s_primary, new Dictionary<string, long> { ["a"] = 1, ["b"] = 1 }, majority: 2));
     }
 
     [Fact]
     public void While_the_primary_is_held_for_down_nobody_is_left_out()
     {
-        Heard(1, promotable: ["a"], stale: ["b"]);
-        Heard(1, promotable: [], flags: "master,s_down");
-        Assert.Equal(2, _replicas.Of(s_primary, new HashSet<string> { "b" }, majority: 1));
+        Heard(1, [InSync("a")]);
+        Heard(1, [], flags: "master,s_down");
+        Assert.Equal(1, _replicas.Of(s_primary, s_none, majority: 1));
     }
 
     [Fact]
     public void Of_a_primary_that_no_Sentinel_has_spoken_of_nothing_is_known()
     {
-        Heard(1, promotable: ["a"]);
+        Heard(1, [InSync("a")]);
         _replicas.Followed(s_primary);
-        Assert.Equal(0, _replicas.Of(s_primary, new HashSet<string> { "a" }, majority: 1));
+        Assert.Equal(0, _replicas.Of(s_primary, new Dictionary<string, long> { ["a"] = 1 }, majority: 1));
     }
 
-    private void Heard(int sentinel, string[] promotable, string[]? stale = null, string flags = "master")
-        => _replicas.Heard(new IPEndPoint(IPAddress.Loopback, 100 + sentinel),
-            new SentinelView(s_primary, 1, flags, promotable.ToHashSet(), promotable.Concat(stale ?? []).ToHashSet(), Stopwatch.GetTimestamp()));
+    private static SentinelReplicaView InSync(string name) => new(name, IsInSync: true, IsOutOfSync: false, AskedAt: 1000);
+
+    private void Heard(int sentinel, SentinelReplicaView[] replicas, string flags = "master")
+        => _replicas.Heard(new IPEndPoint(IPAddress.Loopback, 100 + sentinel), new SentinelView(s_primary, 1, flags, replicas, Stopwatch.GetTimestamp()));
 }
