@@ -65,16 +65,9 @@ public sealed class DurableWriter : IAsyncDisposable
         }
         var write = new Write(script, keys, arguments, durability, cancellationToken);
         await _room.WaitAsync(cancellationToken);
-        try
-        {
-            _queue.Enqueue(write);
-            CommitQueued();
-            return await write.Completion.Task.WaitAsync(cancellationToken);
-        }
-        finally
-        {
-            _room.Release();
-        }
+        _queue.Enqueue(write);
+        CommitQueued();
+        return await write.Completion.Task.WaitAsync(cancellationToken);
     }
 
     /// <summary>Stops; writes that are still queued fail with <see cref="ObjectDisposedException"/>.</summary>
@@ -128,10 +121,7 @@ public sealed class DurableWriter : IAsyncDisposable
             // What is left in the batch is made again.
             while (batch.Count > 0 || !_queue.IsEmpty)
             {
-                while (batch.Count < _options.MaxBatch && _queue.TryDequeue(out var write))
-                {
-                    batch.Add(write);
-                }
+                Dequeue(batch, _options.MaxBatch);
                 _stopped.ThrowIfCancellationRequested();
                 // Whoever has gone away before the write was sent is spared it.
                 batch.RemoveAll(static w => w.CancellationToken.IsCancellationRequested && w.Completion.TrySetCanceled(w.CancellationToken));
@@ -148,10 +138,7 @@ public sealed class DurableWriter : IAsyncDisposable
         }
         catch (Exception) when (_stopped.IsCancellationRequested)
         {
-            while (_queue.TryDequeue(out var write))
-            {
-                batch.Add(write);
-            }
+            Dequeue(batch, int.MaxValue);
             batch.ForEach(static w => w.Completion.TrySetException(new ObjectDisposedException(nameof(DurableWriter))));
         }
         Interlocked.Exchange(ref _committing, null);
@@ -160,6 +147,15 @@ public sealed class DurableWriter : IAsyncDisposable
         if (!_queue.IsEmpty)
         {
             CommitQueued();
+        }
+    }
+
+    private void Dequeue(List<Write> batch, int upTo)
+    {
+        while (batch.Count < upTo && _queue.TryDequeue(out var write))
+        {
+            _room.Release();
+            batch.Add(write);
         }
     }
 
@@ -201,39 +197,38 @@ public sealed class DurableWriter : IAsyncDisposable
             var acknowledged = WaitAsync(database, required, fsync);
             // First this, for the replies are there before its own.
             await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            var resent = false;
+            var again = false;
             for (var i = 0; i < batch.Count; i++)
             {
                 if (await IsUnknownScriptAsync(replies[i]))
                 {
                     replies[i] = batch[i].Script.EvaluateByTextAsync(database, batch[i].Keys, batch[i].Arguments);
-                    resent = true;
+                    again = true;
                 }
-            }
-            if (resent)
-            {
-                acknowledged = WaitAsync(database, required, fsync);
-                await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             if (role is not null && await connected.SawFollowersAsync(role) && Required(connected) is var more && more > required)
             {
                 required = more;
+                again = true;
+            }
+            if (again)
+            {
                 acknowledged = WaitAsync(database, required, fsync);
                 await ((Task)acknowledged).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             broken = !acknowledged.IsCompletedSuccessfully;
-            var again = new List<Write>();
+            var left = new List<Write>();
             for (var i = 0; i < batch.Count; i++)
             {
                 var failure = await CompleteAsync(batch[i], replies[i], required, acknowledged);
                 if (failure is not null && !Fail(batch[i], failure))
                 {
-                    again.Add(batch[i]);
+                    left.Add(batch[i]);
                 }
                 broken |= failure is not null && failure.Classify() != RedisFailure.Final;
             }
             batch.Clear();
-            batch.AddRange(again);
+            batch.AddRange(left);
             return broken ? null : connected;
         }
         catch (Exception e) when (!_stopped.IsCancellationRequested)

@@ -162,11 +162,11 @@ public sealed class PrimaryFollower : IAsyncDisposable
         {
             if (await answer is { } can)
             {
-                result = can;
-            }
-            if (result == true)
-            {
-                break;
+                if (can)
+                {
+                    return true;
+                }
+                result = false;
             }
         }
         return result;

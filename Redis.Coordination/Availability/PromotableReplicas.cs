@@ -26,7 +26,11 @@ internal sealed class PromotableReplicas
         {
             var key = (sentinel, view.Primary);
             // Where the primary is down too, a replica may only seem to be, and be back and promoted in a moment.
-            _seen[key] = (view.Flags != "master" && _seen.TryGetValue(key, out var before) ? [.. view.Replicas, .. before.Replicas] : view.Replicas, Stopwatch.GetTimestamp());
+            var replicas = view.Flags != "master" && _seen.TryGetValue(key, out var before)
+                // The older of two that say the same counts wherever the newer does.
+                ? [.. before.Replicas.Concat(view.Replicas).DistinctBy(r => (r.Name, r.IsInSync, r.IsOutOfSync))]
+                : view.Replicas;
+            _seen[key] = (replicas, Stopwatch.GetTimestamp());
         }
     }
 

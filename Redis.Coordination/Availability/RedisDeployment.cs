@@ -166,8 +166,9 @@ public sealed class RedisDeployment : IAsyncDisposable
                 }
                 await connection.DisposeAsync();
             }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            catch (OperationCanceledException) when (attempting.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
+                // Given up above.
             }
             catch (RedisConnectionException) when (changed is not null && Stopwatch.GetElapsedTime(start) < bound)
             {
