@@ -20,7 +20,7 @@ if redis.call('SET', lease, owner .. ':' .. token, 'NX', 'PX', ttl) then
   end
   -- Not to overtake those who wait: as if it had not been.
   redis.call('DEL', lease)
-  if last then redis.call('SET', fence, last, 'KEEPTTL') else mark_queue(fence, token) end
+  if last then redis.call('SET', fence, last, 'KEEPTTL') else mint_above(fence, nil, token, 'q') end
 end
 
 --@include mint
@@ -42,13 +42,11 @@ end
 
 if head and string.sub(head, 1, 1) == '*' and not held_by(value, string.sub(head, 2)) then drop_claimant(queue, head) end
 
-local place, queued = -1, 0
-token = '0'
+local place, queued, token = -1, 0, '0'
 if tonumber(ARGV[3]) > 0 then
   token = redis.call('ZSCORE', queue, owner)
   if not token then
-    token = mint(fence)
-    mark_queue(fence, token)
+    token = mint(fence, 'q')
     redis.call('ZADD', queue, token, owner)
     queued = 1
   end
