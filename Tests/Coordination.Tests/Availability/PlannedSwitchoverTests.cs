@@ -63,15 +63,12 @@ public sealed class PlannedSwitchoverTests(SentinelFixture redis) : IClassFixtur
     {
         // The first that would be.
         var tilted = redis.Redis.Topology.Sentinels[0];
-        await using var sentinel = await ConnectionMultiplexer.ConnectAsync(redis.Redis.Topology.ConnectionStringOf(tilted), o => o.CommandMap = CommandMap.Sentinel);
         redis.Redis[tilted].Freeze();
         // The time that it does not run is what puts it into TILT.
         await Task.Delay(TimeSpan.FromSeconds(3));
         redis.Redis[tilted].Thaw();
-        await Eventually.TrueAsync(
-            async () => ((string)(await sentinel.GetServers()[0].ExecuteAsync("INFO", "sentinel"))!).Contains("sentinel_tilt:1", StringComparison.Ordinal), "it is in TILT");
         await Eventually.HoldsAsync(async () => Assert.Contains("is in TILT", (await Assert.ThrowsAsync<TimeoutException>(
-            () => redis.Redis.WaitUntilCompleteAsync(TimeSpan.FromMilliseconds(1)))).Message, StringComparison.Ordinal), "the others see it again");
+            () => redis.Redis.WaitUntilCompleteAsync(TimeSpan.FromMilliseconds(1)))).Message, StringComparison.Ordinal), "it is in TILT, and the others see it again");
         var before = await redis.Redis.CurrentPrimaryAsync();
 
         var result = await SwitchOverAsync();

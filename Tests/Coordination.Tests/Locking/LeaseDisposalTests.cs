@@ -15,7 +15,7 @@ public sealed class LeaseDisposalTests(RedisFixture redis) : IClassFixture<Redis
         await using var other = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await client.Leases.AcquireAsync("disposed", s_long);
         var waiting = Enumerable.Range(0, 5).Select(_ => client.Leases.AcquireAsync("disposed", s_long)).ToList();
-        await Eventually.TrueAsync(async () => await client.QueuedAsync("disposed") == 5, "they are queued");
+        await client.UntilQueuedAsync("disposed", 5);
 
         await client.Leases.DisposeAsync();
 
@@ -23,7 +23,7 @@ public sealed class LeaseDisposalTests(RedisFixture redis) : IClassFixture<Redis
         {
             await Assert.ThrowsAsync<ObjectDisposedException>(() => wait.WaitAsync(TimeSpan.FromSeconds(30)));
         }
-        await Eventually.TrueAsync(async () => await client.QueuedAsync("disposed") == 0, "their places are given up");
+        await client.UntilQueuedAsync("disposed", 0);
         await Assert.ThrowsAsync<ObjectDisposedException>(() => client.Leases.AcquireAsync("disposed", s_long));
         held.ThrowIfLost();
         Assert.Null(await other.Leases.TryAcquireAsync("disposed", s_long with { WaitTimeout = TimeSpan.Zero }));

@@ -23,7 +23,7 @@ public sealed class LeaseDurabilityTests(SentinelFixture redis) : IClassFixture<
         // While no replica answers: neither the free lease nor the one that is handed over.
         var held = await client.Leases.AcquireAsync("handed-over", s_replica with { Durability = Durability.Memory });
         var waiting = durable.AcquireAsync("handed-over", s_replica);
-        await Eventually.TrueAsync(async () => await client.QueuedAsync("handed-over") == 1, "it is queued");
+        await client.UntilQueuedAsync("handed-over", 1);
         var replicas = redis.Redis.Topology.Replicas.Select(r => redis.Redis[r]).ToList();
         replicas.ForEach(r => r.Freeze());
         var thrown = await Assert.ThrowsAsync<NotDurableException>(() => durable.AcquireAsync("unsafe", s_replica));
@@ -36,7 +36,7 @@ public sealed class LeaseDurabilityTests(SentinelFixture redis) : IClassFixture<
 
         await using var first = await client.Leases.AcquireAsync("safe", s_replica with { Durability = Durability.Memory });
         var next = durable.AcquireAsync("safe", s_replica);
-        await Eventually.TrueAsync(async () => await client.QueuedAsync("safe") == 1, "it is queued");
+        await client.UntilQueuedAsync("safe", 1);
         await first.DisposeAsync();
         await using var lease = await next.WaitAsync(s_bound);
         var value = (string?)await client.Database.StringGetAsync("safe");

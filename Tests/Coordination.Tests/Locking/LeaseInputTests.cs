@@ -63,7 +63,7 @@ public sealed class LeaseInputTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var held = await client.Leases.AcquireAsync(one);
         using var cancellation = new CancellationTokenSource();
         var waiting = client.Leases.AcquireAsync(one, cancellationToken: cancellation.Token);
-        await Eventually.TrueAsync(async () => await client.QueuedAsync(one) == 1, "it is queued");
+        await client.UntilQueuedAsync(one, 1);
 
         // Its queue is empty, so it is free.
         await using (await client.Leases.AcquireAsync(other, new LeaseOptions { WaitTimeout = TimeSpan.Zero }))

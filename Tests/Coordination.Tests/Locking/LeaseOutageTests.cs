@@ -116,7 +116,7 @@ public sealed class LeaseOutageTests(RedisFixture redis) : IClassFixture<RedisFi
         var options = new LeaseOptions { Ttl = TimeSpan.FromSeconds(60), WaitTimeout = TimeSpan.FromSeconds(30) };
         var held = await client.Leases.AcquireAsync("full", options);
         var waiting = other.Leases.AcquireAsync("full", options);
-        await Eventually.TrueAsync(async () => await client.QueuedAsync("full") == 1, "it is queued");
+        await client.UntilQueuedAsync("full", 1);
         await client.Database.ExecuteAsync("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1");
 
         var thrown = await Assert.ThrowsAsync<RedisServerException>(() => client.Leases.AcquireAsync("another", options));

@@ -25,7 +25,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         for (var i = 0; i < 20; i++)
         {
             waiting.Add(ServeAsync(i % 3 == 0 ? other : one, i));
-            await QueuedAsync(one, "fifo", i + 1);
+            await one.UntilQueuedAsync("fifo", i + 1);
         }
 
         await held.DisposeAsync();
@@ -51,7 +51,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.Database.StringSetAsync(name, "somebody");
         var first = client.Leases.AcquireAsync(name, s_long);
-        await QueuedAsync(client, name, 1);
+        await client.UntilQueuedAsync(name, 1);
         // A client that knows of no queue gives it back, and tells nobody.
         await client.Database.KeyDeleteAsync(name);
         if (fenceIsEvicted)
@@ -77,7 +77,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var other = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await client.Leases.AcquireAsync("evicted", s_long);
         var waiting = other.Leases.AcquireAsync("evicted", s_long);
-        await QueuedAsync(client, "evicted", 1);
+        await client.UntilQueuedAsync("evicted", 1);
         Assert.True(await client.Database.KeyDeleteAsync("{evicted}:fence"));
 
         await held.DisposeAsync();
@@ -96,9 +96,9 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var other = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await client.Leases.AcquireAsync(name, s_long);
         await using var victim = TestClient.StartVictim("queue", redis.ConnectionString, name, $"{waiters}");
-        await QueuedAsync(client, name, waiters);
+        await client.UntilQueuedAsync(name, waiters);
         var next = other.Leases.AcquireAsync(name, s_long);
-        await QueuedAsync(client, name, waiters + 1);
+        await client.UntilQueuedAsync(name, waiters + 1);
         victim.Kill();
 
         var clock = Stopwatch.StartNew();
@@ -115,9 +115,9 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var other = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await client.Leases.AcquireAsync("frozen-waiter", s_long);
         await using var victim = TestClient.StartVictim("queue", redis.ConnectionString, "frozen-waiter", "3");
-        await QueuedAsync(client, "frozen-waiter", 3);
+        await client.UntilQueuedAsync("frozen-waiter", 3);
         var next = other.Leases.AcquireAsync("frozen-waiter", s_long);
-        await QueuedAsync(client, "frozen-waiter", 4);
+        await client.UntilQueuedAsync("frozen-waiter", 4);
         await FreezeAsync(victim);
 
         var clock = Stopwatch.StartNew();
@@ -127,7 +127,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
 
         victim.Thaw();
         // The one whose claim ran out looks, and has the others of its process look.
-        await QueuedAsync(client, "frozen-waiter", 3);
+        await client.UntilQueuedAsync("frozen-waiter", 3);
         await lease.DisposeAsync();
         await victim.WaitForOutputAsync("holding");
     }
@@ -138,9 +138,9 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await using var victim = TestClient.StartVictim("queue", redis.ConnectionString, "all-dead", "10");
         await victim.WaitForOutputAsync("holding");
-        await QueuedAsync(client, "all-dead", 9);
+        await client.UntilQueuedAsync("all-dead", 9);
         var next = client.Leases.AcquireAsync("all-dead", s_long);
-        await QueuedAsync(client, "all-dead", 10);
+        await client.UntilQueuedAsync("all-dead", 10);
 
         var clock = Stopwatch.StartNew();
         victim.Kill();
@@ -156,9 +156,9 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await client.Leases.AcquireAsync("mixed", s_long);
         await using var victim = TestClient.StartVictim("lease", redis.ConnectionString, "mixed", "1000");
-        await QueuedAsync(client, "mixed", 1);
+        await client.UntilQueuedAsync("mixed", 1);
         var next = client.Leases.AcquireAsync("mixed", s_long with { Ttl = TimeSpan.FromSeconds(2) });
-        await QueuedAsync(client, "mixed", 2);
+        await client.UntilQueuedAsync("mixed", 2);
 
         var clock = Stopwatch.StartNew();
         await held.DisposeAsync();
@@ -175,9 +175,9 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.Database.StringSetAsync("two-dead", "somebody");
         await using var victim = TestClient.StartVictim("queue", redis.ConnectionString, "two-dead", "2");
-        await QueuedAsync(client, "two-dead", 2);
+        await client.UntilQueuedAsync("two-dead", 2);
         var next = client.Leases.AcquireAsync("two-dead", s_long);
-        await QueuedAsync(client, "two-dead", 3);
+        await client.UntilQueuedAsync("two-dead", 3);
         victim.Kill();
         await client.Database.KeyDeleteAsync("two-dead");
 
@@ -200,7 +200,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         {
             var held = await holder.Leases.AcquireAsync("unheard", s_long);
             var waiting = client.Leases.AcquireAsync("unheard", s_long);
-            await QueuedAsync(holder, "unheard", 1);
+            await holder.UntilQueuedAsync("unheard", 1);
 
             // In one step, so that the hand-over finds nobody who listens.
             var clock = Stopwatch.StartNew();
@@ -222,7 +222,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         var ttl = TimeSpan.FromSeconds(2);
         var held = await holder.Leases.AcquireAsync("mute", s_long with { Ttl = ttl });
         var waiting = client.Leases.AcquireAsync("mute", s_long);
-        await QueuedAsync(client, "mute", 1);
+        await client.UntilQueuedAsync("mute", 1);
 
         await held.DisposeAsync();
 
@@ -244,7 +244,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
             using var cancellation = new CancellationTokenSource();
             var racing = client.Leases.AcquireAsync("cancel-race", s_long, cancellation.Token);
             var behind = client.Leases.AcquireAsync("cancel-race", s_long);
-            await QueuedAsync(holder, "cancel-race", 2);
+            await holder.UntilQueuedAsync("cancel-race", 2);
 
             var releasing = held.DisposeAsync().AsTask();
             // From before the hand-over to well after it.
@@ -330,7 +330,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.Database.StringSetAsync("lost-queue", "somebody", TimeSpan.FromSeconds(2));
         var waiting = Enumerable.Range(0, 5).Select(_ => client.Leases.AcquireAsync("lost-queue", s_long)).ToList();
-        await QueuedAsync(client, "lost-queue", 5);
+        await client.UntilQueuedAsync("lost-queue", 5);
         Assert.True(await client.Database.KeyDeleteAsync("{lost-queue}:queue"));
 
         foreach (var _ in Enumerable.Range(0, 5))
@@ -349,7 +349,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var held = await client.Leases.AcquireAsync("mortal", s_long);
         using var cancellation = new CancellationTokenSource();
         var waiting = client.Leases.AcquireAsync("mortal", s_long, cancellation.Token);
-        await QueuedAsync(client, "mortal", 1);
+        await client.UntilQueuedAsync("mortal", 1);
 
         var left = await client.Database.KeyTimeToLiveAsync("{mortal}:queue");
 
@@ -367,7 +367,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var client = await TestClient.ConnectAsync(server.ConnectionString, configure: o => o.AsyncTimeout = 300);
         await client.Database.StringSetAsync("ambiguous", "somebody", TimeSpan.FromSeconds(2));
         var waiting = client.Leases.AcquireAsync("ambiguous", s_long);
-        await QueuedAsync(client, "ambiguous", 1);
+        await client.UntilQueuedAsync("ambiguous", 1);
         // The look at the end of the TTL times out and takes effect all the same.
         server.Server.Freeze();
         await using var other = await TestClient.ConnectAsync(redis.ConnectionString);
@@ -390,7 +390,7 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         {
             Assert.True(await client.Database.StringSetAsync("mixed", "somebody", ttl, When.NotExists));
             var waiting = Enumerable.Range(0, 3).Select(_ => client.Leases.AcquireAsync("mixed", s_long)).ToList();
-            await QueuedAsync(client, "mixed", 3);
+            await client.UntilQueuedAsync("mixed", 3);
             Assert.DoesNotContain(waiting, w => w.IsCompleted);
             // Given back early in some rounds, which nobody is told; never given back in others.
             if (round > 0)
@@ -420,9 +420,9 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await holder.Leases.AcquireAsync("stolen", s_long);
         await using var victim = TestClient.StartVictim("queue", redis.ConnectionString, "stolen", "1");
-        await QueuedAsync(holder, "stolen", 1);
+        await holder.UntilQueuedAsync("stolen", 1);
         var waiting = client.Leases.AcquireAsync("stolen", s_long);
-        await QueuedAsync(holder, "stolen", 2);
+        await holder.UntilQueuedAsync("stolen", 2);
         await FreezeAsync(victim);
         await held.DisposeAsync();
         Assert.StartsWith("*", (await client.Database.SortedSetRangeByRankAsync("{stolen}:queue", 0, 0)).Single(), StringComparison.Ordinal);
@@ -447,9 +447,6 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
     private static async Task<bool> DeleteIfAsync(TestClient client, string key, string token)
         => (int)await client.Database.ScriptEvaluateAsync(
             "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0", [key], [token]) == 1;
-
-    private static Task QueuedAsync(TestClient client, string resource, int count)
-        => Eventually.TrueAsync(async () => await client.QueuedAsync(resource) == count, $"{count} are in the queue");
 
     private static Task NothingIsLeftAsync(TestClient client, string resource)
         => Eventually.TrueAsync(

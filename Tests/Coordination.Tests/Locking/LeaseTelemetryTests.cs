@@ -39,7 +39,7 @@ public sealed class LeaseTelemetryTests(RedisFixture redis) : IClassFixture<Redi
 
         var held = await client.Leases.AcquireAsync("measured");
         var waiting = client.Leases.AcquireAsync("measured");
-        await Eventually.TrueAsync(async () => await client.QueuedAsync("measured") == 1, "it is queued");
+        await client.UntilQueuedAsync("measured", 1);
         await held.DisposeAsync();
         await (await waiting).DisposeAsync();
 

@@ -81,7 +81,7 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
         {
             // Runs of several of one process, and single ones.
             serving.Add(ServeAsync(i % 7 < 4 ? one : other, i));
-            await Eventually.TrueAsync(async () => await one.QueuedAsync("turns") == i + 1, "it is queued");
+            await one.UntilQueuedAsync("turns", i + 1);
         }
         await held.DisposeAsync();
         await Task.WhenAll(serving).WaitAsync(s_bound);
@@ -114,7 +114,7 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
             using var cancellation = new CancellationTokenSource();
             var racing = client.Leases.AcquireAsync("turn-cancelled", s_long, cancellation.Token);
             var behind = client.Leases.AcquireAsync("turn-cancelled", s_long);
-            await Eventually.TrueAsync(async () => await client.QueuedAsync("turn-cancelled") == 2, "both are queued");
+            await client.UntilQueuedAsync("turn-cancelled", 2);
             var cancelling = Task.Run(cancellation.CancelAsync);
             await held.DisposeAsync();
             try
@@ -154,7 +154,7 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
         await client.Database.KeyDeleteAsync(resource);
         var held = await client.Leases.AcquireAsync(resource, s_long);
         var waiting = client.Leases.AcquireAsync(resource, waiter ?? s_long);
-        await Eventually.TrueAsync(async () => await client.QueuedAsync(resource) == 1, "it is queued");
+        await client.UntilQueuedAsync(resource, 1);
         // The reply that says so is behind that of the waiter.
         await Eventually.TrueAsync(() => held.Request!.Successor is not null, "the holder knows who is next");
         return (held, waiting);

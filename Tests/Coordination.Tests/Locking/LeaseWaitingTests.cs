@@ -17,7 +17,7 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
         await using var waiter = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await holder.Leases.AcquireAsync("woken", s_long);
         var waiting = waiter.Leases.AcquireAsync("woken", s_long);
-        await WaiterIsQueuedAsync(holder, "woken");
+        await holder.UntilQueuedAsync("woken", 1);
 
         var clock = Stopwatch.StartNew();
         await held.DisposeAsync();
@@ -49,7 +49,7 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.Database.StringSetAsync("silent", "somebody", TimeSpan.FromSeconds(2));
         var waiting = client.Leases.AcquireAsync("silent", s_long);
-        await WaiterIsQueuedAsync(client, "silent");
+        await client.UntilQueuedAsync("silent", 1);
 
         await client.Database.KeyDeleteAsync("silent");
 
@@ -64,7 +64,7 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
         await using var victim = TestClient.StartVictim("lease", redis.ConnectionString, "orphaned", "5000");
         await victim.WaitForOutputAsync("holding");
         var waiting = client.Leases.AcquireAsync("orphaned", s_long);
-        await WaiterIsQueuedAsync(client, "orphaned");
+        await client.UntilQueuedAsync("orphaned", 1);
         Assert.False(waiting.IsCompleted);
 
         victim.Kill();
@@ -95,7 +95,7 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
         // Without a TTL only the wait timeout can end the wait.
         await client.Database.StringSetAsync("clocked-wait", "somebody");
         var waiting = client.Leases.TryAcquireAsync("clocked-wait", new LeaseOptions { WaitTimeout = TimeSpan.FromHours(20) });
-        await WaiterIsQueuedAsync(client, "clocked-wait");
+        await client.UntilQueuedAsync("clocked-wait", 1);
         clock.Advance(TimeSpan.FromHours(19));
         Assert.False(waiting.IsCompleted);
 
@@ -116,14 +116,14 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
         var held = await client.Leases.AcquireAsync("cancelled", s_long);
         using var cancellation = new CancellationTokenSource();
         var waiting = client.Leases.AcquireAsync("cancelled", s_long, cancellation.Token);
-        await WaiterIsQueuedAsync(client, "cancelled");
+        await client.UntilQueuedAsync("cancelled", 1);
 
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
         await held.DisposeAsync();
 
         Assert.False(await client.Database.KeyExistsAsync("cancelled"));
-        await Eventually.TrueAsync(async () => await client.QueuedAsync("cancelled") == 0, "its place in the queue is gone");
+        await client.UntilQueuedAsync("cancelled", 0);
     }
 
     [Theory]
@@ -152,7 +152,7 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
             }
         }
         await Eventually.TrueAsync(async () => held || !await client.Database.KeyExistsAsync(resource), "the key is gone");
-        await Eventually.TrueAsync(async () => await client.QueuedAsync(resource) == 0, "the queue is empty");
+        await client.UntilQueuedAsync(resource, 0);
         if (held)
         {
             Assert.Equal("somebody", await client.Database.StringGetAsync(resource));
@@ -167,7 +167,4 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
             () => client.Leases.AcquireAsync("never", s_long, new CancellationToken(canceled: true)));
         Assert.False(await client.Database.KeyExistsAsync("{never}:fence"));
     }
-
-    private static Task WaiterIsQueuedAsync(TestClient client, string resource)
-        => Eventually.TrueAsync(async () => await client.QueuedAsync(resource) == 1, "the waiter is in the queue");
 }

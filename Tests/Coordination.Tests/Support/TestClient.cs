@@ -53,6 +53,10 @@ internal sealed class TestClient : IAsyncDisposable
     /// <summary>How many are in the queue of a lease whose name has no hash tag.</summary>
     public Task<long> QueuedAsync(string resource) => Database.SortedSetLengthAsync($"{{{resource}}}:queue");
 
+    /// <summary>Until so many are.</summary>
+    public Task UntilQueuedAsync(string resource, int count)
+        => Eventually.TrueAsync(async () => await QueuedAsync(resource) == count, $"{count} are in the queue");
+
     public DurableWriter CreateWriter(DurableWriterOptions options) => new(Deployment, Options.Create(options));
 
     public ConsumerGroup<T> CreateGroup<T>(StreamTopic<T> topic, ConsumerGroupOptions<T> options, IStreamHandler<T> handler)
