@@ -39,11 +39,14 @@ public static class RedisFailureExtensions
         RedisCommandException e when e.Message.StartsWith("Command cannot be issued to a replica", StringComparison.Ordinal) => RedisFailure.NotApplied,
         // What ended the socket comes through bare now and then, as Pipelines.Sockets.Unofficial.ConnectionAbortedException,
         // which is an OperationCanceledException although nobody has cancelled anything.
+        // One exception ends all commands of the socket, those that were sent as well: also that of the one that found
+        // the pipe to the socket completed.
         OperationCanceledException { CancellationToken.CanBeCanceled: false } or IOException or SocketException => RedisFailure.Unknown,
+        InvalidOperationException { Source: "System.IO.Pipelines" } => RedisFailure.Unknown,
         _ => RedisFailure.Final,
     };
 
     /// <summary>Whether it comes from Redis or from the way there, and not from the caller: a cancellation, or a mistake.</summary>
-    internal static bool IsOfRedis(this Exception exception)
+    public static bool IsOfRedis(this Exception exception)
         => exception is RedisException or TimeoutException || exception.Classify() != RedisFailure.Final;
 }

@@ -1,8 +1,8 @@
 using System.Globalization;
+using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Streams;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
-using StackExchange.Redis;
 
 namespace AspireRedis.ServiceDefaults;
 
@@ -30,7 +30,7 @@ internal sealed class ConsumerHealthCheck(
                         $"lag {status.Lag?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}, pending {status.Pending}, oldest pending {Seconds(status.OldestPendingAge)}, dead letters of the stream {status.DeadLetters}");
                 complaints.AddRange(Complaints(stream, group, status));
             }
-            catch (Exception e) when (e is RedisException or TimeoutException)
+            catch (Exception e) when (e.IsOfRedis())
             {
                 // The check of Redis says more.
                 complaints.Add($"Group {group} of {stream} cannot be asked for.");

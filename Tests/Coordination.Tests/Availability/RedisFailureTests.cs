@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Testing;
@@ -33,6 +34,16 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
     [MemberData(nameof(Failures))]
     public void A_failure_tells_whether_the_command_was_applied(Exception exception, RedisFailure expected)
         => Assert.Equal(expected, exception.Classify());
+
+    [Fact]
+    public async Task A_socket_that_ended_before_a_command_was_written_leaves_those_before_it_in_doubt()
+    {
+        var pipe = new Pipe();
+        await pipe.Writer.CompleteAsync();
+        var thrown = Assert.Throws<InvalidOperationException>(() => { pipe.Writer.GetSpan(); });
+        Assert.Equal(RedisFailure.Unknown, thrown.Classify());
+        Assert.True(thrown.IsOfRedis());
+    }
 
     [Fact]
     public async Task What_a_demoted_server_refuses_is_tried_again_until_it_is_a_primary()

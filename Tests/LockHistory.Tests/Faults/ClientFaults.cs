@@ -15,13 +15,21 @@ internal sealed class ClientFaults(IReadOnlyList<ClientSlot> slots, LiveHistory 
 
     public async Task RunAsync(CancellationToken stopping)
     {
+        var plan = new Queue<bool>();
         while (!stopping.IsCancellationRequested)
         {
+            if (plan.Count == 0)
+            {
+                // One in three is a kill, however few faults there are.
+                bool[] kills = [true, false, false];
+                _random.Shuffle(kills);
+                plan = new Queue<bool>(kills);
+            }
             // All numbers are drawn whatever becomes of the fault, so that a seed means the same plan each time.
             var pause = TimeSpan.FromMilliseconds(_random.Next(200, 1200));
             var slot = slots[_random.Next(slots.Count)];
             var holding = _random.Next(3) > 0;
-            var kill = _random.Next(3) == 0;
+            var kill = plan.Dequeue();
             // Two of three beyond the TTL, so that somebody else gets the lease meanwhile.
             var frozenFor = ttl * (_random.Next(3) > 0 ? 1.1 + _random.NextDouble() : _random.NextDouble());
             var deadFor = TimeSpan.FromMilliseconds(_random.Next(500));
