@@ -56,14 +56,14 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
                 : await quorum != true ? HealthCheckResult.Degraded($"{node} is the primary, but no Sentinel could start a failover (no quorum, or TILT).", data: data)
                 : HealthCheckResult.Healthy($"{node} is the primary, with {replicas} replicas and {follower.ReachableSentinels} Sentinels.", data);
         }
-        catch (Exception e) when (e is TimeoutException or RedisConnectionException)
-        {
-            return Failed($"{node} did not answer within {s_timeout.TotalSeconds:0} s.", data);
-        }
         catch (RedisServerException e)
         {
             // The first word is the error code; the rest may tell more than a probe should know.
             return Failed($"{node} answered {e.Message.Split(' ', 2)[0]}.", data);
+        }
+        catch (Exception e) when (e.IsOfRedis())
+        {
+            return Failed($"{node} did not answer within {s_timeout.TotalSeconds:0} s.", data);
         }
     }
 }

@@ -11,7 +11,8 @@ internal static class Blackouts
     public static async Task<SuiteResult> RunAsync(int rounds)
     {
         await using var deployment = await Deployment.StartAsync();
-        var (replica, memory, afterReplica, afterMemory) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
+        var (replica, memory) = (new List<double>(), new List<double>());
+        var (afterReplica, afterMemory, afterAnnounced) = (new List<double>(), new List<double>(), new List<double>());
         var lost = 0;
         Chart? chart = null;
         for (var round = 0; round < rounds; round++)
@@ -28,6 +29,7 @@ internal static class Blackouts
             var promoted = await roles.Promoted.WaitAsync(s_bound);
             // One that ended before the promotion was on its way when the primary died.
             var (backDurable, backLight) = (await durable.FirstSuccessAsync(promoted, s_bound), await light.FirstSuccessAsync(promoted, s_bound));
+            var announced = await roles.Announced.WaitAsync(s_bound);
             await Task.Delay(TimeSpan.FromSeconds(1));
             await durable.StopAsync();
             await light.StopAsync();
@@ -35,14 +37,15 @@ internal static class Blackouts
             replica.Add(Milliseconds(killed, backDurable.Ended));
             memory.Add(Milliseconds(killed, backLight.Ended));
             afterReplica.Add(Milliseconds(promoted, backDurable.Ended));
+            afterAnnounced.Add(Milliseconds(announced, backDurable.Ended));
             afterMemory.Add(Milliseconds(promoted, backLight.Ended));
             var failed = durable.Samples.Count(s => s.Failed);
             var present = (await deployment.Client.Database.SetMembersAsync(durableKey)).Select(v => (int)v).ToHashSet();
             lost += durable.Samples.Count(s => !s.Failed && !present.Contains(s.Id));
             Console.WriteLine(
-                $"  kill -9: promoted after {Milliseconds(killed, promoted):0} ms; first write after {memory[^1]:0} ms, first on a replica after {replica[^1]:0} ms; {failed} of {durable.Samples.Count} failed");
+                $"  kill -9: promoted after {Milliseconds(killed, promoted):0} ms, announced after {Milliseconds(killed, announced):0} ms; first write after {memory[^1]:0} ms, first on a replica after {replica[^1]:0} ms; {failed} of {durable.Samples.Count} failed");
             chart ??= Timeline.Of("availability-blackout", $"A primary killed at 0 s under 100 writes/s at each level: when each write began and how long it took", killed,
-                [("level Replica", durable.Samples), ("level Memory", light.Samples)], [("promoted", promoted)]);
+                [("level Replica", durable.Samples), ("level Memory", light.Samples)], [("promoted", promoted), ("announced", announced)]);
             await deployment.Redis[primary].StartAsync();
             await deployment.Redis.WaitUntilCompleteAsync();
         }
@@ -55,6 +58,8 @@ internal static class Blackouts
             new("availability.blackout_after_promotion.p50.ms", Statistics.Median(afterMemory), "ms", "at most 300"),
             new("availability.blackout_after_promotion.max.ms", afterMemory.Max(), "ms", "at most 300"),
             new("availability.blackout_after_promotion.replica.p50.ms", Statistics.Median(afterReplica), "ms", ""),
+            new("availability.blackout_after_announcement.replica.p50.ms", Statistics.Median(afterAnnounced), "ms", "at most 300"),
+            new("availability.blackout_after_announcement.replica.max.ms", afterAnnounced.Max(), "ms", "at most 300"),
             new("availability.blackout.lost", lost, "1", "0"),
         ])
         { Charts = [chart!] };
