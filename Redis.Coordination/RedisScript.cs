@@ -145,7 +145,7 @@ public sealed class RedisScript
         var assembly = typeof(RedisScript).Assembly;
         var resource = Array.Find(assembly.GetManifestResourceNames(), r => r.EndsWith($".{name}.lua", StringComparison.Ordinal))
             ?? throw new InvalidOperationException($"No library script '{name}.lua' to include.");
-        return Read(assembly, resource);
+        return Expand(Read(assembly, resource));
     }
 
     private static string Read(Assembly assembly, string resource)

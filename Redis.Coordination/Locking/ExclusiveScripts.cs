@@ -10,6 +10,9 @@ internal sealed class ExclusiveScripts : ILeaseScripts
     private static readonly RedisScript s_renew = RedisScript.Load<RedisLeaseProvider>("renew", repeatable: true);
     private static readonly RedisScript s_release = RedisScript.Load<RedisLeaseProvider>("release", repeatable: true);
     private static readonly RedisScript s_handOn = RedisScript.Load<RedisLeaseProvider>("hand-on", repeatable: true);
+    private static readonly RedisScript s_acquireAndRelease = RedisScript.Load<RedisLeaseProvider>("acquire-and-release", repeatable: true);
+
+    private readonly ScriptGroup _group = new(s_acquireAndRelease, s_acquire, s_release);
 
     public RedisKey[] KeysOf(string resource)
     {
@@ -21,7 +24,7 @@ internal sealed class ExclusiveScripts : ILeaseScripts
     {
         var options = request.Options;
         return new(s_acquire, request.Keys,
-            [request.Owner, Milliseconds(options.Ttl), Milliseconds(enqueue ? options.ClaimTime : -options.ClaimTime)]);
+            [request.Owner, Milliseconds(enqueue ? options.ClaimTime : -options.ClaimTime), Milliseconds(options.Ttl)], _group);
     }
 
     public LeaseReply ReadAcquisition(RedisResult reply)
@@ -55,8 +58,7 @@ internal sealed class ExclusiveScripts : ILeaseScripts
     public LeaseScriptCall Release(LeaseRequest request)
     {
         RedisValue held = request.Lease is { } lease ? string.Create(CultureInfo.InvariantCulture, $"{request.Owner}:{lease.FencingToken}") : request.Owner;
-        var claim = Milliseconds(request.Options.ClaimTime);
-        return new(s_release, request.Keys, request.Predecessor is { } predecessor ? [held, claim, predecessor] : [held, claim]);
+        return new(s_release, request.Keys, [held, Milliseconds(request.Options.ClaimTime), request.Predecessor ?? ""], _group);
     }
 
     public IReadOnlyList<LeaseHandOver> ReadRelease(RedisResult reply)

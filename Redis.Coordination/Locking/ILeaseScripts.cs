@@ -78,7 +78,12 @@ internal readonly record struct LeaseRenewal(bool IsOurs, string? Next = null);
 internal readonly record struct LeaseHandOver(string Owner, long Token = 0);
 
 /// <summary>A script with all that it needs.</summary>
-internal readonly record struct LeaseScriptCall(RedisScript Script, RedisKey[] Keys, RedisValue[] Arguments)
+/// <param name="Script">The script.</param>
+/// <param name="Keys">Its keys.</param>
+/// <param name="Arguments">Its arguments.</param>
+/// <param name="Group">Calls it together with others that are made at the same time; null where it goes by itself.</param>
+internal readonly record struct LeaseScriptCall(RedisScript Script, RedisKey[] Keys, RedisValue[] Arguments, ScriptGroup? Group = null)
 {
-    public ValueTask<RedisResult> RunAsync(IDatabase database) => Script.CallAsync(database, Keys, Arguments);
+    public ValueTask<RedisResult> RunAsync(IDatabase database)
+        => Group is null ? Script.CallAsync(database, Keys, Arguments) : Group.CallAsync(database, Script, Keys, Arguments);
 }
