@@ -9,11 +9,14 @@ public sealed class ChaosOptionsTests
     public void Options_are_read_and_the_seed_is_chosen_when_there_is_none()
     {
         var folder = Path.GetTempPath();
-        var options = ChaosOptions.Parse(["--faults", "5", "--seed", "42", "--durability", "memory", "--only", "KillPrimary,FreezeService", "--json", Path.Combine(folder, "x.json")]);
+        var options = ChaosOptions.Parse(["--faults", "5", "--seed", "42", "--durability", "memory", "--only", "KillPrimary,FreezeService", "--rate", "200", "--json", Path.Combine(folder, "x.json")]);
 
         Assert.Equal((5, 42, Durability.Memory), (options.Faults, options.Seed, options.Durability));
         Assert.Equal([FaultKind.KillPrimary, FaultKind.FreezeService], options.Kinds);
-        Assert.Equal(Durability.Replica, ChaosOptions.Parse(["--faults", "5"]).Durability);
+        Assert.Equal(200, options.Rate);
+        var defaults = ChaosOptions.Parse(["--faults", "5"]);
+        Assert.Equal((20, Durability.Replica), (defaults.Rate, defaults.Durability));
+        Assert.DoesNotContain(FaultKind.SwitchOver, defaults.Kinds);
     }
 
     [Theory]
@@ -23,6 +26,7 @@ public sealed class ChaosOptionsTests
     [InlineData("--faults", "many")]
     [InlineData("--faults", "5", "--durability", "paper")]
     [InlineData("--faults", "5", "--only", "Earthquake")]
+    [InlineData("--faults", "5", "--rate", "0")]
     [InlineData("--faults", "5", "--json", "/no/such/folder/x.json")]
     [InlineData("--faults", "5", "--colour", "red")]
     public void A_wrong_argument_is_named(params string[] arguments)

@@ -1,19 +1,22 @@
 using System.Globalization;
 using AspireRedis.Chaos.Faults;
+using AspireRedis.Chaos.Load;
 using AspireRedis.Coordination.Availability;
 
 namespace AspireRedis.Chaos;
 
 /// <summary>What the command line says.</summary>
-internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKind> Kinds, Durability Durability, string? Json, string? Plot)
+internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKind> Kinds, int Rate, Durability Durability, string? Json, string? Plot)
 {
     public const string Usage =
         """
-        usage: eng/chaos --faults N [--seed S] [--only KIND,...] [--durability replica|memory] [--json FILE] [--plot FILE]
+        usage: eng/chaos --faults N [--seed S] [--only KIND,...] [--rate N] [--durability replica|memory] [--json FILE] [--plot FILE]
 
           --faults N      how many faults, 1 to 10000
           --seed S        repeats the faults of an earlier run: same kinds, targets and durations
-          --only KIND     these kinds of faults only, such as KillPrimary,FreezeService; all when not given
+          --only KIND     these kinds of faults only, such as KillPrimary,FreezeService; all when not given.
+                          SwitchOver, a planned switchover, comes only when it is given
+          --rate N        customers per second, 1 to 1000; 20 when not given
           --durability D  what the services promise: replica (the default), or memory, which must be seen to lose orders
           --json FILE     the result for programs
           --plot FILE     the run over time, as SVG
@@ -23,7 +26,7 @@ internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKin
     public static ChaosOptions Parse(IReadOnlyList<string> arguments)
     {
         int? faults = null;
-        var options = new ChaosOptions(0, Random.Shared.Next(1, 1_000_000), Enum.GetValues<FaultKind>(), Durability.Replica, null, null);
+        var options = new ChaosOptions(0, Random.Shared.Next(1, 1_000_000), FaultPlan.AllFaults, Customers.DefaultRate, Durability.Replica, null, null);
         for (var i = 0; i < arguments.Count; i += 2)
         {
             var name = arguments[i];
@@ -38,6 +41,9 @@ internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKin
                     break;
                 case "--only":
                     options = options with { Kinds = [.. Value().Split(',').Select(Kind)] };
+                    break;
+                case "--rate":
+                    options = options with { Rate = Number(name, Value(), 1, 1000) };
                     break;
                 case "--durability":
                     options = options with

@@ -13,6 +13,12 @@ namespace AspireRedis.Chaos;
 internal sealed record FaultRecord(Fault Fault, string Target, DateTimeOffset Begin, DateTimeOffset End, DateTimeOffset? Whole, TimeSpan Silence)
 {
     public TimeSpan? Recovery => Whole - End;
+
+    /// <summary>How many requests were not answered as they should be, from <see cref="Begin"/> to <see cref="Whole"/>.</summary>
+    public int Failed { get; init; }
+
+    /// <summary>How long the slowest of the requests took that ended meanwhile.</summary>
+    public TimeSpan LongestAnswer { get; init; }
 }
 
 /// <summary>A whole run.</summary>

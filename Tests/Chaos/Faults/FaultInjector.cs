@@ -1,6 +1,9 @@
 using AspireRedis.Chaos.Shop;
+using AspireRedis.Coordination.Availability;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
 
 namespace AspireRedis.Chaos.Faults;
 
@@ -99,6 +102,11 @@ internal sealed class FaultInjector(ShopUnderTest shop)
                 {
                     service.Thaw();
                 }
+                break;
+            case FaultKind.SwitchOver:
+                onTarget(primary.Name);
+                var switchover = new PlannedSwitchover(ConfigurationOptions.Parse(Redis.Topology.ConnectionString), NullLogger<PlannedSwitchover>.Instance);
+                await switchover.RunAsync(cancellationToken: cancellationToken);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, null);

@@ -46,4 +46,7 @@ internal enum FaultKind
 
     /// <summary>kill -9 for servers and Sentinels at once, then all are started.</summary>
     RestartAllNodes,
+
+    /// <summary>Not a fault, and so only when it is asked for: a planned switchover.</summary>
+    SwitchOver,
 }

@@ -5,6 +5,9 @@ internal static class FaultPlan
 {
     private const int Targets = 24;
 
+    /// <summary>All kinds but <see cref="FaultKind.SwitchOver"/>.</summary>
+    public static IReadOnlyList<FaultKind> AllFaults { get; } = [.. Enum.GetValues<FaultKind>().Where(k => k != FaultKind.SwitchOver)];
+
     /// <summary>How long a fault of each kind may last, in seconds: from before Sentinel notices (2 s) to far behind a failover.</summary>
     private static readonly Dictionary<FaultKind, (double Least, double Most)> s_durations = new()
     {
@@ -27,6 +30,7 @@ internal static class FaultPlan
         [FaultKind.CutServiceFromPrimary] = (1, 8),
         [FaultKind.CutServiceFromService] = (1, 8),
         [FaultKind.RestartAllNodes] = (0, 1),
+        [FaultKind.SwitchOver] = (0, 0),
     };
 
     /// <summary>The faults of a run. Each kind comes once before any comes again.</summary>

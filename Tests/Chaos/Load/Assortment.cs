@@ -5,10 +5,10 @@ using AspireRedis.Chaos.Checking;
 namespace AspireRedis.Chaos.Load;
 
 /// <summary>
-/// What is on sale: for each fault a shelf of its own, put into stock before the first fault. A fault thus meets products
-/// that run out and such that do not.
+/// What is on sale: a shelf for the time before the first fault and one for each fault, put into stock at the beginning. A
+/// fault thus meets products that run out and such that do not. For more customers than usual there are more of each.
 /// </summary>
-internal sealed class Assortment(int shelves)
+internal sealed class Assortment(int shelves, int rate)
 {
     // Above the gateway's limit of 10,000 when two are bought.
     private const decimal DearPrice = 6000;
@@ -17,10 +17,13 @@ internal sealed class Assortment(int shelves)
     private const int Dear = 60;
     private const int Ample = 10_000;
 
+    // A product is sold one order at a time.
+    private readonly int _copies = Copies(rate);
+
     private volatile int _shelf;
 
     /// <summary>What was put into stock, by SKU.</summary>
-    public IReadOnlyDictionary<string, int> Initial { get; } = Enumerable.Range(0, shelves)
+    public IReadOnlyDictionary<string, int> Initial { get; } = Enumerable.Range(0, shelves * Copies(rate))
         .SelectMany(i => new[] { (Sku(i, "scarce"), Scarce), (Sku(i, "dear"), Dear), (Sku(i, "ample"), Ample) })
         .ToDictionary();
 
@@ -41,7 +44,7 @@ internal sealed class Assortment(int shelves)
     /// <summary>What a customer wants; of these some cannot be paid, and some want two products at once.</summary>
     public (IReadOnlyList<Line> Lines, bool Payable) Choose(Random random)
     {
-        var shelf = _shelf;
+        var shelf = (_shelf * _copies) + random.Next(_copies);
         return random.Next(10) switch
         {
             0 => ([new Line(Sku(shelf, "dear"), 2)], false),
@@ -52,6 +55,8 @@ internal sealed class Assortment(int shelves)
             _ => ([new Line(Sku(shelf, "ample"), random.Next(1, 4))], true),
         };
     }
+
+    private static int Copies(int rate) => Math.Max(1, rate / Customers.DefaultRate);
 
     private static string Sku(int shelf, string what) => string.Create(CultureInfo.InvariantCulture, $"shelf{shelf}-{what}");
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
@@ -11,10 +12,10 @@ namespace AspireRedis.Chaos.Load;
 /// Customers who come at a steady rate whether they are served or not. Each has an idempotency key, and asks again with
 /// it, at the other instance too, as long as the outcome is open.
 /// </summary>
-internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment, History history, int seed) : IDisposable
+internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment, History history, int seed, int rate) : IDisposable
 {
-    /// <summary>Customers per second.</summary>
-    public const int Rate = 20;
+    /// <summary>Customers per second when nothing else is asked for.</summary>
+    public const int DefaultRate = 20;
 
     /// <summary>How long a customer asks again before giving up: an open outcome for the checker.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(45);
@@ -29,7 +30,7 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
     public async Task RunAsync(CancellationToken stopping)
     {
         var buying = new List<Task>();
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / Rate));
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / rate));
         try
         {
             for (var number = 0; await timer.WaitForNextTickAsync(stopping); number++)
@@ -72,11 +73,14 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
                 }
                 continue;
             }
-            refused = status is HttpStatusCode.Conflict or HttpStatusCode.NotFound or HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest;
+            refused = status is { } answer && !IsFailure(answer);
             await Task.Delay(s_pause);
         }
         history.End(new Purchase(userId, email, lines, payable, acknowledged, refused));
     }
+
+    private static bool IsFailure(HttpStatusCode status)
+        => status is not (HttpStatusCode.Created or HttpStatusCode.Conflict or HttpStatusCode.NotFound or HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest);
 
     /// <summary>One request. No status when there was no answer, an order id when it was 201.</summary>
     private async Task<(HttpStatusCode? Status, string? OrderId)> AskAsync(Uri instance, string userId, string email, IReadOnlyList<Line> lines)
@@ -86,19 +90,20 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
             Content = JsonContent.Create(new { userId, email, lines = lines.Select(l => new { sku = l.Sku, quantity = l.Quantity }) }),
         };
         request.Headers.Add("Idempotency-Key", userId);
+        var begin = Stopwatch.GetTimestamp();
         try
         {
             using var response = await _http.SendAsync(request);
             var orderId = response.StatusCode == HttpStatusCode.Created
                 ? (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("orderId").GetString()
                 : null;
-            history.Answer(instance, ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture));
+            history.Answer(instance, ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture), IsFailure(response.StatusCode), Stopwatch.GetElapsedTime(begin));
             return (response.StatusCode, orderId);
         }
         // A connection that is reset just when it is made comes as a bare SocketException.
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException or SocketException)
         {
-            history.Answer(instance, e is OperationCanceledException ? "timeout" : "disconnected");
+            history.Answer(instance, e is OperationCanceledException ? "timeout" : "disconnected", failed: true, Stopwatch.GetElapsedTime(begin));
             return (null, null);
         }
     }

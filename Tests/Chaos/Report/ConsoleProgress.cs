@@ -12,7 +12,7 @@ internal sealed class ConsoleProgress(TextWriter output, int faults) : IChaosPro
 
     public void Ended(int number, FaultRecord fault, int acknowledged)
         => output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"   {(fault.Recovery is { } recovery ? $"whole after {recovery.TotalSeconds,4:0.0} s" : "NOT WHOLE AGAIN   ")}   silence {fault.Silence.TotalSeconds,4:0.0} s   {acknowledged,6} acknowledged"));
+            $"   {(fault.Recovery is { } recovery ? $"whole after {recovery.TotalSeconds,4:0.0} s" : "NOT WHOLE AGAIN   ")}   silence {fault.Silence.TotalSeconds,4:0.0} s   {fault.Failed,5} failed   longest {fault.LongestAnswer.TotalSeconds,5:0.00} s   {acknowledged,6} acknowledged"));
 
     public void Settling() => output.WriteLine("Waiting until everything is handled, then checking");
 

@@ -11,14 +11,14 @@ internal static class ResultTable
     public static void Write(TextWriter output, ChaosResult result)
     {
         output.WriteLine();
-        output.WriteLine("fault                    times   whole after (s)    silence (s)");
-        output.WriteLine("                                median    longest   median  longest");
+        output.WriteLine("fault                    times   whole after (s)    silence (s)        requests");
+        output.WriteLine("                                median    longest   median  longest   failed  longest (s)");
         foreach (var kind in result.Faults.GroupBy(f => f.Fault.Kind).OrderBy(g => g.Key))
         {
             var recovery = kind.Where(f => f.Recovery is not null).Select(f => f.Recovery!.Value.TotalSeconds).ToArray();
             var silence = kind.Select(f => f.Silence.TotalSeconds).ToArray();
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{kind.Key,-23} {kind.Count(),6} {Median(recovery),8:0.0} {recovery.DefaultIfEmpty().Max(),9:0.0} {Median(silence),9:0.0} {silence.Max(),8:0.0}"));
+                $"{kind.Key,-23} {kind.Count(),6} {Median(recovery),8:0.0} {recovery.DefaultIfEmpty().Max(),9:0.0} {Median(silence),9:0.0} {silence.Max(),8:0.0} {kind.Sum(f => f.Failed),8} {kind.Max(f => f.LongestAnswer).TotalSeconds,12:0.00}"));
         }
         output.WriteLine();
         output.WriteLine($"{"answers",-22}{string.Join(", ", result.Answers.OrderBy(a => a.Key, StringComparer.Ordinal).Select(a => $"{a.Key}: {a.Value}"))}");

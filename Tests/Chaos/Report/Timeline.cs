@@ -59,7 +59,7 @@ internal static class Timeline
     private static (OxyColor Colour, string Name) Look(FaultKind kind) => kind switch
     {
         FaultKind.KillPrimary or FaultKind.FreezePrimary or FaultKind.FreezePrimaryUnseen or FaultKind.IsolatePrimary or FaultKind.CutPrimaryFromSentinels or
-            FaultKind.FillPrimaryDisk
+            FaultKind.FillPrimaryDisk or FaultKind.SwitchOver
             => (OxyColors.OrangeRed, "primary"),
         FaultKind.RestartAllNodes => (OxyColors.Purple, "all Redis nodes"),
         FaultKind.KillReplica or FaultKind.FreezeReplica or FaultKind.FreezeReplicas or FaultKind.CutReplica or FaultKind.FillReplicaDisk
