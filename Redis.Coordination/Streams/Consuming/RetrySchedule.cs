@@ -87,20 +87,23 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
     {
         while (true)
         {
-            TimeSpan wait;
+            // Null, and not the infinite time: that is -1 ms, which is also what an entry has that is late by as much.
+            TimeSpan? wait;
             lock (_lock)
             {
                 wait = _queue.TryPeek(out _, out var due)
                     ? TimeSpan.FromSeconds((due - group.Clock.GetTimestamp()) / (double)group.Clock.TimestampFrequency)
-                    : Timeout.InfiniteTimeSpan;
+                    : null;
             }
-            if (wait <= TimeSpan.Zero && wait != Timeout.InfiniteTimeSpan)
+            if (wait <= TimeSpan.Zero)
             {
                 return;
             }
             using var earlier = CancellationTokenSource.CreateLinkedTokenSource(stopping);
             // Rounded up: a timer that fires a moment early would have this spin. None takes more than 49 days.
-            var timer = Task.Delay(wait == Timeout.InfiniteTimeSpan ? wait : TimeSpan.FromMilliseconds(Math.Min(Math.Ceiling(wait.TotalMilliseconds), 3_600_000)), group.Clock, earlier.Token);
+            var timer = Task.Delay(
+                wait is { } time ? TimeSpan.FromMilliseconds(Math.Min(Math.Ceiling(time.TotalMilliseconds), 3_600_000)) : Timeout.InfiniteTimeSpan,
+                group.Clock, earlier.Token);
             await Task.WhenAny(timer, _changed.WaitAsync(earlier.Token));
             await earlier.CancelAsync();
             stopping.ThrowIfCancellationRequested();

@@ -80,6 +80,25 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
     }
 
     [Fact]
+    public async Task A_retry_comes_by_whatever_time_it_is_late()
+    {
+        // A millisecond is what .NET takes for an infinite time when it is negative.
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString, new CoarseClock());
+        await client.Producer.AppendAsync(Numbered.Topic("late"), [new Numbered(1)]);
+        var options = new ConsumerGroupOptions<Numbered>
+        {
+            Group = "g",
+            RetryDelay = TimeSpan.FromMilliseconds(1),
+            MaxRetryDelay = TimeSpan.FromMilliseconds(8),
+            MaxDeliveries = 1000,
+        };
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("late"), options,
+            (message, _) => message.DeliveryCount < 40 ? throw new InvalidOperationException("not yet") : Task.FromResult(HandlerResult.Handled));
+
+        await Eventually.TrueAsync(async () => group.Received.Count >= 40 && await client.Database.PendingAsync("late", "g") == 0, "the event is handled");
+    }
+
+    [Fact]
     public async Task Nothing_of_many_failing_events_is_forgotten()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
