@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -8,8 +7,6 @@ namespace AspireRedis.Coordination.Streams.Consuming;
 /// Failed entries and when each is due again. They stay pending for this instance and are claimed anew when they are
 /// due; were the instance to die, another would take them after the minimal idle time.
 /// </summary>
-[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable",
-    Justification = "A semaphore whose wait handle nobody asks for has nothing to dispose of.")]
 internal sealed class RetrySchedule(GroupContext group, Hands hands)
 {
     // Beyond these an entry is let go of, and taken up again by whoever reclaims it.
@@ -21,7 +18,9 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
 
     private readonly Lock _lock = new();
     private readonly PriorityQueue<HeldEntry, long> _queue = new();
-    private readonly SemaphoreSlim _changed = new(0, 1);
+
+    // Not a semaphore: its waiter stays in line for a moment after it was given up, and takes the next signal with it.
+    private TaskCompletionSource _earlier = NewSignal();
 
     /// <summary>Schedules the entry; false when it was let go of instead.</summary>
     public bool Add(HeldEntry entry) => Add(entry, Delay(group.Options, entry.DeliveryCount, Random.Shared.NextDouble()));
@@ -75,9 +74,9 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
             entry.Value = null;
             entry.Schedule(group.Clock.GetTimestamp() + (long)(delay.TotalSeconds * group.Clock.TimestampFrequency));
             _queue.Enqueue(entry, entry.RetryAt);
-            if (_queue.Peek() == entry && _changed.CurrentCount == 0)
+            if (_queue.Peek() == entry)
             {
-                _changed.Release();
+                _earlier.TrySetResult();
             }
         }
         return true;
@@ -89,8 +88,12 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
         {
             // Null, and not the infinite time: that is -1 ms, which is also what an entry has that is late by as much.
             TimeSpan? wait;
+            Task changed;
             lock (_lock)
             {
+                // What was signalled before is seen here.
+                _earlier = _earlier.Task.IsCompleted ? NewSignal() : _earlier;
+                changed = _earlier.Task;
                 wait = _queue.TryPeek(out _, out var due)
                     ? TimeSpan.FromSeconds((due - group.Clock.GetTimestamp()) / (double)group.Clock.TimestampFrequency)
                     : null;
@@ -104,11 +107,13 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
             var timer = Task.Delay(
                 wait is { } time ? TimeSpan.FromMilliseconds(Math.Min(Math.Ceiling(time.TotalMilliseconds), 3_600_000)) : Timeout.InfiniteTimeSpan,
                 group.Clock, earlier.Token);
-            await Task.WhenAny(timer, _changed.WaitAsync(earlier.Token));
+            await Task.WhenAny(timer, changed);
             await earlier.CancelAsync();
             stopping.ThrowIfCancellationRequested();
         }
     }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private List<HeldEntry> Due()
     {
