@@ -32,11 +32,7 @@ internal sealed class RoleProbe : IAsyncDisposable
         var probe = new RoleProbe();
         foreach (var sentinel in redis.Topology.Sentinels)
         {
-            var connection = await ConnectionMultiplexer.ConnectAsync(redis.Topology.ConnectionStringOf(sentinel), o =>
-            {
-                o.CommandMap = CommandMap.Sentinel;
-                o.TieBreaker = "";
-            });
+            var connection = await ConnectionMultiplexer.ConnectAsync(redis.Topology.ConnectionStringOf(sentinel), o => o.CommandMap = CommandMap.Sentinel);
             probe._connections.Add(connection);
             await connection.GetSubscriber().SubscribeAsync(
                 RedisChannel.Literal("+promoted-slave"), (_, _) => probe._announced.TrySetResult(Stopwatch.GetTimestamp()));

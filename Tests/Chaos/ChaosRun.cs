@@ -101,10 +101,11 @@ internal sealed class ChaosRun(ShopUnderTest shop, IReadOnlyList<Fault> plan, in
         {
             _violations.Add(new Violation(ViolationKind.NotRecovered, $"after {plan[number].Kind} of {target}: {e.Message}"));
         }
+        var answers = _history.AnswersSince(begin).ToList();
         var record = new FaultRecord(plan[number], target, begin, end, whole, Silence(begin, _clock.GetUtcNow()))
         {
-            Failed = _history.AnswersSince(begin).Count(a => a.Failed),
-            LongestAnswer = _history.AnswersSince(begin).Select(a => a.Took).DefaultIfEmpty().Max(),
+            Failed = answers.Count(a => a.Failed),
+            LongestAnswer = answers.Select(a => a.Took).DefaultIfEmpty().Max(),
         };
         _faults.Add(record);
         progress.Ended(number, record, _history.Acknowledged);

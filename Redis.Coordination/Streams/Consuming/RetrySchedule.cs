@@ -20,7 +20,7 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
     private readonly PriorityQueue<HeldEntry, long> _queue = new();
 
     // Not a semaphore: its waiter stays in line for a moment after it was given up, and takes the next signal with it.
-    private TaskCompletionSource _earlier = NewSignal();
+    private TaskCompletionSource? _sooner;
 
     /// <summary>Schedules the entry; false when it was let go of instead.</summary>
     public bool Add(HeldEntry entry) => Add(entry, Delay(group.Options, entry.DeliveryCount, Random.Shared.NextDouble()));
@@ -76,7 +76,7 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
             _queue.Enqueue(entry, entry.RetryAt);
             if (_queue.Peek() == entry)
             {
-                _earlier.TrySetResult();
+                _sooner?.TrySetResult();
             }
         }
         return true;
@@ -88,12 +88,11 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
         {
             // Null, and not the infinite time: that is -1 ms, which is also what an entry has that is late by as much.
             TimeSpan? wait;
-            Task changed;
+            var sooner = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             lock (_lock)
             {
-                // What was signalled before is seen here.
-                _earlier = _earlier.Task.IsCompleted ? NewSignal() : _earlier;
-                changed = _earlier.Task;
+                // What was scheduled before this is seen here.
+                _sooner = sooner;
                 wait = _queue.TryPeek(out _, out var due)
                     ? TimeSpan.FromSeconds((due - group.Clock.GetTimestamp()) / (double)group.Clock.TimestampFrequency)
                     : null;
@@ -102,18 +101,16 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
             {
                 return;
             }
-            using var earlier = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(stopping);
             // Rounded up: a timer that fires a moment early would have this spin. None takes more than 49 days.
             var timer = Task.Delay(
                 wait is { } time ? TimeSpan.FromMilliseconds(Math.Min(Math.Ceiling(time.TotalMilliseconds), 3_600_000)) : Timeout.InfiniteTimeSpan,
-                group.Clock, earlier.Token);
-            await Task.WhenAny(timer, changed);
-            await earlier.CancelAsync();
+                group.Clock, over.Token);
+            await Task.WhenAny(timer, sooner.Task);
+            await over.CancelAsync();
             stopping.ThrowIfCancellationRequested();
         }
     }
-
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private List<HeldEntry> Due()
     {

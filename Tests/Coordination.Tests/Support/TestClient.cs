@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Locking.Permits;
@@ -56,6 +58,13 @@ internal sealed class TestClient : IAsyncDisposable
     /// <summary>Until so many are.</summary>
     public Task UntilQueuedAsync(string resource, int count)
         => Eventually.TrueAsync(async () => await QueuedAsync(resource) == count, $"{count} are in the queue");
+
+    /// <summary>How often the server was asked for a command since its statistics were reset.</summary>
+    public async Task<int> CallsAsync(string command)
+    {
+        var statistics = (string)(await Database.ExecuteAsync("INFO", "commandstats"))!;
+        return int.Parse(Regex.Match(statistics, $"cmdstat_{command}:calls=([0-9]+)").Groups[1].Value, CultureInfo.InvariantCulture);
+    }
 
     public DurableWriter CreateWriter(DurableWriterOptions options) => new(Deployment, Options.Create(options));
 
