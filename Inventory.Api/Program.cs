@@ -1,3 +1,5 @@
+using AspireRedis.Client;
+using AspireRedis.Client.Streams;
 using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using AspireRedis.Inventory.Products;
@@ -8,7 +10,7 @@ using Microsoft.Extensions.Options;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
-builder.AddRedisDefaults();
+builder.AddRedisCoordination();
 builder.AddProblemDetailsDefaults();
 builder.Services.AddOpenApi();
 builder.Services.AddValidation();

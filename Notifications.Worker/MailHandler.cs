@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using AspireRedis.Contracts;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 using AspireRedis.Coordination.Streams;
 using Microsoft.Extensions.Options;
 

@@ -1,4 +1,5 @@
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
+
 
 namespace AspireRedis.Notifications;
 
@@ -15,7 +16,7 @@ internal sealed class MailOptions
 
     /// <summary>
     /// What the request of a mail must survive before the mail goes out, which no failover takes back. Default
-    /// <see cref="Coordination.Availability.Durability.Replica"/>; a deployment without replicas must choose Memory.
+    /// <see cref="Coordination.Durability.Replica"/>; a deployment without replicas must choose Memory.
     /// </summary>
     public Durability Durability { get; set; } = Durability.Replica;
 

@@ -1,4 +1,4 @@
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 using MailKit.Security;
 using Microsoft.Extensions.Options;
 using MimeKit;

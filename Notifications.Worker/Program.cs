@@ -1,3 +1,5 @@
+using AspireRedis.Client;
+using AspireRedis.Client.Streams;
 using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using AspireRedis.Notifications;
@@ -6,7 +8,7 @@ using AspireRedis.ServiceDefaults;
 // A web host only for /health, /alive and /dead-letters: the work comes from the stream.
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
-builder.AddRedisDefaults();
+builder.AddRedisCoordination();
 builder.AddProblemDetailsDefaults();
 builder.AddMail();
 builder.Services.AddConsumerGroup<EmailRequested, MailHandler>(Topics.Email, (options, provider) =>

@@ -1,5 +1,5 @@
 using System.ComponentModel.DataAnnotations;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 
 namespace AspireRedis.Orders;
 
@@ -7,7 +7,7 @@ namespace AspireRedis.Orders;
 internal sealed class OrderOptions
 {
     /// <summary>
-    /// When an order counts as accepted. Default <see cref="Coordination.Availability.Durability.Replica"/>; a deployment
+    /// When an order counts as accepted. Default <see cref="Coordination.Durability.Replica"/>; a deployment
     /// without replicas must choose Memory, or every order is answered with 503.
     /// </summary>
     [EnumDataType(typeof(Durability))]

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using AspireRedis.Contracts;
 using AspireRedis.Coordination;
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Streams;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;

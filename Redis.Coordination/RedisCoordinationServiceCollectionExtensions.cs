@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Failover;
 using AspireRedis.Coordination.Locking;
-using AspireRedis.Coordination.Locking.Permits;
 using AspireRedis.Coordination.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Globalization;
 using Aspire.Hosting.ApplicationModel;
+using AspireRedis.Hosting.Processes;
 using AspireRedis.Topology;
 using Microsoft.Extensions.Logging;
 

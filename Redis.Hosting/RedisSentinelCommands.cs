@@ -1,7 +1,8 @@
 using System.Globalization;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Switchover;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;

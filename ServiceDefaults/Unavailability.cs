@@ -1,5 +1,6 @@
 using System.Net.Sockets;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
+using AspireRedis.Coordination.Failover;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Locking.Redlock;
 using Polly;

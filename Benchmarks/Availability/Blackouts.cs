@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 
 namespace AspireRedis.Benchmarks.Availability;
 

@@ -1,4 +1,5 @@
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
+using AspireRedis.LocalServers;
 using AspireRedis.Topology;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;

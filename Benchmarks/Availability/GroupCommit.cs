@@ -1,4 +1,4 @@
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 using StackExchange.Redis;
 
 namespace AspireRedis.Benchmarks.Availability;

@@ -1,4 +1,5 @@
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
+using AspireRedis.Coordination.Switchover;
 using AspireRedis.Topology;
 using Microsoft.Extensions.Logging.Abstractions;
 using OxyPlot;

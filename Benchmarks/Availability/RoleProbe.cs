@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Failover;
+using AspireRedis.LocalServers;
 using AspireRedis.Topology;
 using StackExchange.Redis;
 

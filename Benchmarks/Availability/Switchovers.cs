@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
+using AspireRedis.Coordination.Switchover;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 

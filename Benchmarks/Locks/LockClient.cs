@@ -1,4 +1,4 @@
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 using AspireRedis.Coordination.Locking;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using AspireRedis.LocalServers;
 using AspireRedis.Topology;
 
 namespace AspireRedis.Benchmarks.Locks;

@@ -1,7 +1,8 @@
 using System.Diagnostics;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Locking.Redlock;
+using AspireRedis.LocalServers;
 using AspireRedis.Topology;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using AspireRedis.Coordination;
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Inventory.Reservations;
 using Microsoft.Extensions.Options;

@@ -1,5 +1,5 @@
 using System.ComponentModel.DataAnnotations;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 
 namespace AspireRedis.Inventory.Reservations;
 
@@ -8,7 +8,7 @@ internal sealed class ReservationOptions
 {
     /// <summary>
     /// What a reservation survives; it should be what orders survive. Default
-    /// <see cref="Coordination.Availability.Durability.Replica"/>; a deployment without replicas must choose Memory.
+    /// <see cref="Coordination.Durability.Replica"/>; a deployment without replicas must choose Memory.
     /// </summary>
     [EnumDataType(typeof(Durability))]
     public Durability Durability { get; set; } = Durability.Replica;

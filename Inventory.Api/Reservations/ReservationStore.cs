@@ -1,6 +1,5 @@
 using System.Text.Json;
 using AspireRedis.Coordination;
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Inventory.Products;
 using Microsoft.Extensions.Options;

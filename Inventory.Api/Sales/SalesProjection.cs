@@ -1,6 +1,5 @@
 using AspireRedis.Contracts;
 using AspireRedis.Coordination;
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Inventory.Products;
 using AspireRedis.Inventory.Reservations;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using AspireRedis.Contracts;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 using AspireRedis.Coordination.Streams;
 using Microsoft.Extensions.Options;
 

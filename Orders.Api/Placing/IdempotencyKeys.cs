@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using AspireRedis.Coordination;
-using AspireRedis.Coordination.Availability;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 

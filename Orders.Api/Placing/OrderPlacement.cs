@@ -1,5 +1,5 @@
 using AspireRedis.Contracts;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 using Microsoft.AspNetCore.Mvc;
 
 namespace AspireRedis.Orders.Placing;

@@ -1,4 +1,3 @@
-using AspireRedis.Coordination.Availability;
 
 namespace AspireRedis.Coordination.Locking;
 

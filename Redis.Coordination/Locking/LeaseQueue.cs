@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using AspireRedis.Coordination.Availability;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Failover;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 

@@ -1,4 +1,3 @@
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Streams.Consuming;
 using Microsoft.Extensions.Logging;
 

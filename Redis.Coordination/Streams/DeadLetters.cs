@@ -1,5 +1,4 @@
 using System.Globalization;
-using AspireRedis.Coordination.Availability;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;

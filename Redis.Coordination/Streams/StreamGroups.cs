@@ -1,4 +1,3 @@
-using AspireRedis.Coordination.Availability;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;

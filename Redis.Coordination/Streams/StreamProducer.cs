@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.RegularExpressions;
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Diagnostics;
 using StackExchange.Redis;
 

@@ -1,7 +1,8 @@
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
+using AspireRedis.Coordination.Failover;
 using AspireRedis.Hosting;
 using AspireRedis.Testing;
 using StackExchange.Redis;

@@ -1,5 +1,5 @@
 using AspireRedis.Chaos.Faults;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 
 namespace AspireRedis.Chaos.Tests;
 

@@ -1,7 +1,7 @@
 using AspireRedis.Chaos.Checking;
 using AspireRedis.Chaos.Faults;
 using AspireRedis.Chaos.Load;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 using AspireRedis.Testing;
 using Xunit.Abstractions;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using AspireRedis.Chaos.Faults;
 using AspireRedis.Chaos.Load;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 
 namespace AspireRedis.Chaos;
 

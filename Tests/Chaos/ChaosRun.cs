@@ -2,7 +2,7 @@ using AspireRedis.Chaos.Checking;
 using AspireRedis.Chaos.Faults;
 using AspireRedis.Chaos.Load;
 using AspireRedis.Chaos.Shop;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 
 namespace AspireRedis.Chaos;
 

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using AspireRedis.Chaos;
 using AspireRedis.Chaos.Faults;
 using AspireRedis.Chaos.Report;
-using AspireRedis.Topology;
+using AspireRedis.LocalServers;
 
 ChaosOptions options;
 try

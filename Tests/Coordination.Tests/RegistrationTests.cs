@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Victim;

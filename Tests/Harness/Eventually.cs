@@ -1,4 +1,4 @@
-using AspireRedis.Topology;
+using AspireRedis.LocalServers;
 using Xunit;
 
 namespace AspireRedis.Testing;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Runtime.InteropServices;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Locking.Redlock;
 using AspireRedis.LockHistory.Client;

@@ -1,5 +1,5 @@
+using AspireRedis.Client;
 using AspireRedis.Coordination.Streams;
-using AspireRedis.ServiceDefaults;
 using AspireRedis.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -53,7 +53,7 @@ public sealed class ConsumerHealthTests(RedisFixture redis) : IClassFixture<Redi
         {
             builder.Configuration[key] = value;
         }
-        builder.AddRedisDefaults();
+        builder.AddRedisCoordination();
         builder.Services.AddSingleton(new ConsumerGroupRegistration(stream, "g"));
         var app = builder.Build();
         await app.StartAsync();

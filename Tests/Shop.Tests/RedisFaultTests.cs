@@ -137,7 +137,7 @@ public sealed class RedisFaultTests(FaultyShopFixture fixture) : IAsyncLifetime
         Assert.Equal(4, await _shop.StockAsync(sku));
     }
 
-    private async Task<List<Topology.RedisProcess>> ReplicasAsync()
+    private async Task<List<LocalServers.RedisProcess>> ReplicasAsync()
     {
         await _shop.Redis.WaitUntilCompleteAsync();
         var primary = await _shop.Redis.CurrentPrimaryAsync();

@@ -1,5 +1,5 @@
 using System.Globalization;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 using AspireRedis.Coordination.Streams;
 
 namespace AspireRedis.Streams.Conformance.Worker;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using AspireRedis.LocalServers;
 using AspireRedis.Testing;
 using Xunit;
 using Xunit.Sdk;

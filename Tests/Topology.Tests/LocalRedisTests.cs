@@ -1,3 +1,4 @@
+using AspireRedis.LocalServers;
 using AspireRedis.Testing;
 using Xunit;
 

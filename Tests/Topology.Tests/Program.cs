@@ -1,3 +1,4 @@
+using AspireRedis.LocalServers;
 using AspireRedis.Testing;
 
 namespace AspireRedis.Topology.Tests;

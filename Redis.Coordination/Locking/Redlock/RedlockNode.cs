@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Failover;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 

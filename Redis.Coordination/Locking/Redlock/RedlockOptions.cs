@@ -1,5 +1,4 @@
 using System.Net;
-using AspireRedis.Coordination.Availability;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Locking.Redlock;

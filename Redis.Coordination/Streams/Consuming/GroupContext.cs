@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using AspireRedis.Coordination.Availability;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 

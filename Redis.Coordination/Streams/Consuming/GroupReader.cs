@@ -1,4 +1,3 @@
-using AspireRedis.Coordination.Availability;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 

@@ -1,5 +1,6 @@
 using AspireRedis.Chaos.Shop;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination.Switchover;
+using AspireRedis.LocalServers;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
 using Microsoft.Extensions.Logging.Abstractions;

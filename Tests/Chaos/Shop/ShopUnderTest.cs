@@ -1,5 +1,6 @@
 using System.Globalization;
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
+using AspireRedis.LocalServers;
 using AspireRedis.Testing;
 using AspireRedis.Testing.Network;
 using AspireRedis.Topology;

@@ -1,4 +1,3 @@
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Testing;

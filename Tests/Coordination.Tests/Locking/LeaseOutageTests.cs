@@ -1,6 +1,6 @@
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Tests.Support;
+using AspireRedis.LocalServers;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
 using Microsoft.Extensions.Time.Testing;

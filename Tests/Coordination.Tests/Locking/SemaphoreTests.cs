@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using AspireRedis.Coordination.Locking;
-using AspireRedis.Coordination.Locking.Permits;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Testing;
 

@@ -1,4 +1,3 @@
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Coordination.Tests.Victim;

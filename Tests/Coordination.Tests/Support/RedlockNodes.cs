@@ -1,4 +1,5 @@
 using AspireRedis.Coordination.Locking.Redlock;
+using AspireRedis.LocalServers;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Locking;
-using AspireRedis.Coordination.Locking.Permits;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Victim;
 using AspireRedis.Testing;

@@ -1,3 +1,4 @@
+using AspireRedis.LocalServers;
 using AspireRedis.LockHistory.Client;
 using AspireRedis.LockHistory.Running;
 using AspireRedis.Testing;

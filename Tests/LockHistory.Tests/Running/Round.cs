@@ -1,4 +1,5 @@
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
+using AspireRedis.LocalServers;
 using AspireRedis.LockHistory.Checking;
 using AspireRedis.LockHistory.Client;
 using AspireRedis.LockHistory.Faults;

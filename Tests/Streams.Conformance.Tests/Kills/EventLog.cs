@@ -1,6 +1,5 @@
 using System.Globalization;
 using AspireRedis.Coordination;
-using AspireRedis.Coordination.Availability;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Streams.Conformance.Worker;
 using Microsoft.Extensions.Options;

@@ -1,4 +1,4 @@
-using AspireRedis.Coordination.Availability;
+using AspireRedis.Coordination;
 using AspireRedis.Streams.Conformance.Worker;
 using AspireRedis.Testing;
 using AspireRedis.Topology;

@@ -1,0 +1,84 @@
+using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace AspireRedis.Client;
+
+/// <summary>
+/// Makes the shared connection in the background. The first resolution of <see cref="IConnectionMultiplexer"/> blocks
+/// its thread, and holds up all others that resolve it, for as long as the attempt lasts; with Sentinel away it throws.
+/// </summary>
+internal sealed class RedisConnector(IServiceProvider services, ILogger<RedisConnector> logger) : IHostedService, IDisposable
+{
+    private static readonly TimeSpan s_startupWait = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(500);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private volatile IConnectionMultiplexer? _connection;
+    private Task _connecting = Task.CompletedTask;
+
+    /// <exception cref="RedisConnectionException">There is no connection yet.</exception>
+    public IConnectionMultiplexer Connection => _connection
+        ?? throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, "Redis has not been reached since this service started.");
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _connecting = ConnectAsync(_stopping.Token);
+        // Where Redis is there, nothing that starts after us finds it missing; where it is not, the service starts all the same.
+        if (await Task.WhenAny(_connecting, Task.Delay(s_startupWait, cancellationToken)) == _connecting)
+        {
+            await _connecting;
+        }
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stopping.CancelAsync();
+        await _connecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public void Dispose() => _stopping.Dispose();
+
+    private async Task ConnectAsync(CancellationToken stopping)
+    {
+        for (var attempt = 1; !stopping.IsCancellationRequested; attempt++)
+        {
+            try
+            {
+                // On a thread of its own; one that is still at it when the host stops is left behind.
+                var connection = await Task.Factory.StartNew(services.GetRequiredService<IConnectionMultiplexer>,
+                    CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(stopping);
+                Watch(connection);
+                // Also when no node answers yet: from here on the client reconnects by itself.
+                _connection = connection;
+                return;
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            // The two others speak of a missing or malformed connection string, which ends the start.
+            catch (Exception e) when (e is not (InvalidOperationException or ArgumentException))
+            {
+                logger.Log(attempt == 1 ? LogLevel.Warning : LogLevel.Debug, "Redis cannot be reached and is tried again: {Reason}", e.Message);
+            }
+            await Task.Delay(s_pause, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private void Watch(IConnectionMultiplexer connection)
+    {
+        connection.ConnectionFailed += (_, e) => logger.LogWarning(
+            "The {ConnectionType} connection to {Node} failed: {FailureType}", e.ConnectionType, Text(e.EndPoint), e.FailureType);
+        connection.ConnectionRestored += (_, e) => logger.LogInformation(
+            "The {ConnectionType} connection to {Node} is back.", e.ConnectionType, Text(e.EndPoint));
+        if (!connection.IsConnected)
+        {
+            logger.LogWarning("Redis cannot be reached yet.");
+        }
+    }
+
+    private static string Text(EndPoint? node) => EndPointCollection.ToString(node);
+}

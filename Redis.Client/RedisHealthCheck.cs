@@ -1,0 +1,70 @@
+using AspireRedis.Coordination;
+using AspireRedis.Coordination.Failover;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using StackExchange.Redis;
+
+namespace AspireRedis.Client;
+
+/// <summary>
+/// Asks the node that we take for the primary whether it is one and takes commands. Nothing is written. Degraded while the
+/// next failure would hurt: without a replica, or without a quorum of Sentinels, where there are Sentinels.
+/// </summary>
+internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider clock) : IHealthCheck
+{
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(2);
+
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        HealthCheckResult Failed(string reason, Dictionary<string, object>? data = null)
+            => new(context.Registration.FailureStatus, reason, data: data);
+
+        IServer server;
+        string node;
+        try
+        {
+            server = deployment.PrimaryServer;
+            node = EndPointCollection.ToString(deployment.CurrentPrimary());
+        }
+        catch (RedisConnectionException)
+        {
+            return Failed("No primary is connected.");
+        }
+
+        var data = new Dictionary<string, object> { ["node"] = node };
+        try
+        {
+            // ROLE is answered in every state; PING tells of one that takes no commands (LOADING, MISCONF).
+            var ping = server.PingAsync();
+            var role = server.RoleAsync();
+            var follower = deployment.Follower is { Primary: not null } following ? following : null;
+            var quorum = follower?.HasQuorumAsync() ?? Task.FromResult<bool?>(null);
+            await Task.WhenAll(ping, role, quorum).WaitAsync(s_timeout, clock, cancellationToken);
+            data["role"] = (await role).Value;
+            if (await role is not Role.Master primary)
+            {
+                return Failed($"{node} is not the primary any more: its role is {data["role"]}.", data);
+            }
+            var replicas = primary.Replicas?.Count ?? 0;
+            data["replicas"] = replicas;
+            if (follower is null)
+            {
+                return HealthCheckResult.Healthy($"{node} is the primary, with {replicas} replicas.", data);
+            }
+            data["sentinels"] = follower.ReachableSentinels;
+            data["quorum"] = await quorum == true;
+            return replicas == 0 ? HealthCheckResult.Degraded($"{node} is the primary and has no replica.", data: data)
+                : await quorum != true ? HealthCheckResult.Degraded($"{node} is the primary, but no Sentinel could start a failover (no quorum, or TILT).", data: data)
+                : HealthCheckResult.Healthy($"{node} is the primary, with {replicas} replicas and {follower.ReachableSentinels} Sentinels.", data);
+        }
+        catch (RedisServerException e)
+        {
+            // The first word is the error code; the rest may tell more than a probe should know.
+            return Failed($"{node} answered {e.Message.Split(' ', 2)[0]}.", data);
+        }
+        catch (Exception e) when (e.IsOfRedis())
+        {
+            return Failed($"{node} did not answer within {s_timeout.TotalSeconds:0} s.", data);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using AspireRedis.Coordination.Failover;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace AspireRedis.Coordination;
+
+/// <summary>Looks after the replicas and the Sentinels every five seconds, measures and logs what changed.</summary>
+internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvider clock, ILogger<ReplicationMonitor> logger) : BackgroundService
+{
+    private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
+
+    private int? _replicas;
+    private bool? _quorum;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(s_interval, clock);
+        try
+        {
+            do
+            {
+                try
+                {
+                    await LookAsync(stoppingToken);
+                }
+                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+                {
+                    // Whatever it is, it must not end the host. That Redis is away the connection says itself.
+                    logger.LogDebug(e, "The replicas cannot be looked after at the moment.");
+                }
+            }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The end.
+        }
+    }
+
+    private async Task LookAsync(CancellationToken stopping)
+    {
+        var state = await ReplicationState.ReadAsync(deployment.PrimaryServer).WaitAsync(s_interval, clock, stopping);
+        FailoverMetrics.Replicas.Record(state.Replicas);
+        if (state.Replicas > 0)
+        {
+            FailoverMetrics.Lag.Record(state.Lag.TotalSeconds);
+            FailoverMetrics.LagBytes.Record(state.LagBytes);
+        }
+        if (_replicas is { } before && before != state.Replicas)
+        {
+            logger.Log(state.Replicas < before ? LogLevel.Warning : LogLevel.Information,
+                "The primary has {Replicas} replicas in sync; it had {Before}.", state.Replicas, before);
+        }
+        _replicas = state.Replicas;
+
+        if (deployment.Follower is { Primary: not null } follower)
+        {
+            FailoverMetrics.Sentinels.Record(follower.ReachableSentinels);
+            var quorum = await follower.HasQuorumAsync().WaitAsync(s_interval, clock, stopping) == true;
+            FailoverMetrics.Quorum.Record(quorum ? 1 : 0);
+            if (!quorum && _quorum != false)
+            {
+                logger.LogWarning("No Sentinel could start a failover (no quorum, or TILT).");
+            }
+            else if (quorum && _quorum == false)
+            {
+                logger.LogInformation("The Sentinels can start a failover again.");
+            }
+            _quorum = quorum;
+        }
+    }
+}

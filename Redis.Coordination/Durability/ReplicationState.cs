@@ -1,0 +1,31 @@
+using System.Globalization;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination;
+
+/// <summary>How far the replicas of a primary are.</summary>
+/// <param name="Replicas">Connected and in sync.</param>
+/// <param name="LagBytes">What the one that is furthest behind has not acknowledged of the replication stream.</param>
+/// <param name="Lag">How long ago that one acknowledged something; replicas do so once a second.</param>
+public sealed record ReplicationState(int Replicas, long LagBytes, TimeSpan Lag)
+{
+    /// <summary>Asks a primary (<c>INFO replication</c>).</summary>
+    /// <exception cref="RedisException">It does not answer.</exception>
+    public static async Task<ReplicationState> ReadAsync(IServer primary)
+    {
+        ArgumentNullException.ThrowIfNull(primary);
+        // Not InfoAsync, which the client allows to administrators only.
+        var info = ((string)(await primary.ExecuteAsync("INFO", "replication"))!).Split("\r\n", StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Split(':', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+        var offset = Number(info, "master_repl_offset");
+        // slave0:ip=127.0.0.1,port=6380,state=online,offset=1234,lag=0
+        var replicas = info.Where(p => p.Key.StartsWith("slave", StringComparison.Ordinal) && p.Value.Contains("state=online", StringComparison.Ordinal))
+            .Select(p => p.Value.Split(',').Select(f => f.Split('=', 2)).ToDictionary(f => f[0], f => f[1], StringComparer.Ordinal)).ToList();
+        return new ReplicationState(
+            replicas.Count,
+            replicas.Count == 0 ? 0 : replicas.Max(r => offset - Number(r, "offset")),
+            TimeSpan.FromSeconds(replicas.Count == 0 ? 0 : replicas.Max(r => Number(r, "lag"))));
+    }
+
+    private static long Number(Dictionary<string, string> fields, string name) => long.Parse(fields[name], CultureInfo.InvariantCulture);
+}

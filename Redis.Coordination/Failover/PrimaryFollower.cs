@@ -1,0 +1,463 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Security;
+using System.Security.Authentication;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination.Failover;
+
+/// <summary>
+/// Knows which node is the primary of a Sentinel deployment, from whichever Sentinel says it first, and leads the
+/// connections that are <see cref="Attach">attached</see> there. Without Sentinels it does nothing.
+/// </summary>
+/// <remarks>
+/// It listens to every Sentinel on a connection of its own and asks each of them once a second, for messages can be lost.
+/// A newer configuration epoch wins; one that is not newer is believed only when a majority of the Sentinels has held to it
+/// for ten seconds, as after all of them were set up anew. Nobody is followed who does not call itself a primary.
+/// While a replica is being promoted it is asked itself, every 10 ms, for the Sentinel learns of its own success by an INFO
+/// that it sends once a second: see https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/.
+/// On a change the sockets to the old primary are closed at once, so that nothing is written to one that was merely paused.
+/// Safe for concurrent use; nothing is connected before the first connection attempt of an attached client.
+/// </remarks>
+public sealed class PrimaryFollower : IAsyncDisposable
+{
+    /// <summary>A planned switchover leaves the address of the old primary here, until it is done.</summary>
+    internal const string SwitchoverKey = "redis:switchover";
+
+    private static readonly TimeSpan s_ask = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_discover = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_probe = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_promotion = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_promotionLook = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_settled = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_drain = TimeSpan.FromSeconds(1);
+
+    private readonly ILogger<PrimaryFollower> _logger;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _deciding = new(1);
+    private readonly ConcurrentDictionary<EndPoint, SentinelLink> _links = new();
+    private readonly ConcurrentDictionary<EndPoint, bool> _watchedPromotions = new();
+    private readonly Lock _lock = new();
+    private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly PromotableReplicas _promotable = new();
+    private ConfigurationOptions? _options;
+    private PrimaryTunnel? _tunnel;
+    private string _service = "";
+    private Task? _watching;
+    private long _epoch = -1;
+    private long _began;
+
+    /// <summary>Creates the follower.</summary>
+    public PrimaryFollower(ILogger<PrimaryFollower> logger)
+    {
+        ArgumentNullException.ThrowIfNull(logger);
+        _logger = logger;
+        Route = new PrimaryRoute(new FailoverObserver(logger));
+    }
+
+    /// <summary>The node that is followed; null before the Sentinels have named one, and without Sentinels.</summary>
+    public EndPoint? Primary => Route.Primary;
+
+    /// <summary>How many Sentinels have answered within the last three seconds.</summary>
+    public int ReachableSentinels => Views().Count();
+
+    internal PrimaryRoute Route { get; }
+
+    /// <summary>
+    /// Makes clients that are created with <paramref name="options"/> follow the primary. Options without a service name
+    /// stay as they are. The client then knows one endpoint, the service's name; its endpoint never changes, and
+    /// commands that were not sent yet when a primary is lost are sent to the next one, within the client's timeout.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">This follower is for another service already.</exception>
+    public void Attach(ConfigurationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Tunnel is PrimaryTunnel || string.IsNullOrEmpty(options.ServiceName))
+        {
+            return;
+        }
+        lock (_lock)
+        {
+            if (_options is null)
+            {
+                _options = options.Clone();
+                _options.ServiceName = null;
+                _service = options.ServiceName;
+                _tunnel = new PrimaryTunnel(this, options.Tunnel);
+            }
+            else if (_service != options.ServiceName)
+            {
+                throw new InvalidOperationException($"This follower is for the service '{_service}' and cannot follow '{options.ServiceName}'.");
+            }
+        }
+        var service = options.ServiceName;
+        options.ServiceName = null;
+        options.EndPoints.Clear();
+        options.EndPoints.Add(new DnsEndPoint(service, 6379));
+        // The name is the service's and stands in no DNS.
+        options.ResolveDns = false;
+        options.TieBreaker = "";
+        options.Tunnel = _tunnel;
+        options.ReconnectRetryPolicy = new PromptReconnect(Route);
+        if (options is { Ssl: true, SslHost: null, SslClientAuthenticationOptions: null })
+        {
+            options.SslClientAuthenticationOptions = _ => new SslClientAuthenticationOptions
+            {
+                TargetHost = Route.Primary is DnsEndPoint name ? name.Host : (Route.Primary as IPEndPoint)?.Address.ToString() ?? service,
+                EnabledSslProtocols = options.SslProtocols ?? SslProtocols.None,
+            };
+        }
+    }
+
+    /// <summary>Stops following.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+        await _stopping.CancelAsync();
+        Task? watching;
+        lock (_lock)
+        {
+            watching = _watching;
+        }
+        if (watching is not null)
+        {
+            await watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        await Task.WhenAll(_links.Values.Select(l => l.DisposeAsync().AsTask()));
+        _stopping.Dispose();
+    }
+
+    /// <summary>The primary, as soon as it is known.</summary>
+    /// <exception cref="TimeoutException">None is known within <paramref name="bound"/>.</exception>
+    internal async Task<EndPoint> PrimaryAsync(TimeSpan bound, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
+            _watching ??= Task.Run(() => WatchAsync(_stopping.Token), CancellationToken.None);
+        }
+        await _known.Task.WaitAsync(bound, cancellationToken);
+        return Route.Primary!;
+    }
+
+    /// <summary>
+    /// How many replicas of this primary the Sentinels could promote: so many must have a write for it to survive whatever
+    /// they do. <paramref name="followers"/> were seen to follow it, at these times.
+    /// </summary>
+    internal int PromotableReplicasOf(EndPoint primary, IReadOnlyDictionary<string, long> followers) => _promotable.Of(primary, followers, (_links.Count / 2) + 1);
+
+    /// <summary>
+    /// Whether a Sentinel could start a failover: it has a quorum (<c>SENTINEL CKQUORUM</c>) and is not in TILT. True as soon
+    /// as one says so; null when none answers within a second.
+    /// </summary>
+    public async Task<bool?> HasQuorumAsync()
+    {
+        bool? result = null;
+        await foreach (var answer in Task.WhenEach(_links.Values.Select(l => l.CanFailOverAsync())))
+        {
+            if (await answer is { } can)
+            {
+                if (can)
+                {
+                    return true;
+                }
+                result = false;
+            }
+        }
+        return result;
+    }
+
+    private async Task WatchAsync(CancellationToken stopping)
+    {
+        _began = Stopwatch.GetTimestamp();
+        var discovered = _began;
+        var sentinels = _options!.EndPoints.ToList();
+        using var timer = new PeriodicTimer(s_ask);
+        do
+        {
+            // Each on its own: one that is frozen answers by its timeout only.
+            var asked = sentinels.Select(async sentinel =>
+            {
+                if (!_links.TryGetValue(sentinel, out var link))
+                {
+                    link = await SentinelLink.OpenAsync(_options, sentinel, _service, _tunnel!.Inner, OnHeard);
+                    _links[sentinel] = link;
+                }
+                await AskAsync(link, stopping);
+            }).ToList();
+            try
+            {
+                await Task.WhenAll(asked);
+                if (Stopwatch.GetElapsedTime(discovered) > s_discover)
+                {
+                    discovered = Stopwatch.GetTimestamp();
+                    foreach (var other in (await Task.WhenAll(_links.Values.Select(l => l.OthersAsync()))).SelectMany(o => o).Except(sentinels).ToList())
+                    {
+                        _logger.LogInformation("Sentinel {Sentinel} is new.", EndPointCollection.ToString(other));
+                        sentinels.Add(other);
+                    }
+                }
+            }
+            catch (Exception e) when (!stopping.IsCancellationRequested)
+            {
+                _logger.LogDebug(e, "A look at the Sentinels failed and is made again.");
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stopping));
+    }
+
+    private void OnHeard(SentinelLink link, string channel, string message)
+    {
+        var words = message.Split(' ');
+        // "master NAME ip port", "slave id ip port @ NAME ip port", "NAME old-ip old-port new-ip new-port".
+        var at = Array.IndexOf(words, "@");
+        var about = channel == "+switch-master" ? words[0] : at >= 0 && at + 1 < words.Length ? words[at + 1] : words.Length > 1 ? words[1] : "";
+        if (about != _service)
+        {
+            return;
+        }
+        if (words[0] == "master" || channel is "+switch-master" or "+promoted-slave" or "+selected-slave")
+        {
+            Route.Observer.Heard(link.Node, channel);
+        }
+        switch (channel)
+        {
+            case "+selected-slave" or "+failover-state-wait-promotion" when words.Length > 3:
+                if (NodeAddress.Parse(words[2], words[3]) is { } candidate)
+                {
+                    _ = WatchPromotionAsync(candidate);
+                }
+                break;
+            case "+switch-master" or "+promoted-slave" or "+config-update-from" or "+failover-end":
+                _ = AskAsync(link, _stopping.Token);
+                break;
+        }
+    }
+
+    /// <summary>Asks a replica that is being promoted until it is a primary.</summary>
+    private async Task WatchPromotionAsync(EndPoint candidate)
+    {
+        if (!_watchedPromotions.TryAdd(candidate, true))
+        {
+            return;
+        }
+        var began = Stopwatch.GetTimestamp();
+        NodeProbe? probe = null;
+        try
+        {
+            while (Stopwatch.GetElapsedTime(began) < s_promotion && !candidate.Equals(Route.Primary) && !_stopping.IsCancellationRequested)
+            {
+                try
+                {
+                    probe ??= await NodeProbe.OpenAsync(_options!, candidate, _tunnel!.Inner, s_probe, _stopping.Token);
+                    if (await probe.IsPrimaryAsync())
+                    {
+                        await FollowAsync(candidate, probe, epoch: null, force: false);
+                        return;
+                    }
+                }
+                catch (Exception e) when (e.IsOfRedis())
+                {
+                    // The promotion closes the connections of all clients.
+                }
+                await Task.Delay(s_promotionLook, _stopping.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
+        }
+        finally
+        {
+            _watchedPromotions.TryRemove(candidate, out _);
+            if (probe is not null)
+            {
+                await probe.DisposeAsync();
+            }
+        }
+    }
+
+    private async Task AskAsync(SentinelLink link, CancellationToken stopping)
+    {
+        if (await link.AskAsync() is { } view && !stopping.IsCancellationRequested)
+        {
+            _promotable.Heard(link.Node, view);
+            await ConsiderAsync(view);
+        }
+    }
+
+    private async Task ConsiderAsync(SentinelView view)
+    {
+        if (view.Primary.Equals(Route.Primary))
+        {
+            lock (_lock)
+            {
+                _epoch = Math.Max(_epoch, view.Epoch);
+            }
+            return;
+        }
+        if (!IsToBeFollowed(view, out var force))
+        {
+            return;
+        }
+        try
+        {
+            await using var probe = await NodeProbe.OpenAsync(_options!, view.Primary, _tunnel!.Inner, s_probe, _stopping.Token);
+            if (await probe.IsPrimaryAsync())
+            {
+                await FollowAsync(view.Primary, probe, view.Epoch, force);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException || e.IsOfRedis())
+        {
+            // It is to be the primary and is not yet, or is gone already. The next look finds out.
+            _logger.LogDebug(e, "{Node} should be the primary and does not say so.", EndPointCollection.ToString(view.Primary));
+        }
+    }
+
+    /// <param name="view">What a Sentinel says.</param>
+    /// <param name="force">A majority says so too, though the epoch is not newer.</param>
+    private bool IsToBeFollowed(SentinelView view, out bool force)
+    {
+        force = false;
+        var views = Views().ToList();
+        var majority = (_options!.EndPoints.Count / 2) + 1;
+        lock (_lock)
+        {
+            if (Route.Primary is null)
+            {
+                // A Sentinel that was cut off may be the first to answer.
+                return (views.Count >= majority || Stopwatch.GetElapsedTime(_began) > s_ask)
+                    && view.Epoch >= views.Max(v => v.Epoch);
+            }
+            if (view.Epoch > _epoch)
+            {
+                return true;
+            }
+            return force = Stopwatch.GetElapsedTime(Math.Max(Route.ChangedAt, _began)) > s_settled
+                && views.Count(v => v.Primary.Equals(view.Primary)) >= Math.Max(majority, (_links.Values.DistinctBy(l => l.Id).Count() / 2) + 1);
+        }
+    }
+
+    private IEnumerable<SentinelView> Views()
+        => _links.Values.DistinctBy(l => l.Id).Select(l => l.View).OfType<SentinelView>().Where(v => Stopwatch.GetElapsedTime(v.At) < 3 * s_ask);
+
+    /// <param name="node">Who calls itself a primary.</param>
+    /// <param name="probe">A connection to it.</param>
+    /// <param name="epoch">The epoch that says so; null when it was promoted a moment ago, and its epoch is not known yet.</param>
+    /// <param name="force">Whether or not the epoch is newer.</param>
+    private async Task FollowAsync(EndPoint node, NodeProbe probe, long? epoch, bool force)
+    {
+        await _deciding.WaitAsync(_stopping.Token);
+        try
+        {
+            var former = Route.Primary;
+            lock (_lock)
+            {
+                if (node.Equals(former))
+                {
+                    _epoch = Math.Max(_epoch, epoch ?? -1);
+                    return;
+                }
+                if (epoch <= _epoch && !force)
+                {
+                    return;
+                }
+                _epoch = epoch ?? _epoch;
+            }
+            if (former is null)
+            {
+                Route.Follow(node, closeGate: false);
+                _logger.LogInformation("{Primary} is the primary.", EndPointCollection.ToString(node));
+                _known.TrySetResult();
+                return;
+            }
+            var planned = (string?)await probe.Database.StringGetAsync(SwitchoverKey) == EndPointCollection.ToString(former);
+            _promotable.Followed(node);
+            Route.Follow(node, closeGate: planned);
+            Route.Observer.Followed(former, node, planned);
+            if (planned)
+            {
+                // The old primary is alive and answers, as soon as it is a replica, all that it got. Not waited for here:
+                // the next decision must not wait.
+                _ = HandOverAsync();
+            }
+            else
+            {
+                Route.Fence(dedicated: true);
+            }
+        }
+        finally
+        {
+            _deciding.Release();
+        }
+    }
+
+    /// <summary>
+    /// Lets the old primary of a planned switchover answer what was sent to it. It refuses those writes as soon as it is
+    /// demoted, so each of them is known not to have happened. ROLE on the same connection is answered behind them.
+    /// </summary>
+    private async Task HandOverAsync()
+    {
+        await Task.WhenAll(Route.Attached.Select(DrainAsync));
+        Route.Fence(dedicated: false);
+        await Task.WhenAll(Route.Attached.Select(ArriveAsync));
+        Route.OpenGate();
+        // Their users have the answers by now, or find the socket closed.
+        await Task.Delay(s_drain);
+        Route.Fence(dedicated: true);
+    }
+
+    /// <summary>Until the old primary has answered everything, or its connection is gone.</summary>
+    private async Task DrainAsync(IConnectionMultiplexer connection)
+    {
+        var began = Stopwatch.GetTimestamp();
+        try
+        {
+            while (s_drain - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero && await IsPrimaryAsync(connection, left))
+            {
+                await Task.Delay(s_promotionLook);
+            }
+        }
+        catch (Exception e) when (e is ObjectDisposedException || e.IsOfRedis())
+        {
+            _logger.LogDebug(e, "The old primary of the switchover did not answer everything.");
+        }
+    }
+
+    /// <summary>
+    /// Until the connection leads to the new primary. The client finds out a moment later that its socket was closed; what
+    /// it took for that one in between would be lost, and nobody would know that it was.
+    /// </summary>
+    private static async Task ArriveAsync(IConnectionMultiplexer connection)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (s_drain - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero)
+        {
+            try
+            {
+                if (await IsPrimaryAsync(connection, left))
+                {
+                    return;
+                }
+            }
+            catch (ObjectDisposedException)
+            {
+                return;
+            }
+            catch (Exception e) when (e.IsOfRedis())
+            {
+                // Asked on the socket that was closed.
+            }
+            await Task.Delay(s_promotionLook);
+        }
+    }
+
+    private static async Task<bool> IsPrimaryAsync(IConnectionMultiplexer connection, TimeSpan bound)
+        => (string?)(await connection.GetDatabase().ExecuteAsync("ROLE").WaitAsync(bound))[0] == "master";
+}

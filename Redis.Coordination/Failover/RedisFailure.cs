@@ -1,0 +1,52 @@
+using System.Net.Sockets;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination.Failover;
+
+/// <summary>What a failed command tells about its effect.</summary>
+public enum RedisFailure
+{
+    /// <summary>The server refused the command for what it is, or the exception is something else altogether: repeating it does not help.</summary>
+    Final = 0,
+
+    /// <summary>It was certainly not applied and may be repeated: never sent, or refused by a server that is no primary at the moment.</summary>
+    NotApplied,
+
+    /// <summary>It was sent and no answer came: it may have been applied.</summary>
+    Unknown,
+}
+
+/// <summary>Tells failures apart.</summary>
+public static class RedisFailureExtensions
+{
+    // A server that is starting, that was demoted, or that has lost its primary. It runs nothing of a script before the
+    // first write, which it refuses.
+    private static readonly string[] s_notNow = ["READONLY", "LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"];
+
+    /// <summary>What the exception of a command tells about its effect.</summary>
+    public static RedisFailure Classify(this Exception exception) => exception switch
+    {
+        RedisUnavailableException => RedisFailure.NotApplied,
+        RedisOutcomeUnknownException => RedisFailure.Unknown,
+        RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => RedisFailure.NotApplied,
+        // There was no connection to send anything with.
+        RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect or ConnectionFailureType.UnableToResolvePhysicalConnection } => RedisFailure.NotApplied,
+        RedisConnectionException => RedisFailure.Unknown,
+        RedisTimeoutException { Commandstatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => RedisFailure.NotApplied,
+        RedisTimeoutException => RedisFailure.Unknown,
+        RedisServerException e when Array.Exists(s_notNow, code => e.Message.StartsWith(code, StringComparison.Ordinal)) => RedisFailure.NotApplied,
+        // The connection knows a replica only, as in the middle of a failover.
+        RedisCommandException e when e.Message.StartsWith("Command cannot be issued to a replica", StringComparison.Ordinal) => RedisFailure.NotApplied,
+        // What ended the socket comes through bare now and then, as Pipelines.Sockets.Unofficial.ConnectionAbortedException,
+        // which is an OperationCanceledException although nobody has cancelled anything.
+        // One exception ends all commands of the socket, those that were sent as well: also that of the one that found
+        // the pipe to the socket completed.
+        OperationCanceledException { CancellationToken.CanBeCanceled: false } or IOException or SocketException => RedisFailure.Unknown,
+        InvalidOperationException { Source: "System.IO.Pipelines" } => RedisFailure.Unknown,
+        _ => RedisFailure.Final,
+    };
+
+    /// <summary>Whether it comes from Redis or from the way there, and not from the caller: a cancellation, or a mistake.</summary>
+    public static bool IsOfRedis(this Exception exception)
+        => exception is RedisException or TimeoutException || exception.Classify() != RedisFailure.Final;
+}

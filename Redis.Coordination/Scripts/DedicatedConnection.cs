@@ -1,0 +1,27 @@
+using System.Net;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination;
+
+/// <summary>A connection to one node that nobody else uses, so that its commands may block.</summary>
+/// <remarks>Commands may be sent concurrently; a blocking one holds up those behind it.</remarks>
+public sealed class DedicatedConnection : IAsyncDisposable
+{
+    private readonly ConnectionMultiplexer _multiplexer;
+
+    internal DedicatedConnection(ConnectionMultiplexer multiplexer, EndPoint node)
+    {
+        _multiplexer = multiplexer;
+        Node = node;
+        Database = multiplexer.GetDatabase();
+    }
+
+    /// <summary>The node it is connected to, which may have been demoted since.</summary>
+    public EndPoint Node { get; }
+
+    /// <summary>Sends commands through this connection.</summary>
+    public IDatabase Database { get; }
+
+    /// <summary>Closes the connection at once. A reply that was under way is lost; its command may have taken effect.</summary>
+    public async ValueTask DisposeAsync() => await _multiplexer.CloseAsync(allowCommandsToComplete: false);
+}

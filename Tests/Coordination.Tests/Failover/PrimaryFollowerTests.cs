@@ -1,0 +1,162 @@
+using System.Net;
+using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Tests.Support;
+using AspireRedis.Testing;
+using AspireRedis.Topology;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination.Tests.Failover;
+
+public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<SentinelFixture>, IAsyncLifetime
+{
+    private const string Name = "followed";
+
+    private static readonly RedisScript s_count = RedisScript.Load<FailoverTests>("count");
+    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);
+
+    public async Task InitializeAsync()
+    {
+        foreach (var process in redis.Redis.Processes.Values)
+        {
+            process.Thaw();
+            await process.StartAsync();
+        }
+        await redis.Redis.WaitUntilCompleteAsync();
+    }
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    [Fact]
+    public async Task After_SENTINEL_FAILOVER_nothing_is_written_to_the_old_primary_which_takes_writes_for_seconds_yet()
+    {
+        using var telemetry = new Telemetry();
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString, configure: o => o.ClientName = Name);
+        await s_count.EvaluateAsync(client.Database, ["followed"]);
+        var before = await redis.Redis.CurrentPrimaryAsync();
+        await using var old = await TestClient.ConnectAsync(redis.Redis.Topology.ConnectionStringOf(before));
+        await FailOverAsync();
+
+        await Eventually.TrueAsync(() => !Node(before).Equals(client.Deployment.CurrentPrimary()), "another node is followed");
+
+        // Still a primary by its own account: the client is not told by it.
+        Assert.IsType<Role.Master>(await old.Deployment.PrimaryServer.RoleAsync());
+        await Eventually.HoldsAsync(() => s_count.EvaluateAsync(client.Database, ["followed:after"]), "a write goes through");
+        Assert.False(await old.Database.KeyExistsAsync("followed:after"));
+        Assert.True(await client.Database.KeyExistsAsync("followed:after"));
+        Assert.DoesNotContain(await ClientsAsync(old), name => name.StartsWith(Name, StringComparison.Ordinal) && !name.EndsWith(":probe", StringComparison.Ordinal));
+
+        await Eventually.TrueAsync(() => telemetry.Spans.Any(s => s.OperationName == "redis failover"), "the failover is a span", s_bound);
+        var span = telemetry.Spans.First(s => s.OperationName == "redis failover");
+        Assert.Equal(before.Address.ToString(), span.GetTagItem("redis.failover.from"));
+        Assert.Equal(EndPointCollection.ToString(client.Deployment.CurrentPrimary()), span.GetTagItem("redis.failover.to"));
+        Assert.Equal(false, span.GetTagItem("redis.failover.planned"));
+        string[] phases = [.. span.Events.Select(e => e.Name)];
+        foreach (var phase in (string[])["selected-slave", "followed", "first-success", "switch-master"])
+        {
+            Assert.Contains(phase, phases);
+        }
+        Assert.True(Array.IndexOf(phases, "followed") < Array.IndexOf(phases, "first-success"), string.Join(' ', phases));
+        Assert.Contains(telemetry.Values, v => v is ("redis.failovers", 1));
+    }
+
+    [Fact]
+    public async Task A_primary_that_was_paused_is_left_and_gets_nothing_when_it_wakes()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString, configure: o => o.ClientName = Name);
+        await using var writer = client.CreateWriter(new() { AcknowledgeTimeout = TimeSpan.FromSeconds(5), RetryFor = s_bound });
+        await writer.EvaluateAsync(s_count, ["paused"], [], Durability.Replica, default);
+        using var telemetry = new Telemetry();
+        var before = await redis.Redis.CurrentPrimaryAsync();
+        redis.Redis[before].Freeze();
+        // One that is in its socket when it is left, and some that come when it does not answer.
+        var inFlight = Record.ExceptionAsync(() => s_count.EvaluateAsync(client.Database, ["paused:in-flight"]));
+
+        await Eventually.TrueAsync(() => !Node(before).Equals(client.Deployment.CurrentPrimary()), "another node is followed", s_bound);
+        Assert.IsType<RedisOutcomeUnknownException>(await inFlight.WaitAsync(s_bound));
+        await writer.EvaluateAsync(s_count, ["paused:after"], [], Durability.Replica, default);
+        await Eventually.TrueAsync(() => telemetry.Values.Any(v => v.Name == "redis.failover.blackout.duration" && v.Value > 1), "the blackout is measured", s_bound);
+        Assert.Contains(telemetry.Spans, s => s.OperationName == "redis failover" && s.Events.Any(e => e.Name == "sdown") && s.Events.Any(e => e.Name == "odown"));
+
+        await using var old = await TestClient.ConnectAsync(redis.Redis.Topology.ConnectionStringOf(before), configure: o => o.AbortOnConnectFail = false);
+        redis.Redis[before].Thaw();
+        await Eventually.TrueAsync(async () => (await old.Database.PingAsync()) > TimeSpan.Zero, "it is awake");
+        Assert.DoesNotContain(await ClientsAsync(old), name => name.StartsWith(Name, StringComparison.Ordinal) && !name.EndsWith(":probe", StringComparison.Ordinal));
+        await writer.EvaluateAsync(s_count, ["paused:after"], [], Durability.Replica, default);
+        Assert.Equal(2, (int)await client.Database.StringGetAsync("paused:after"));
+        Assert.Equal(1, (int)await client.Database.StringGetAsync("paused"));
+    }
+
+    [Fact]
+    public async Task Steps_that_build_on_one_another_are_made_again_when_the_primary_changed_between_them()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await client.Database.PingAsync();
+        var before = client.Deployment.CurrentPrimary();
+        var runs = 0;
+        var primary = await client.Deployment.OnOnePrimaryAsync(async () =>
+        {
+            if (++runs == 1)
+            {
+                await FailOverAsync();
+                await Eventually.TrueAsync(() => !before.Equals(client.Deployment.CurrentPrimary()), "another node is followed");
+            }
+            return client.Deployment.CurrentPrimary();
+        });
+        Assert.Equal((2, client.Deployment.CurrentPrimary()), (runs, primary));
+    }
+
+    [Fact]
+    public async Task An_attempt_to_connect_to_a_node_that_was_left_is_given_up()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString, configure: o => o.ConnectTimeout = 10 * (int)s_bound.TotalMilliseconds);
+        await client.Database.PingAsync();
+        var before = await redis.Redis.CurrentPrimaryAsync();
+        redis.Redis[before].Freeze();
+
+        await using var connection = await client.Deployment.OpenDedicatedAsync("test", TimeSpan.FromSeconds(1), default).WaitAsync(s_bound);
+
+        Assert.NotEqual(Node(before), connection.Node);
+        Assert.Equal(client.Deployment.CurrentPrimary(), connection.Node);
+    }
+
+    [Fact]
+    public async Task A_client_that_starts_while_a_Sentinel_is_frozen_and_another_is_dead_finds_the_primary()
+    {
+        var (frozen, dead) = (redis.Redis.Topology.Sentinels[0], redis.Redis.Topology.Sentinels[1]);
+        redis.Redis[frozen].Freeze();
+        redis.Redis[dead].Kill();
+
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await Eventually.TrueAsync(async () => await client.Database.PingAsync() > TimeSpan.Zero, "it is connected");
+
+        Assert.Equal(Node(redis.Redis.Topology.NodeAt((await redis.Redis.CurrentPrimaryAsync()).Address)!), client.Deployment.CurrentPrimary());
+        Assert.False(await client.Deployment.Follower!.HasQuorumAsync());
+    }
+
+    [Fact]
+    public async Task A_follower_is_for_one_service()
+    {
+        await using var follower = new PrimaryFollower(Microsoft.Extensions.Logging.Abstractions.NullLogger<PrimaryFollower>.Instance);
+        follower.Attach(ConfigurationOptions.Parse("a:1,serviceName=one"));
+        follower.Attach(ConfigurationOptions.Parse("a:1,serviceName=one"));
+        var plain = ConfigurationOptions.Parse("a:1");
+        follower.Attach(plain);
+        Assert.Null(plain.Tunnel);
+        Assert.Contains("'two'", Assert.Throws<InvalidOperationException>(() => follower.Attach(ConfigurationOptions.Parse("a:1,serviceName=two"))).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>As an operator does it.</summary>
+    private async Task FailOverAsync()
+    {
+        await redis.Redis.WaitUntilCompleteAsync();
+        var sentinel = redis.Redis.Topology.Sentinels[0];
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.Redis.Topology.ConnectionStringOf(sentinel), o => o.CommandMap = CommandMap.Sentinel);
+        await connection.GetServer(sentinel.Host, sentinel.Port).SentinelFailoverAsync(redis.Redis.Topology.Options.ServiceName);
+    }
+
+    private static async Task<string[]> ClientsAsync(TestClient server)
+        => [.. ((string)(await server.Database.ExecuteAsync("CLIENT", "LIST"))!).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Split(' ').First(f => f.StartsWith("name=", StringComparison.Ordinal))[5..])];
+
+    private static IPEndPoint Node(RedisNode node) => new(IPAddress.Parse(node.Host), node.Port);
+}

@@ -1,0 +1,112 @@
+using System.IO.Pipelines;
+using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Tests.Support;
+using AspireRedis.Testing;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination.Tests.Failover;
+
+public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisFixture>
+{
+    private static readonly RedisScript s_count = RedisScript.Load<FailoverTests>("count");
+
+    public static TheoryData<Exception, RedisFailure> Failures => new()
+    {
+        { new RedisConnectionException(ConnectionFailureType.SocketClosed, "sent"), RedisFailure.Unknown },
+        { new RedisConnectionException(ConnectionFailureType.SocketClosed, "queued", null, CommandStatus.WaitingInBacklog), RedisFailure.NotApplied },
+        { new RedisConnectionException(ConnectionFailureType.SocketClosed, "sent", null, CommandStatus.Sent), RedisFailure.Unknown },
+        { new RedisConnectionException(ConnectionFailureType.UnableToConnect, "none"), RedisFailure.NotApplied },
+        { new RedisTimeoutException("queued", CommandStatus.WaitingInBacklog), RedisFailure.NotApplied },
+        { new RedisTimeoutException("sent", CommandStatus.Sent), RedisFailure.Unknown },
+        { new RedisServerException("READONLY You can't write against a read only replica."), RedisFailure.NotApplied },
+        { new RedisServerException("LOADING Redis is loading the dataset in memory"), RedisFailure.NotApplied },
+        { new RedisServerException("WRONGTYPE Operation against a key holding the wrong kind of value"), RedisFailure.Final },
+        { new RedisServerException("OOM command not allowed"), RedisFailure.Final },
+        { new RedisOutcomeUnknownException(new RedisException("x")), RedisFailure.Unknown },
+        { new RedisUnavailableException(new RedisException("x")), RedisFailure.NotApplied },
+        { new OperationCanceledException("aborted by the transport"), RedisFailure.Unknown },
+        { new OperationCanceledException("asked for", new CancellationToken(canceled: true)), RedisFailure.Final },
+        { new IOException("reset"), RedisFailure.Unknown },
+        { new InvalidOperationException("x"), RedisFailure.Final },
+    };
+
+    [Theory]
+    [MemberData(nameof(Failures))]
+    public void A_failure_tells_whether_the_command_was_applied(Exception exception, RedisFailure expected)
+        => Assert.Equal(expected, exception.Classify());
+
+    [Fact]
+    public async Task A_socket_that_ended_before_a_command_was_written_leaves_those_before_it_in_doubt()
+    {
+        var pipe = new Pipe();
+        await pipe.Writer.CompleteAsync();
+        var thrown = Assert.Throws<InvalidOperationException>(() => { pipe.Writer.GetSpan(); });
+        Assert.Equal(RedisFailure.Unknown, thrown.Classify());
+        Assert.True(thrown.IsOfRedis());
+    }
+
+    [Fact]
+    public async Task What_a_demoted_server_refuses_is_tried_again_until_it_is_a_primary()
+    {
+        await using var own = await OwnServers.StartAsync();
+        await using var client = await TestClient.ConnectAsync(own.ConnectionString);
+        await client.Database.PingAsync();
+        // A replica of nobody that lives.
+        await client.Database.ExecuteAsync("REPLICAOF", "127.0.0.1", "1");
+
+        var write = s_count.EvaluateAsync(client.Database, ["demoted"]);
+        await Eventually.TrueAsync(
+            async () => ((string)(await client.Database.ExecuteAsync("INFO", "errorstats"))!).Contains("errorstat_READONLY", StringComparison.Ordinal), "it was refused");
+        Assert.False(write.IsCompleted);
+        await client.Database.ExecuteAsync("REPLICAOF", "NO", "ONE");
+
+        Assert.Equal(1, (int)await write.WaitAsync(Eventually.DefaultBound));
+    }
+
+    [Fact]
+    public async Task A_server_that_stays_away_is_reported_as_such_and_nothing_was_applied()
+    {
+        await using var own = await OwnServers.StartAsync();
+        await using var client = await TestClient.ConnectAsync(own.ConnectionString, configure: o => o.AsyncTimeout = 500);
+        await client.Database.PingAsync();
+        own.Server.Kill();
+        await Eventually.TrueAsync(() => !client.Connection.IsConnected, "the loss is noticed");
+
+        var thrown = await Assert.ThrowsAsync<RedisUnavailableException>(() => client.Producer.AppendAsync(Victim.Numbered.Topic("away"), new Victim.Numbered(1)));
+
+        Assert.Equal(RedisFailure.NotApplied, thrown.Classify());
+        await own.Server.StartAsync();
+        await Eventually.TrueAsync(async () => !await client.Database.KeyExistsAsync("away"), "it is back without the event");
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_lost_is_in_doubt_unless_the_script_is_repeatable()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var other = await TestClient.ConnectAsync(redis.ConnectionString);
+        var server = redis.Redis[redis.Redis.Topology.Primary];
+        foreach (var repeatable in new[] { false, true })
+        {
+            var script = RedisScript.Load<FailoverTests>("count", repeatable);
+            var key = $"doubt:{repeatable}";
+            await script.EvaluateAsync(client.Database, ["doubt:loaded"]);
+            var id = (long)await client.Database.ExecuteAsync("CLIENT", "ID");
+            // Held up at the server, and cut off there.
+            await other.Database.ExecuteAsync("CLIENT", "PAUSE", 60_000, "WRITE");
+            var write = script.EvaluateAsync(client.Database, [key]);
+            await Eventually.TrueAsync(
+                async () => ((string)(await other.Database.ExecuteAsync("CLIENT", "LIST", "ID", id))!).Contains("cmd=evalsha", StringComparison.Ordinal), "it is at the server");
+            await other.Database.ExecuteAsync("CLIENT", "KILL", "ID", id);
+            if (!repeatable)
+            {
+                await Assert.ThrowsAsync<RedisOutcomeUnknownException>(() => write);
+            }
+            await other.Database.ExecuteAsync("CLIENT", "UNPAUSE");
+            if (repeatable)
+            {
+                Assert.Equal(1, (int)await write.WaitAsync(Eventually.DefaultBound));
+            }
+        }
+        Assert.True(server.IsRunning);
+    }
+}

@@ -1,0 +1,129 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using AspireRedis.Coordination.Switchover;
+using AspireRedis.Coordination.Tests.Support;
+using AspireRedis.Testing;
+using AspireRedis.Coordination.Tests.Failover;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination.Tests.Switchover;
+
+public sealed class PlannedSwitchoverTests(SentinelFixture redis) : IClassFixture<SentinelFixture>, IAsyncLifetime
+{
+    private static readonly RedisScript s_count = RedisScript.Load<FailoverTests>("count");
+
+    public Task InitializeAsync() => redis.Redis.WaitUntilCompleteAsync();
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    [Fact]
+    public async Task Under_writes_no_write_fails_none_is_lost_and_none_is_made_twice()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(new() { AcknowledgeTimeout = TimeSpan.FromSeconds(2) });
+        using var load = new Load(client, writer);
+        await Eventually.TrueAsync(() => load.Succeeded > 100, "writes are made");
+        var before = await redis.Redis.CurrentPrimaryAsync();
+
+        var result = await SwitchOverAsync();
+
+        var after = load.Succeeded;
+        await Eventually.TrueAsync(() => load.Succeeded > after + 100, "writes go on");
+        await load.StopAsync();
+        Assert.Empty(load.Failures);
+        Assert.Equal(before.Address.ToString(), EndPointCollection.ToString(result.From));
+        Assert.Equal((await redis.Redis.CurrentPrimaryAsync()).Address.ToString(), EndPointCollection.ToString(result.To));
+        // Each write adds one and is not repeatable: more would be a second time, less a loss.
+        Assert.Equal(load.Succeeded, (int)await client.Database.StringGetAsync(Load.Key));
+    }
+
+    [Fact]
+    public async Task A_node_that_is_primary_again_does_not_wait_for_the_replicas_that_it_once_had()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(new());
+        using var load = new Load(client, writer);
+        await Eventually.TrueAsync(() => load.Succeeded > 100, "writes are made");
+        var seen = new HashSet<string>();
+
+        // With three nodes one of them has its second turn by then.
+        for (var turn = 0; turn < 4; turn++)
+        {
+            seen.Add(EndPointCollection.ToString((await SwitchOverAsync()).To));
+            await redis.Redis.WaitUntilCompleteAsync();
+        }
+
+        await load.StopAsync();
+        Assert.True(seen.Count < 4);
+        Assert.Empty(load.Failures);
+    }
+
+    [Fact]
+    public async Task A_Sentinel_in_TILT_which_would_promote_half_a_minute_later_is_not_asked()
+    {
+        // The first that would be.
+        var tilted = redis.Redis.Topology.Sentinels[0];
+        redis.Redis[tilted].Freeze();
+        // The time that it does not run is what puts it into TILT.
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        redis.Redis[tilted].Thaw();
+        await Eventually.HoldsAsync(async () => Assert.Contains("is in TILT", (await Assert.ThrowsAsync<TimeoutException>(
+            () => redis.Redis.WaitUntilCompleteAsync(TimeSpan.FromMilliseconds(1)))).Message, StringComparison.Ordinal), "it is in TILT, and the others see it again");
+        var before = await redis.Redis.CurrentPrimaryAsync();
+
+        var result = await SwitchOverAsync();
+
+        Assert.Equal(before.Address.ToString(), EndPointCollection.ToString(result.From));
+    }
+
+    private async Task<PlannedSwitchoverResult> SwitchOverAsync()
+    {
+        var switchover = new PlannedSwitchover(ConfigurationOptions.Parse(redis.ConnectionString), NullLogger<PlannedSwitchover>.Instance);
+        return await switchover.RunAsync();
+    }
+
+    /// <summary>About 200 writes a second, some of them durable.</summary>
+    private sealed class Load : IDisposable
+    {
+        public static readonly string Key = "switchover:count";
+
+        private readonly CancellationTokenSource _stopping = new();
+        private readonly Task _writing;
+        private int _succeeded;
+
+        public Load(TestClient client, DurableWriter writer)
+            => _writing = Task.WhenAll(Enumerable.Range(0, 20).Select(i => Task.Run(async () =>
+            {
+                while (!_stopping.IsCancellationRequested)
+                {
+                    var start = Stopwatch.GetTimestamp();
+                    try
+                    {
+                        await writer.EvaluateAsync(s_count, [Key], [], i % 2 == 0 ? Durability.Replica : Durability.Memory, default);
+                        Interlocked.Increment(ref _succeeded);
+                        Longest = TimeSpan.FromTicks(Math.Max(Longest.Ticks, Stopwatch.GetElapsedTime(start).Ticks));
+                    }
+                    catch (Exception e)
+                    {
+                        Failures.Enqueue(e);
+                    }
+                    await Task.Delay(100);
+                }
+            })));
+
+        public int Succeeded => Volatile.Read(ref _succeeded);
+
+        public TimeSpan Longest { get; private set; }
+
+        public ConcurrentQueue<Exception> Failures { get; } = new();
+
+        public async Task StopAsync()
+        {
+            await _stopping.CancelAsync();
+            await _writing;
+        }
+
+        public void Dispose() => _stopping.Dispose();
+    }
+}
