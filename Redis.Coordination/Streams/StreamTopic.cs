@@ -6,10 +6,10 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>What all topics have in common.</summary>
+/// <summary>Key names of streams.</summary>
 public static class StreamTopic
 {
-    /// <summary>Where entries of a stream go that could not be handled: <c>KEY:dead</c>.</summary>
+    /// <summary>The key of the stream for entries that could not be handled: <c>KEY:dead</c>.</summary>
     public static string DeadLettersOf(string key) => $"{key}:dead";
 }
 
@@ -37,7 +37,7 @@ public sealed class StreamTopic<T>
     /// <summary>Defines a topic.</summary>
     /// <param name="key">The stream's key in Redis.</param>
     /// <param name="eventType">Name of the event, stored with each entry.</param>
-    /// <param name="schemaVersion">Raise it when old consumers cannot read the new form; they dead-letter what they do not know.</param>
+    /// <param name="schemaVersion">Raise it when existing consumers cannot read the new schema: they dead-letter versions that they do not know.</param>
     /// <param name="json">The JSON contract.</param>
     /// <exception cref="ArgumentException">A name is empty, the version is below 1, or a property has the name of a metadata field.</exception>
     public StreamTopic(string key, string eventType, int schemaVersion, JsonTypeInfo<T> json)
@@ -64,19 +64,19 @@ public sealed class StreamTopic<T>
     /// <summary>The stream's key in Redis.</summary>
     public string Key { get; }
 
-    /// <summary>Where entries go that could not be handled: <c>KEY:dead</c>.</summary>
+    /// <summary>The key of the stream for entries that could not be handled: <c>KEY:dead</c>.</summary>
     public string DeadLetterKey => StreamTopic.DeadLettersOf(Key);
 
     /// <summary>Name of the event.</summary>
     public string EventType { get; }
 
-    /// <summary>Version of the event's form.</summary>
+    /// <summary>Schema version of the event.</summary>
     public int SchemaVersion { get; }
 
-    /// <summary>The same events in another stream.</summary>
+    /// <summary>The same type of event in another stream.</summary>
     public StreamTopic<T> In(string key) => new(key, EventType, SchemaVersion, _json);
 
-    /// <summary>Appends names and values in turn. An absent field is how a stream entry says null.</summary>
+    /// <summary>Adds alternating names and values to <paramref name="fields"/>. A null is stored as an absent field.</summary>
     internal void Encode(T value, List<RedisValue> fields)
     {
         var (buffer, writer) = Rent();
@@ -147,7 +147,7 @@ public sealed class StreamTopic<T>
     {
         if (form == Form.Text || (form == Form.NameOrNumber && !long.TryParse(text, out _)))
         {
-            // By way of a string, which replaces what is not UTF-8; the writer would refuse it.
+            // The writer refuses invalid UTF-8; converting to a string first replaces it.
             if (System.Text.Unicode.Utf8.IsValid(text))
             {
                 writer.WriteStringValue(text);
@@ -159,12 +159,12 @@ public sealed class StreamTopic<T>
         }
         else
         {
-            // Of these characters nothing can be made but a number, which the deserializer checks.
+            // These characters can form nothing but a number, and the deserializer validates it.
             writer.WriteRawValue(text, skipInputValidation: text.Length > 0 && text.IndexOfAnyExcept(s_numeric) < 0);
         }
     }
 
-    /// <summary>Names of the contract are not made anew for each event.</summary>
+    /// <summary>Avoids allocating the names of the contract for each event.</summary>
     private RedisValue NameOf(ref Utf8JsonReader reader)
     {
         foreach (var property in _properties.Value)
@@ -181,13 +181,13 @@ public sealed class StreamTopic<T>
     {
         var buffer = t_buffer ??= new ArrayBufferWriter<byte>(1024);
         buffer.ResetWrittenCount();
-        // What the contract's options say of escaping does not matter here: it is undone at once.
+        // The escaping options of the contract do not matter here: the text is unescaped again right away.
         var writer = t_writer ??= new Utf8JsonWriter(buffer, new JsonWriterOptions { SkipValidation = true });
         writer.Reset(buffer);
         return (buffer, writer);
     }
 
-    /// <summary>Whether JSON would put values of this type in quotes, which the stream leaves out.</summary>
+    /// <summary>How values of this type are stored: JSON strings without their quotes, everything else as JSON.</summary>
     private Form FormOf(Type type)
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
