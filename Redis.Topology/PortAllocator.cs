@@ -4,18 +4,24 @@ using System.Net.Sockets;
 
 namespace AspireRedis.Topology;
 
-/// <summary>Finds TCP ports that nothing listens on at loopback. Safe for concurrent use.</summary>
+/// <summary>
+/// Finds TCP ports that nothing listens on at loopback. Safe for concurrent use, also by several processes: a port is reserved, against
+/// others that use this class, until the process ends.
+/// </summary>
 public static class PortAllocator
 {
     private const int Lowest = 10000;
     private const int UsualFirstEphemeral = 32768;
 
     private static readonly Lock Gate = new();
-    private static readonly HashSet<int> Taken = [];
+
+    // A server may be down when another process looks for a port. What says that its port is taken is the UDP port of the same number,
+    // which the system gives back when the process ends, however it ends.
+    private static readonly Dictionary<int, Socket> Reserved = [];
     private static readonly int FirstEphemeral = ReadFirstEphemeral();
 
     /// <summary>A free port, never the same twice in one process.</summary>
-    /// <returns>The port; it is not reserved against other processes.</returns>
+    /// <returns>The port.</returns>
     /// <exception cref="InvalidOperationException">No free port was found.</exception>
     public static int Next()
     {
@@ -26,7 +32,7 @@ public static class PortAllocator
                 // Not an ephemeral port where that can be helped: while a node is down, any outgoing connection may take
                 // its port, and a client that keeps trying to reconnect may even connect to itself.
                 var port = FirstEphemeral - Lowest >= 2000 ? TryListen(Random.Shared.Next(Lowest, FirstEphemeral)) : TryListen(0);
-                if (port is not null && Taken.Add(port.Value))
+                if (port is not null && Reserve(port.Value))
                 {
                     return port.Value;
                 }
@@ -38,13 +44,13 @@ public static class PortAllocator
 
     /// <summary>The port that users know, where it is free, else another one.</summary>
     /// <param name="preferred">The port to take if nothing listens on it.</param>
-    /// <returns>The port; it is not reserved against other processes.</returns>
+    /// <returns>The port.</returns>
     /// <exception cref="InvalidOperationException">No free port was found.</exception>
     public static int Next(int preferred)
     {
         lock (Gate)
         {
-            if (TryListen(preferred) is not null && Taken.Add(preferred))
+            if (TryListen(preferred) is not null && Reserve(preferred))
             {
                 return preferred;
             }
@@ -65,6 +71,28 @@ public static class PortAllocator
         {
             return null;
         }
+    }
+
+    private static bool Reserve(int port)
+    {
+        if (Reserved.ContainsKey(port))
+        {
+            return false;
+        }
+
+        var reservation = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ExclusiveAddressUse = true };
+        try
+        {
+            reservation.Bind(new IPEndPoint(IPAddress.Loopback, port));
+        }
+        catch (SocketException)
+        {
+            reservation.Dispose();
+            return false;
+        }
+
+        Reserved.Add(port, reservation);
+        return true;
     }
 
     private static int ReadFirstEphemeral()

@@ -9,7 +9,7 @@ namespace AspireRedis.AppHost.Tests;
 
 /// <summary>
 /// An OTLP receiver (HTTP, protobuf) between the services and the dashboard: it notes the names of the metrics, which the
-/// dashboard's API does not give, and hands everything on.
+/// dashboard's API does not give, and forwards everything.
 /// </summary>
 internal sealed class OtlpTee : IAsyncDisposable
 {
@@ -37,7 +37,7 @@ internal sealed class OtlpTee : IAsyncDisposable
         return tee;
     }
 
-    public void HandOnTo(Uri dashboard) => _dashboard.TrySetResult(dashboard);
+    public void ForwardTo(Uri dashboard) => _dashboard.TrySetResult(dashboard);
 
     public async ValueTask DisposeAsync()
     {

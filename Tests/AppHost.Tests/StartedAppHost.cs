@@ -56,7 +56,7 @@ public sealed class StartedAppHost : IAsyncLifetime
         await App.StartAsync(bound.Token);
         await App.ResourceNotifications.WaitForResourceHealthyAsync("aspire-dashboard", WaitBehavior.WaitOnResourceUnavailable, bound.Token);
         var dashboard = App.Services.GetRequiredService<DistributedApplicationModel>().Resources.OfType<IResourceWithEndpoints>().Single(r => r.Name == "aspire-dashboard");
-        _tee.HandOnTo(new Uri(dashboard.GetEndpoint("otlp-http").Url));
+        _tee.ForwardTo(new Uri(dashboard.GetEndpoint("otlp-http").Url));
         Dashboard = new HttpClient { BaseAddress = new Uri(dashboard.GetEndpoint("http").Url) };
         foreach (var service in new[] { "redis", "inventory-api", "orders-api", "notifications-worker" })
         {

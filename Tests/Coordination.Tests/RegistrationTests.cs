@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Streams;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -2,7 +2,7 @@ using AspireRedis.LocalServers;
 
 namespace AspireRedis.Testing;
 
-/// <summary>A service under test as a child process, so that it can die for real. It does not outlive the test run.</summary>
+/// <summary>A service under test as a child process, so that it can be killed for real. It does not outlive the test run.</summary>
 public sealed class ServiceProcess : IAsyncDisposable
 {
     /// <summary>How long a service may take to become healthy when nothing else is said.</summary>

@@ -1,5 +1,5 @@
 using AspireRedis.LockHistory.Checking;
-using AspireRedis.LockHistory.Client.Locks;
+using AspireRedis.Puppet.Contending.Locks;
 using AspireRedis.LockHistory.Running;
 using AspireRedis.Testing;
 using Xunit;
@@ -27,7 +27,7 @@ public sealed class BrokenLockTests(ITestOutputHelper output)
     public async Task The_same_polling_lock_without_a_fault_is_found_right()
     {
         using var directory = new TemporaryDirectory();
-        var result = await Round.RunAsync(LockSystem.Alike(LockKind.Polling), Random.Shared.Next(), s_time, directory.Path);
+        var result = await Round.RunAsync(LockSystem.OnOneServer(LockKind.Polling), Random.Shared.Next(), s_time, directory.Path);
         Assert.Empty(result.Verdict.Violations.Select(v => v.What));
     }
 
@@ -37,7 +37,7 @@ public sealed class BrokenLockTests(ITestOutputHelper output)
         for (var round = 1; ; round++)
         {
             using var directory = new TemporaryDirectory();
-            var result = await Round.RunAsync(LockSystem.Alike(kind), Random.Shared.Next(), s_time, directory.Path);
+            var result = await Round.RunAsync(LockSystem.OnOneServer(kind), Random.Shared.Next(), s_time, directory.Path);
             if (result.Verdict.Violations.Count > 0)
             {
                 foreach (var line in FailureReport.Lines(result))

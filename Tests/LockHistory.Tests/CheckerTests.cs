@@ -6,9 +6,9 @@ namespace AspireRedis.LockHistory;
 /// <summary>The checker judges locks: what it must not do is find nothing, or find what is not there.</summary>
 public sealed class CheckerTests
 {
-    private static readonly CheckerOptions s_strict = HandMade.Options with { StoreKeepsAnswered = true };
+    private static readonly CheckerOptions s_strict = HistoryBuilder.Options with { StoreKeepsAnswered = true };
 
-    private static HandMade History => new();
+    private static HistoryBuilder History => new();
 
     [Fact]
     public void One_after_the_other_is_right() => Right(History
@@ -168,7 +168,7 @@ public sealed class CheckerTests
             .Holds("c1.1", 2, 11, 20, 31, release: 40)
             .Holds("c1.1", 3, 12, 21, 41, release: 50)
             .Holds("c2.1", 1, 13, 10, 51, release: 60, queued: 12);
-        var options = HandMade.Options with { LocalTurns = localTurns };
+        var options = HistoryBuilder.Options with { LocalTurns = localTurns };
         if (right)
         {
             Right(history, options);
@@ -181,7 +181,7 @@ public sealed class CheckerTests
 
     [Fact]
     public void A_turn_of_another_process_is_no_local_turn() => Wrong(
-        Rule.Fairness, "was queued before", Overtaken(), HandMade.Options with { LocalTurns = 10 });
+        Rule.Fairness, "was queued before", Overtaken(), HistoryBuilder.Options with { LocalTurns = 10 });
 
     [Fact]
     public void Who_is_never_answered() => Wrong(Rule.Liveness, "never answered", History
@@ -221,21 +221,21 @@ public sealed class CheckerTests
     }
 
     // c2.1 waits from 22 on, and c3.1, which comes at 30, is served before it.
-    private static HandMade Overtaken() => History
+    private static HistoryBuilder Overtaken() => History
         .Holds("c1.1", 1, 10, 0, 10, release: 50)
         .Holds("c3.1", 1, 11, 30, 60, release: 70, queued: 31)
         .Holds("c2.1", 1, 12, 20, 71, release: 80, queued: 22);
 
-    private static Verdict Right(HandMade history, CheckerOptions? options = null)
+    private static Verdict Right(HistoryBuilder history, CheckerOptions? options = null)
     {
         var verdict = history.Check(options);
         Assert.Empty(verdict.Violations.Select(v => v.What));
         return verdict;
     }
 
-    private static void Wrong(Rule rule, string what, HandMade history, CheckerOptions? options = null)
+    private static void Wrong(Rule rule, string what, HistoryBuilder history, CheckerOptions? options = null)
     {
         var violation = Assert.Single(history.Check(options).Violations, v => v.Rule == rule && v.What.Contains(what, StringComparison.Ordinal));
-        Assert.Equal(HandMade.Resource, violation.Resource);
+        Assert.Equal(HistoryBuilder.Resource, violation.Resource);
     }
 }

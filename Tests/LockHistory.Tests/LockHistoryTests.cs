@@ -39,7 +39,7 @@ public sealed class LockHistoryTests(ITestOutputHelper output)
         // Nothing found means something only where there was something to find.
         Assert.True(results.Sum(r => r.Acquired) > 100, "They acquired.");
         Assert.True(results.Sum(r => r.ClientKills) > 0 && results.Sum(r => r.ClientFreezes) > 0, "Clients were killed and frozen.");
-        Assert.True(results.Sum(r => r.RedisFaults.Count) > 0, "Something befell Redis.");
+        Assert.True(results.Sum(r => r.RedisFaults.Count) > 0, "There were Redis faults.");
         Assert.True(!system.Checks.Fair || results.Sum(r => r.Verdict.WaitersJudged) > 50, "They queued.");
         if (system.Redis.Sentinels > 0)
         {

@@ -19,7 +19,7 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        // Not killed: it is in the group that counts sales, and other tests would wait for what it has in its hands.
+        // Not killed: it is in the group that counts sales, and other tests would wait for its pending entries.
         await _hasty.StopAsync();
         await _hasty.DisposeAsync();
     }

@@ -73,10 +73,9 @@ public sealed class ChildProcessTests : IDisposable
     [Fact]
     public async Task The_child_of_a_killed_process_dies_too_even_frozen()
     {
-        // This test assembly is the process that is killed: see Program.
-        await using var parent = ServiceProcess.StartDotNet(typeof(ChildProcessTests).Assembly.Location, arguments: [Program.HoldAChild, Log]);
-        await parent.WaitForOutputAsync("child:");
-        var child = int.Parse(parent.Output.Trim().Split(':')[1], CultureInfo.InvariantCulture);
+        await using var parent = PuppetProcess.Start("child", [Log]);
+        await parent.WaitForOutputAsync("holding");
+        var child = int.Parse(parent.Output.Trim().Split(' ')[1], CultureInfo.InvariantCulture);
         Assert.True(ProcessTable.Exists(child));
 
         parent.Kill();

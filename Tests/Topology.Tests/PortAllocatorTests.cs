@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using AspireRedis.Testing;
 using Xunit;
 
 namespace AspireRedis.Topology.Tests;
@@ -15,5 +17,18 @@ public sealed class PortAllocatorTests
         Assert.Equal(ports.Length, ports.Distinct().Count());
         using var listener = new TcpListener(IPAddress.Loopback, ports[0]);
         listener.Start();
+    }
+
+    [Fact]
+    public async Task A_port_that_nothing_listens_on_is_kept_for_the_process_that_was_given_it()
+    {
+        await using var other = PuppetProcess.Start("port", []);
+        await other.WaitForOutputAsync("holding");
+        var port = int.Parse(other.Output.Trim().Split(' ')[1], CultureInfo.InvariantCulture);
+
+        Assert.NotEqual(port, PortAllocator.Next(port));
+
+        other.Kill();
+        Assert.Equal(port, PortAllocator.Next(port));
     }
 }

@@ -18,7 +18,7 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
     public const int DefaultRate = 20;
 
     /// <summary>How long a customer asks again before giving up: an open outcome for the checker.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(45);
+    private static readonly TimeSpan s_waitBound = TimeSpan.FromSeconds(45);
 
     private static readonly TimeSpan s_attempt = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(250);
@@ -56,8 +56,8 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
         var email = $"{userId}@example.org";
         var acknowledged = new List<string>();
         var refused = false;
-        var patience = TimeProvider.System.GetUtcNow() + s_patience;
-        for (var attempt = number; TimeProvider.System.GetUtcNow() < patience && !refused; attempt++)
+        var deadline = TimeProvider.System.GetUtcNow() + s_waitBound;
+        for (var attempt = number; TimeProvider.System.GetUtcNow() < deadline && !refused; attempt++)
         {
             var (status, orderId) = await AskAsync(orders[attempt % orders.Count], userId, email, lines);
             if (orderId is not null)

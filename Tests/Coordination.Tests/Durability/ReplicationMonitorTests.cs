@@ -7,6 +7,7 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Tests;
 
+[Collection(AloneCollection.Name)]
 public sealed class ReplicationMonitorTests(SentinelFixture redis) : IClassFixture<SentinelFixture>
 {
     [Fact]

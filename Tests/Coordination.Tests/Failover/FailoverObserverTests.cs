@@ -7,6 +7,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AspireRedis.Coordination.Tests.Failover;
 
+[Collection(AloneCollection.Name)]
 public sealed class FailoverObserverTests
 {
     private static readonly EndPoint s_sentinel = IPEndPoint.Parse("192.0.2.1:26379");

@@ -7,6 +7,7 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Tests.Failover;
 
+[Collection(AloneCollection.Name)]
 public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<SentinelFixture>, IAsyncLifetime
 {
     private const string Name = "followed";

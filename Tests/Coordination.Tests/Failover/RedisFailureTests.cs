@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using AspireRedis.Coordination.Failover;
 using AspireRedis.Coordination.Tests.Support;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 using StackExchange.Redis;
 
@@ -72,7 +73,7 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
         own.Server.Kill();
         await Eventually.TrueAsync(() => !client.Connection.IsConnected, "the loss is noticed");
 
-        var thrown = await Assert.ThrowsAsync<RedisUnavailableException>(() => client.Producer.AppendAsync(Victim.Numbered.Topic("away"), new Victim.Numbered(1)));
+        var thrown = await Assert.ThrowsAsync<RedisUnavailableException>(() => client.Producer.AppendAsync(Numbered.Topic("away"), new Numbered(1)));
 
         Assert.Equal(RedisFailure.NotApplied, thrown.Classify());
         await own.Server.StartAsync();

@@ -9,6 +9,7 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Tests.Locking;
 
 /// <summary>Who gets a lease next, and that the queue neither stops nor leaves anything behind.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFixture>
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(30);
@@ -95,11 +96,11 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await using var other = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await client.Leases.AcquireAsync(name, s_long);
-        await using var victim = TestClient.StartVictim("queue", redis.ConnectionString, name, $"{waiters}");
+        await using var puppet = PuppetProcess.Start("queue", [redis.ConnectionString, name, $"{waiters}"]);
         await client.UntilQueuedAsync(name, waiters);
         var next = other.Leases.AcquireAsync(name, s_long);
         await client.UntilQueuedAsync(name, waiters + 1);
-        victim.Kill();
+        puppet.Kill();
 
         var clock = Stopwatch.StartNew();
         await held.DisposeAsync();
@@ -114,36 +115,36 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await using var other = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await client.Leases.AcquireAsync("frozen-waiter", s_long);
-        await using var victim = TestClient.StartVictim("queue", redis.ConnectionString, "frozen-waiter", "3");
+        await using var puppet = PuppetProcess.Start("queue", [redis.ConnectionString, "frozen-waiter", "3"]);
         await client.UntilQueuedAsync("frozen-waiter", 3);
         var next = other.Leases.AcquireAsync("frozen-waiter", s_long);
         await client.UntilQueuedAsync("frozen-waiter", 4);
-        await FreezeAsync(victim);
+        await FreezeAsync(puppet);
 
         var clock = Stopwatch.StartNew();
         await held.DisposeAsync();
         var lease = await next.WaitAsync(s_bound);
         Assert.InRange(clock.Elapsed, s_long.ClaimTime * 0.9, s_long.ClaimTime * 4);
 
-        victim.Thaw();
+        puppet.Thaw();
         // The one whose claim ran out looks, and has the others of its process look.
         await client.UntilQueuedAsync("frozen-waiter", 3);
         await lease.DisposeAsync();
-        await victim.WaitForOutputAsync("holding");
+        await puppet.WaitForOutputAsync("holding");
     }
 
     [Fact]
     public async Task A_process_that_died_with_the_lease_and_with_waiters_costs_its_TTL_and_one_claim_time()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
-        await using var victim = TestClient.StartVictim("queue", redis.ConnectionString, "all-dead", "10");
-        await victim.WaitForOutputAsync("holding");
+        await using var puppet = PuppetProcess.Start("queue", [redis.ConnectionString, "all-dead", "10"]);
+        await puppet.WaitForOutputAsync("holding");
         await client.UntilQueuedAsync("all-dead", 9);
         var next = client.Leases.AcquireAsync("all-dead", s_long);
         await client.UntilQueuedAsync("all-dead", 10);
 
         var clock = Stopwatch.StartNew();
-        victim.Kill();
+        puppet.Kill();
         await using var lease = await next.WaitAsync(s_bound);
 
         // And a few claim times for a machine that is busy; one for each of the dead would be ten.
@@ -155,15 +156,15 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await client.Leases.AcquireAsync("mixed", s_long);
-        await using var victim = TestClient.StartVictim("lease", redis.ConnectionString, "mixed", "1000");
+        await using var puppet = PuppetProcess.Start("lease", [redis.ConnectionString, "mixed", "1000"]);
         await client.UntilQueuedAsync("mixed", 1);
         var next = client.Leases.AcquireAsync("mixed", s_long with { Ttl = TimeSpan.FromSeconds(2) });
         await client.UntilQueuedAsync("mixed", 2);
 
         var clock = Stopwatch.StartNew();
         await held.DisposeAsync();
-        await victim.WaitForOutputAsync("holding");
-        victim.Kill();
+        await puppet.WaitForOutputAsync("holding");
+        puppet.Kill();
         await using var lease = await next.WaitAsync(s_bound);
 
         Assert.InRange(clock.Elapsed, TimeSpan.Zero, s_long.Ttl / 2);
@@ -174,11 +175,11 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.Database.StringSetAsync("two-dead", "somebody");
-        await using var victim = TestClient.StartVictim("queue", redis.ConnectionString, "two-dead", "2");
+        await using var puppet = PuppetProcess.Start("queue", [redis.ConnectionString, "two-dead", "2"]);
         await client.UntilQueuedAsync("two-dead", 2);
         var next = client.Leases.AcquireAsync("two-dead", s_long);
         await client.UntilQueuedAsync("two-dead", 3);
-        victim.Kill();
+        puppet.Kill();
         await client.Database.KeyDeleteAsync("two-dead");
 
         // Hands over, and never does anything again.
@@ -419,11 +420,11 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var holder = await TestClient.ConnectAsync(redis.ConnectionString);
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         var held = await holder.Leases.AcquireAsync("stolen", s_long);
-        await using var victim = TestClient.StartVictim("queue", redis.ConnectionString, "stolen", "1");
+        await using var puppet = PuppetProcess.Start("queue", [redis.ConnectionString, "stolen", "1"]);
         await holder.UntilQueuedAsync("stolen", 1);
         var waiting = client.Leases.AcquireAsync("stolen", s_long);
         await holder.UntilQueuedAsync("stolen", 2);
-        await FreezeAsync(victim);
+        await FreezeAsync(puppet);
         await held.DisposeAsync();
         Assert.StartsWith("*", (await client.Database.SortedSetRangeByRankAsync("{stolen}:queue", 0, 0)).Single(), StringComparison.Ordinal);
         // As if the claim had just run out, before anybody looked.

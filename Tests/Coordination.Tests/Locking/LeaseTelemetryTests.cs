@@ -5,6 +5,7 @@ using AspireRedis.Testing;
 
 namespace AspireRedis.Coordination.Tests.Locking;
 
+[Collection(AloneCollection.Name)]
 public sealed class LeaseTelemetryTests(RedisFixture redis) : IClassFixture<RedisFixture>
 {
     [Fact]

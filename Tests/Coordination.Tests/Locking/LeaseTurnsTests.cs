@@ -136,11 +136,11 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
     public async Task A_process_that_dies_right_after_a_turn_costs_its_TTL()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
-        await using var victim = TestClient.StartVictim("queue", redis.ConnectionString, "turn-dead", "3");
-        await victim.WaitForOutputAsync("holding");
+        await using var puppet = PuppetProcess.Start("queue", [redis.ConnectionString, "turn-dead", "3"]);
+        await puppet.WaitForOutputAsync("holding");
         var next = client.Leases.AcquireAsync("turn-dead", s_long);
         await Eventually.TrueAsync(async () => await client.QueuedAsync("turn-dead") >= 1, "it is queued");
-        victim.Kill();
+        puppet.Kill();
         await using var lease = await next.WaitAsync(s_bound);
         lease.ThrowIfLost();
     }

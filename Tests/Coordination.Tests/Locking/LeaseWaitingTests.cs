@@ -61,13 +61,13 @@ public sealed class LeaseWaitingTests(RedisFixture redis) : IClassFixture<RedisF
     public async Task A_waiter_gets_the_lease_of_a_process_that_was_killed()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
-        await using var victim = TestClient.StartVictim("lease", redis.ConnectionString, "orphaned", "5000");
-        await victim.WaitForOutputAsync("holding");
+        await using var puppet = PuppetProcess.Start("lease", [redis.ConnectionString, "orphaned", "5000"]);
+        await puppet.WaitForOutputAsync("holding");
         var waiting = client.Leases.AcquireAsync("orphaned", s_long);
         await client.UntilQueuedAsync("orphaned", 1);
         Assert.False(waiting.IsCompleted);
 
-        victim.Kill();
+        puppet.Kill();
 
         await using var lease = await waiting.WaitAsync(TimeSpan.FromSeconds(30));
         lease.ThrowIfLost();

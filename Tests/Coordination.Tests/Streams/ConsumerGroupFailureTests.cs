@@ -1,7 +1,7 @@
 using System.Globalization;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 using StackExchange.Redis;
 
@@ -55,7 +55,7 @@ public sealed class ConsumerGroupFailureTests(RedisFixture redis) : IClassFixtur
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("lethal", 1, 1);
         // Each life: read, and gone before it is acknowledged. MinIdle is never reached.
-        await client.Database.ReadAndDieAsync("lethal", "g", "stable", 1);
+        await client.Database.ReadWithoutAcknowledgingAsync("lethal", "g", "stable", 1);
         for (var life = 2; life <= 3; life++)
         {
             await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("lethal"),

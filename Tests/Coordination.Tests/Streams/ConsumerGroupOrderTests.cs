@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 
 namespace AspireRedis.Coordination.Tests.Streams;
@@ -104,7 +104,7 @@ public sealed class ConsumerGroupOrderTests(RedisFixture redis) : IClassFixture<
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.Producer.AppendAsync(Numbered.Topic("second-life"), Enumerable.Range(0, 100).Select(n => new Numbered(n)));
-        await client.Database.ReadAndDieAsync("second-life", "g", "stable", 60);
+        await client.Database.ReadWithoutAcknowledgingAsync("second-life", "g", "stable", 60);
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("second-life"), Options(o => o.Consumer = "stable"));
 
         await Eventually.TrueAsync(() => group.Received.Count == 100, "all are handled");

@@ -1,5 +1,5 @@
 using AspireRedis.Coordination.Tests.Support;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
 using StackExchange.Redis;

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 
 namespace AspireRedis.Coordination.Tests.Streams;
@@ -47,10 +47,10 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
         {
             await Eventually.TrueAsync(() => first.Received.Count == 3, "they have failed");
         }
-        await using var heir = new RunningGroup<Numbered>(client, Numbered.Topic("orphaned"), new() { Group = "g", Consumer = "heir", MinIdle = TimeSpan.FromMilliseconds(300) });
+        await using var successor = new RunningGroup<Numbered>(client, Numbered.Topic("orphaned"), new() { Group = "g", Consumer = "successor", MinIdle = TimeSpan.FromMilliseconds(300) });
 
-        await Eventually.TrueAsync(() => heir.Received.Count == 3, "the heir handles them");
-        Assert.All(heir.Received, m => Assert.Equal(2, m.DeliveryCount));
+        await Eventually.TrueAsync(() => successor.Received.Count == 3, "the successor handles them");
+        Assert.All(successor.Received, m => Assert.Equal(2, m.DeliveryCount));
     }
 
     [Fact]
@@ -129,7 +129,7 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("names", 0, 5);
-        await client.Database.ReadAndDieAsync("names", "g", "dead", 5);
+        await client.Database.ReadWithoutAcknowledgingAsync("names", "g", "dead", 5);
         await client.Database.ExecuteAsync("XGROUP", "CREATECONSUMER", "names", "g", "idle");
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("names"),
             new() { Group = "g", Consumer = "living", MinIdle = TimeSpan.FromMilliseconds(300), ForgetConsumersAfter = TimeSpan.FromMilliseconds(600) });

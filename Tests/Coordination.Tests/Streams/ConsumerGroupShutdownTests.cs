@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 
 namespace AspireRedis.Coordination.Tests.Streams;

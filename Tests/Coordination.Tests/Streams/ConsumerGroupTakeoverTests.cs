@@ -1,6 +1,6 @@
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 using Microsoft.Extensions.Time.Testing;
 
@@ -13,14 +13,14 @@ public sealed class ConsumerGroupTakeoverTests(RedisFixture redis) : IClassFixtu
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("killed", 0, 20);
-        await using var victim = TestClient.StartVictim("consume", redis.ConnectionString, "killed", "g", "victim");
-        await victim.WaitForOutputAsync("holding");
-        await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("killed", "g", "victim") == 20, "it has read all of them");
+        await using var puppet = PuppetProcess.Start("consume", [redis.ConnectionString, "killed", "g", "killed"]);
+        await puppet.WaitForOutputAsync("holding");
+        await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("killed", "g", "killed") == 20, "it has read all of them");
 
-        victim.Kill();
+        puppet.Kill();
 
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("killed"), new() { Group = "g", Consumer = "heir", MinIdle = TimeSpan.FromSeconds(1) });
-        await Eventually.TrueAsync(() => group.Received.Count >= 20, "the heir handles them");
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("killed"), new() { Group = "g", Consumer = "successor", MinIdle = TimeSpan.FromSeconds(1) });
+        await Eventually.TrueAsync(() => group.Received.Count >= 20, "the successor handles them");
         Assert.Equal(Enumerable.Range(0, 20), group.Received.Numbers());
         Assert.All(group.Received, m => Assert.Equal(2, m.DeliveryCount));
         await Eventually.TrueAsync(async () => await client.Database.PendingAsync("killed", "g") == 0, "nothing is pending");
@@ -43,7 +43,7 @@ public sealed class ConsumerGroupTakeoverTests(RedisFixture redis) : IClassFixtu
             });
         await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("slow", "g", "slow") == 20, "it has read as much as it may");
         // And something of a dead one, for which it has no room either.
-        await client.Database.ReadAndDieAsync("slow", "g", "dead", 3);
+        await client.Database.ReadWithoutAcknowledgingAsync("slow", "g", "dead", 3);
         await using var other = new RunningGroup<Numbered>(client, topic, new() { Group = "g", Consumer = "other", MinIdle = minIdle });
         await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("slow", "g", "dead") == 0, "the dead one's are taken by somebody");
 
@@ -65,32 +65,32 @@ public sealed class ConsumerGroupTakeoverTests(RedisFixture redis) : IClassFixtu
         var clock = new FakeTimeProvider();
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString, clock);
         await client.AppendNumbersAsync("head", 0, Busy + Dead);
-        await client.Database.ReadAndDieAsync("head", "g", "busy", Busy);
-        await client.Database.ReadAndDieAsync("head", "g", "dead", Dead);
+        await client.Database.ReadWithoutAcknowledgingAsync("head", "g", "busy", Busy);
+        await client.Database.ReadWithoutAcknowledgingAsync("head", "g", "dead", Dead);
         var dead = await client.Database.StreamPendingMessagesAsync("head", "g", Dead, "dead");
         await client.Database.ExecuteAsync("XCLAIM", ["head", "g", "dead", 0, .. dead.Select(p => (object)p.MessageId), "IDLE", 7_200_000, "JUSTID"]);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("head"), new() { Group = "g", Consumer = "heir", MinIdle = TimeSpan.FromHours(1) });
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("head"), new() { Group = "g", Consumer = "successor", MinIdle = TimeSpan.FromHours(1) });
 
         // One round of reclaiming.
         clock.Advance(TimeSpan.FromMinutes(20));
 
-        await Eventually.TrueAsync(() => group.Received.Count >= Dead, "the heir handles them");
+        await Eventually.TrueAsync(() => group.Received.Count >= Dead, "the successor handles them");
         Assert.Equal(Enumerable.Range(Busy, Dead), group.Received.Numbers());
         await Eventually.TrueAsync(async () => await client.Database.PendingAsync("head", "g") == Busy, "only the busy one's are pending");
         Assert.Equal(Busy, await client.Database.PendingOfAsync("head", "g", "busy"));
     }
 
     [Theory]
-    [InlineData("trimmed:other", "heir")]
+    [InlineData("trimmed:other", "successor")]
     // The same name: it finds them when it starts and not by reclaiming.
     [InlineData("trimmed:same", "dead")]
-    public async Task Entries_that_were_trimmed_while_pending_are_cleared(string key, string heir)
+    public async Task Entries_that_were_trimmed_while_pending_are_cleared(string key, string successor)
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync(key, 0, 10);
-        await client.Database.ReadAndDieAsync(key, "g", "dead", 10);
+        await client.Database.ReadWithoutAcknowledgingAsync(key, "g", "dead", 10);
         Assert.Equal(6, await client.Database.StreamTrimAsync(key, 4));
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic(key), new() { Group = "g", Consumer = heir, MinIdle = TimeSpan.FromMilliseconds(300) });
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic(key), new() { Group = "g", Consumer = successor, MinIdle = TimeSpan.FromMilliseconds(300) });
 
         await Eventually.TrueAsync(async () => await client.Database.PendingAsync(key, "g") == 0, "nothing is pending");
 
@@ -103,8 +103,8 @@ public sealed class ConsumerGroupTakeoverTests(RedisFixture redis) : IClassFixtu
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("resumed", 0, 350);
-        await client.Database.ReadAndDieAsync("resumed", "g", "stable", 320);
-        await client.Database.ReadAndDieAsync("resumed", "g", "another", 10);
+        await client.Database.ReadWithoutAcknowledgingAsync("resumed", "g", "stable", 320);
+        await client.Database.ReadWithoutAcknowledgingAsync("resumed", "g", "another", 10);
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("resumed"), new() { Group = "g", Consumer = "stable", MinIdle = TimeSpan.FromHours(1) });
 
         await Eventually.TrueAsync(() => group.Received.Count >= 340, "it handles its own and the new ones");

@@ -1,6 +1,6 @@
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 using StackExchange.Redis;
 
@@ -98,16 +98,16 @@ public sealed class DeadLettersTests(RedisFixture redis) : IClassFixture<RedisFi
         var letters = new DeadLetters(client.Deployment);
         await FailAsync(client, "many", "g", 20);
         await FailAsync(client, "many", "h", 0);
-        var victim = (await letters.ListAsync("many", "g")).Items[7];
-        Assert.True(await letters.DeleteAsync("many", victim.Id));
-        Assert.False(await letters.DeleteAsync("many", victim.Id));
+        var removed = (await letters.ListAsync("many", "g")).Items[7];
+        Assert.True(await letters.DeleteAsync("many", removed.Id));
+        Assert.False(await letters.DeleteAsync("many", removed.Id));
 
         Assert.Equal(19, await letters.RequeueAllAsync("many", "g"));
 
         Assert.Equal(20, (await letters.ListAsync("many")).Items.Count);
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("many"), new() { Group = "g" });
         await Eventually.TrueAsync(() => group.Received.Count == 19, "they are handled");
-        Assert.Equal(Enumerable.Range(0, 20).Where(n => n != int.Parse(victim.Fields["number"], System.Globalization.CultureInfo.InvariantCulture)), group.Received.Numbers());
+        Assert.Equal(Enumerable.Range(0, 20).Where(n => n != int.Parse(removed.Fields["number"], System.Globalization.CultureInfo.InvariantCulture)), group.Received.Numbers());
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 
 namespace AspireRedis.Coordination.Tests.Streams;
@@ -85,9 +86,9 @@ public sealed class StreamEncodingTests(RedisFixture redis) : IClassFixture<Redi
     public async Task An_entry_added_by_hand_needs_only_the_schema_version()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
-        var topic = Victim.Numbered.Topic("by-hand");
+        var topic = Numbered.Topic("by-hand");
         await client.Database.StreamAddAsync("by-hand", [new("schema_version", 1), new("number", 7), new("unknown", "x")], "1767225600000-5");
-        await using var group = new RunningGroup<Victim.Numbered>(client, topic, new() { Group = "g" });
+        await using var group = new RunningGroup<Numbered>(client, topic, new() { Group = "g" });
 
         await Eventually.TrueAsync(() => group.Received.Count == 1, "the event is handled");
 
@@ -101,8 +102,8 @@ public sealed class StreamEncodingTests(RedisFixture redis) : IClassFixture<Redi
     public void Events_get_ids_of_their_own_that_sort_by_time()
     {
         var producer = new StreamProducer(new(() => throw new InvalidOperationException(), () => throw new InvalidOperationException()), TimeProvider.System);
-        using var one = producer.PrepareAppend(Victim.Numbered.Topic("ids"), new Victim.Numbered(1));
-        using var other = producer.PrepareAppend(Victim.Numbered.Topic("ids"), new Victim.Numbered(1));
+        using var one = producer.PrepareAppend(Numbered.Topic("ids"), new Numbered(1));
+        using var other = producer.PrepareAppend(Numbered.Topic("ids"), new Numbered(1));
         Assert.NotEqual(one.EventId, other.EventId);
         Assert.Equal(7, Guid.Parse(one.EventId).Version);
     }

@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 
 namespace AspireRedis.Coordination.Tests.Streams;
@@ -16,7 +16,7 @@ public sealed class StreamMetricsTests(RedisFixture redis) : IClassFixture<Redis
         using var metrics = new Recorder("measured");
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("measured", 0, 10);
-        await client.Database.ReadAndDieAsync("measured", "g", "dead", 2);
+        await client.Database.ReadWithoutAcknowledgingAsync("measured", "g", "dead", 2);
         await client.Database.StreamAddAsync("measured", "a", "b");
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("measured"),
@@ -58,7 +58,7 @@ public sealed class StreamMetricsTests(RedisFixture redis) : IClassFixture<Redis
         await client.AppendNumbersAsync("lagging", 0, 10);
         Assert.Null(await groups.DescribeAsync("lagging", "g"));
         Assert.Null(await groups.DescribeAsync("no-such-stream", "g"));
-        await client.Database.ReadAndDieAsync("lagging", "g", "c", 3);
+        await client.Database.ReadWithoutAcknowledgingAsync("lagging", "g", "c", 3);
         var status = await groups.DescribeAsync("lagging", "g");
         Assert.Equal((7L, 3L, 1L, 0L), (status!.Lag, status.Pending, status.Consumers, status.DeadLetters));
         Assert.InRange(status.OldestPendingAge!.Value, TimeSpan.Zero, TimeSpan.FromMinutes(1));

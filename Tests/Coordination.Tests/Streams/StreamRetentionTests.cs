@@ -1,6 +1,6 @@
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 using StackExchange.Redis;
 
@@ -20,9 +20,9 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
         Assert.Equal(0, await trimmer.TrimAsync("trim", TimeSpan.Zero));
 
         // Slow: 500 delivered, all acknowledged. Quick: 2000 delivered, number 300 pending.
-        await client.Database.ReadAndDieAsync("trim", "slow", "c", 500);
+        await client.Database.ReadWithoutAcknowledgingAsync("trim", "slow", "c", 500);
         await client.Database.StreamAcknowledgeAsync("trim", "slow", [.. ids.Take(500).Select(id => (RedisValue)id)]);
-        await client.Database.ReadAndDieAsync("trim", "quick", "c", 2000);
+        await client.Database.ReadWithoutAcknowledgingAsync("trim", "quick", "c", 2000);
         await client.Database.StreamAcknowledgeAsync("trim", "quick", [.. ids.Where((_, i) => i != 300).Select(id => (RedisValue)id)]);
         Assert.Equal(0, await trimmer.TrimAsync("trim", TimeSpan.FromHours(1)));
 
@@ -37,7 +37,7 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
 
         // A new group that starts at the beginning holds it too.
         await new StreamGroups(client.Deployment).CreateAsync("trim", "new", StartPosition.Beginning);
-        await client.Database.ReadAndDieAsync("trim", "slow", "c", 1500);
+        await client.Database.ReadWithoutAcknowledgingAsync("trim", "slow", "c", 1500);
         await client.Database.StreamAcknowledgeAsync("trim", "slow", [.. ids.Skip(500).Select(id => (RedisValue)id)]);
         Assert.Equal(0, await trimmer.TrimAsync("trim", TimeSpan.Zero));
     }

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Tests.Support;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 
 namespace AspireRedis.Coordination.Tests.Streams;

@@ -1,5 +1,5 @@
 using AspireRedis.Coordination.Streams;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Tests.Support;
@@ -14,7 +14,7 @@ internal static class StreamInspection
     }
 
     /// <summary>Has a consumer that never acknowledges anything read <paramref name="count"/> entries.</summary>
-    public static async Task ReadAndDieAsync(this IDatabase database, string key, string group, string consumer, int count)
+    public static async Task ReadWithoutAcknowledgingAsync(this IDatabase database, string key, string group, string consumer, int count)
     {
         try
         {

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Streams;
-using AspireRedis.Coordination.Tests.Victim;
 using AspireRedis.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -46,9 +45,6 @@ internal sealed class TestClient : IAsyncDisposable
         configure?.Invoke(options);
         return new TestClient(await RedisDeployment.ConnectAsync(options), clock ?? TimeProvider.System);
     }
-
-    public static ServiceProcess StartVictim(params string[] arguments)
-        => ServiceProcess.StartDotNet(Path.Combine(AppContext.BaseDirectory, $"{typeof(Numbered).Assembly.GetName().Name}.dll"), arguments: arguments);
 
     /// <summary>How many are in the queue of a lease whose name has no hash tag.</summary>
     public Task<long> QueuedAsync(string resource) => Database.SortedSetLengthAsync($"{{{resource}}}:queue");

@@ -9,6 +9,7 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Tests.Switchover;
 
+[Collection(AloneCollection.Name)]
 public sealed class PlannedSwitchoverTests(SentinelFixture redis) : IClassFixture<SentinelFixture>, IAsyncLifetime
 {
     private static readonly RedisScript s_count = RedisScript.Load<FailoverTests>("count");

@@ -1,4 +1,4 @@
-using AspireRedis.LockHistory.Client;
+using AspireRedis.Puppet.Contending;
 
 namespace AspireRedis.LockHistory.Checking;
 

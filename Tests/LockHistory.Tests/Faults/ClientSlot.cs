@@ -1,4 +1,4 @@
-using AspireRedis.LockHistory.Client;
+using AspireRedis.Puppet.Contending;
 using AspireRedis.Testing;
 
 namespace AspireRedis.LockHistory.Faults;
@@ -23,12 +23,7 @@ internal sealed class ClientSlot(int number, Func<string, int, ClientOptions> op
             await _process.DisposeAsync();
         }
         _generation++;
-        _process = ServiceProcess.StartDotNet(
-            Path.Combine(AppContext.BaseDirectory, $"{typeof(HistoryEvent).Assembly.GetName().Name}.dll"),
-            // The machine has more processes to run than processors.
-            new Dictionary<string, string?> { ["DOTNET_gcServer"] = "0", ["DOTNET_TieredPGO"] = "0" },
-            [options(Name, number).ToJson()],
-            Path.Combine(directory, $"{Name}.log"));
+        _process = PuppetProcess.Start("contend", [options(Name, number).ToJson()], Path.Combine(directory, $"{Name}.log"));
         await Eventually.TrueAsync(
             () => _process.HasExited ? throw new InvalidOperationException(_process.Output) : history.HasStarted(Name),
             $"client {Name} has started", s_startBound, cancellationToken);

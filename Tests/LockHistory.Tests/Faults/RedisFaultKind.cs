@@ -1,12 +1,12 @@
 namespace AspireRedis.LockHistory.Faults;
 
-/// <summary>What may befall Redis.</summary>
+/// <summary>What can be done to Redis.</summary>
 public enum RedisFaultKind
 {
     /// <summary><c>kill -9</c> of the primary; started again after the failover, or at once where there is none.</summary>
     Kill,
 
-    /// <summary>SIGSTOP of the primary until a while after the failover: it wakes and takes itself for the primary still.</summary>
+    /// <summary>SIGSTOP of the primary until a while after the failover: it wakes and still takes itself for the primary.</summary>
     Freeze,
 
     /// <summary><c>SENTINEL FAILOVER</c>: the old primary lives.</summary>

@@ -1,5 +1,5 @@
 using AspireRedis.LocalServers;
-using AspireRedis.LockHistory.Client;
+using AspireRedis.Puppet.Contending;
 using AspireRedis.LockHistory.Running;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
@@ -7,7 +7,7 @@ using StackExchange.Redis;
 
 namespace AspireRedis.LockHistory.Faults;
 
-/// <summary>Does to Redis, one after the other, what may befall it, and each time waits until all is well again.</summary>
+/// <summary>Injects the faults of Redis one after the other, and each time waits until the deployment is complete again.</summary>
 internal sealed class RedisFaults(LocalRedis redis, LockSystem system, IReadOnlyList<ClientSlot> slots, LiveHistory history, HistoryLog log, int seed)
 {
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(200);

@@ -2,13 +2,13 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using AspireRedis.LockHistory.Checking;
-using AspireRedis.LockHistory.Client;
+using AspireRedis.Puppet.Contending;
 
 namespace AspireRedis.LockHistory.Picture;
 
 /// <summary>
 /// A stretch of a history as SVG: for each resource a lane for each client process, in which a bar is a holder for as long
-/// as it believed; what befell Redis goes through all lanes, what befell a client through its own.
+/// as it believed; faults of Redis go through all lanes, faults of a client through its own.
 /// </summary>
 public static class HistoryPicture
 {

@@ -1,15 +1,15 @@
 using AspireRedis.LockHistory.Checking;
-using AspireRedis.LockHistory.Client.Locks;
+using AspireRedis.Puppet.Contending.Locks;
 using AspireRedis.LockHistory.Faults;
 using AspireRedis.Topology;
 
 namespace AspireRedis.LockHistory.Running;
 
-/// <summary>A lock on a deployment of Redis, what may befall it, and what is demanded of it then.</summary>
+/// <summary>A lock on a deployment of Redis, the faults that it is put through, and what it must keep to.</summary>
 /// <param name="Name">On the command line and in results.</param>
 /// <param name="Lock">Which lock the clients use.</param>
 /// <param name="Redis">The deployment.</param>
-/// <param name="Faults">What may befall Redis.</param>
+/// <param name="Faults">What can be done to Redis.</param>
 public sealed record LockSystem(string Name, LockKind Lock, RedisTopologyOptions Redis, IReadOnlyList<RedisFaultKind> Faults)
 {
     /// <summary>Leases of the library on one server that forces each write to disk: nothing that was answered is ever lost.</summary>
@@ -40,6 +40,6 @@ public sealed record LockSystem(string Name, LockKind Lock, RedisTopologyOptions
 
     public CheckerOptions Checks => new() { Ttl = Ttl, ClaimTime = ClaimTime, Fair = Lock != LockKind.Redlock, StoreKeepsAnswered = Redis.Persistence == RedisPersistence.AofAlways };
 
-    /// <summary>A lock with a known fault, or the control without it, on a server that nothing befalls.</summary>
-    public static LockSystem Alike(LockKind kind) => new(kind.ToString(), kind, OneServer, []);
+    /// <summary>A lock with a known fault, or the control without it, on a server without faults.</summary>
+    public static LockSystem OnOneServer(LockKind kind) => new(kind.ToString(), kind, OneServer, []);
 }

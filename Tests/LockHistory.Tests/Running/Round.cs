@@ -1,7 +1,7 @@
 using AspireRedis.Coordination;
 using AspireRedis.LocalServers;
 using AspireRedis.LockHistory.Checking;
-using AspireRedis.LockHistory.Client;
+using AspireRedis.Puppet.Contending;
 using AspireRedis.LockHistory.Faults;
 using AspireRedis.Topology;
 using StackExchange.Redis;

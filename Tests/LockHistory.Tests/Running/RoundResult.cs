@@ -1,5 +1,5 @@
 using AspireRedis.LockHistory.Checking;
-using AspireRedis.LockHistory.Client;
+using AspireRedis.Puppet.Contending;
 
 namespace AspireRedis.LockHistory.Running;
 
@@ -10,7 +10,7 @@ namespace AspireRedis.LockHistory.Running;
 /// <param name="Verdict">What the checker found in it.</param>
 /// <param name="ClientKills">How many client processes were killed.</param>
 /// <param name="ClientFreezes">How many client processes were frozen and woken.</param>
-/// <param name="RedisFaults">What befell Redis.</param>
+/// <param name="RedisFaults">The faults of Redis.</param>
 public sealed record RoundResult(
     LockSystem System, int Seed, History History, Verdict Verdict, int ClientKills, int ClientFreezes, IReadOnlyList<string> RedisFaults)
 {

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace AspireRedis.Shop.Tests.Support;
 
-/// <summary>Accepts connections and never says a word, so that whoever sends a mail is stuck in the middle of it.</summary>
+/// <summary>Accepts connections and never answers, so that a sender of a mail hangs.</summary>
 internal sealed class SilentSmtpServer : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);

@@ -38,7 +38,7 @@ public abstract partial class ConformanceCases(IConsumerLibrary library, string 
         => Task.WhenAll(Enumerable.Range(first, count).Select(n => database.StreamAddAsync(stream, library.Encode(n))));
 
     /// <summary>A consumer that reads and is never heard of again.</summary>
-    private static async Task ReadAndDieAsync(IDatabase database, InstanceSettings settings, string consumer, int count)
+    private static async Task ReadWithoutAcknowledgingAsync(IDatabase database, InstanceSettings settings, string consumer, int count)
     {
         try
         {

@@ -9,11 +9,11 @@ public abstract partial class ConformanceCases
         await using var connection = await ConnectAsync(settings);
         var database = connection.GetDatabase();
         await AppendAsync(database, settings.Stream, 0, 20);
-        await ReadAndDieAsync(database, settings, "dead", 20);
+        await ReadWithoutAcknowledgingAsync(database, settings, "dead", 20);
 
-        await using var heir = Start(settings);
+        await using var successor = Start(settings);
 
-        await HandledAsync(Enumerable.Range(0, 20), "what the dead consumer had is handled", heir);
+        await HandledAsync(Enumerable.Range(0, 20), "what the dead consumer had is handled", successor);
         await NothingPendingAsync(database, settings);
     }
 
@@ -27,18 +27,18 @@ public abstract partial class ConformanceCases
         await using var connection = await ConnectAsync(settings);
         var database = connection.GetDatabase();
         await AppendAsync(database, settings.Stream, 0, Busy + Dead);
-        await ReadAndDieAsync(database, settings, "busy", Busy);
-        await ReadAndDieAsync(database, settings, "dead", Dead);
+        await ReadWithoutAcknowledgingAsync(database, settings, "busy", Busy);
+        await ReadWithoutAcknowledgingAsync(database, settings, "dead", Dead);
         var dead = await database.StreamPendingMessagesAsync(settings.Stream, settings.Group, Dead, "dead");
         await database.ExecuteAsync("XCLAIM", [settings.Stream, settings.Group, "dead", 0, .. dead.Select(p => (object)p.MessageId), "IDLE", 7_200_000, "JUSTID"]);
         var busy = (await database.StreamPendingMessagesAsync(settings.Stream, settings.Group, Busy, "busy")).Select(p => (object)p.MessageId).ToArray();
         using var end = new CancellationTokenSource();
         var keeping = KeepBusyAsync();
 
-        await using (var heir = Start(settings))
+        await using (var successor = Start(settings))
         {
-            await HandledAsync(Enumerable.Range(Busy, Dead), "what the dead consumer had behind the busy head is handled", heir);
-            Assert.True(Numbers(heir).All(n => n >= Busy), "what is being worked on was taken");
+            await HandledAsync(Enumerable.Range(Busy, Dead), "what the dead consumer had behind the busy head is handled", successor);
+            Assert.True(Numbers(successor).All(n => n >= Busy), "what is being worked on was taken");
         }
         await end.CancelAsync();
         await keeping;
@@ -68,7 +68,7 @@ public abstract partial class ConformanceCases
         await using var connection = await ConnectAsync(settings);
         var database = connection.GetDatabase();
         await AppendAsync(database, settings.Stream, 0, 130);
-        await ReadAndDieAsync(database, settings, "stable", 110);
+        await ReadWithoutAcknowledgingAsync(database, settings, "stable", 110);
 
         await using var consumer = Start(settings);
 
@@ -77,7 +77,7 @@ public abstract partial class ConformanceCases
     }
 
     [Fact]
-    public Task Entries_trimmed_while_pending_for_another_are_cleared() => TrimmedAsync("heir", Settings().Stream);
+    public Task Entries_trimmed_while_pending_for_another_are_cleared() => TrimmedAsync("successor", Settings().Stream);
 
     [Fact]
     public Task Entries_trimmed_while_pending_for_itself_are_cleared() => TrimmedAsync("dead", Settings().Stream);
@@ -88,14 +88,14 @@ public abstract partial class ConformanceCases
         await using var connection = await ConnectAsync(settings);
         var database = connection.GetDatabase();
         await AppendAsync(database, settings.Stream, 0, 25);
-        await ReadAndDieAsync(database, settings, "dead", 25);
+        await ReadWithoutAcknowledgingAsync(database, settings, "dead", 25);
         Assert.Equal(15, await database.StreamTrimAsync(settings.Stream, 10));
 
-        await using var heir = Start(settings);
-        await HandledAsync(Enumerable.Range(15, 10), "what is left of the pending entries is handled", heir);
+        await using var successor = Start(settings);
+        await HandledAsync(Enumerable.Range(15, 10), "what is left of the pending entries is handled", successor);
         await AppendAsync(database, settings.Stream, 25, 5);
 
-        await HandledAsync(Enumerable.Range(25, 5), "new entries are handled", heir);
+        await HandledAsync(Enumerable.Range(25, 5), "new entries are handled", successor);
         await EventuallyAsync(async () => (await database.StreamPendingAsync(settings.Stream, settings.Group)).PendingMessageCount == 0, "what was trimmed is not pending any more");
     }
 }

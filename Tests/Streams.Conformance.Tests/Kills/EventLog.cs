@@ -1,7 +1,7 @@
 using System.Globalization;
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Streams;
-using AspireRedis.Streams.Conformance.Worker;
+using AspireRedis.Puppet.StreamWorkers;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 

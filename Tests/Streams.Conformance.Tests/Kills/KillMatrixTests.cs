@@ -1,5 +1,6 @@
+using System.Globalization;
 using AspireRedis.Coordination;
-using AspireRedis.Streams.Conformance.Worker;
+using AspireRedis.Puppet.StreamWorkers;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
 
@@ -14,27 +15,27 @@ public sealed class KillMatrixTests(KillMatrix matrix, RedisFixture redis) : ICl
     private static readonly TimeSpan s_lifeBound = TimeSpan.FromSeconds(60);
 
     [Theory]
-    [InlineData(State, KillStep.AfterRead, "consumer, after the read")]
-    [InlineData(State, KillStep.InHandler, "consumer, in the handler before the effect")]
-    [InlineData(State, KillStep.AfterEffect, "consumer, after the effect before the acknowledgement")]
-    [InlineData(State, KillStep.AfterAcknowledgement, "consumer, after the acknowledgement")]
-    [InlineData(Mail, KillStep.AfterRead, "consumer, after the read")]
-    [InlineData(Mail, KillStep.InHandler, "consumer, in the handler before the effect")]
-    [InlineData(Mail, KillStep.AfterEffect, "consumer, after the effect before the acknowledgement")]
-    [InlineData(Mail, KillStep.AfterAcknowledgement, "consumer, after the acknowledgement")]
-    public async Task A_consumer_that_kills_itself_at_a_step(string kind, KillStep step, string fault)
+    [InlineData(State, CrashPoint.AfterRead, "consumer, after the read")]
+    [InlineData(State, CrashPoint.InHandler, "consumer, in the handler before the effect")]
+    [InlineData(State, CrashPoint.AfterEffect, "consumer, after the effect before the acknowledgement")]
+    [InlineData(State, CrashPoint.AfterAcknowledgement, "consumer, after the acknowledgement")]
+    [InlineData(Mail, CrashPoint.AfterRead, "consumer, after the read")]
+    [InlineData(Mail, CrashPoint.InHandler, "consumer, in the handler before the effect")]
+    [InlineData(Mail, CrashPoint.AfterEffect, "consumer, after the effect before the acknowledgement")]
+    [InlineData(Mail, CrashPoint.AfterAcknowledgement, "consumer, after the acknowledgement")]
+    public async Task A_consumer_that_is_killed_at_a_step(string kind, CrashPoint point, string fault)
     {
         using var folder = new TemporaryDirectory();
         var mails = folder.Path;
-        await using var log = await EventLog.ConnectAsync(redis.ConnectionString, $"{kind}:{step}", Durability.Memory);
+        await using var log = await EventLog.ConnectAsync(redis.ConnectionString, $"{kind}:{point}", Durability.Memory);
         await log.AppendAsync(200);
         for (var life = 0; life < Lives; life++)
         {
             // The first two have the same name: what the first left is resumed by the second, what both left is claimed.
-            await using var worker = WorkerProcess.Start(kind, redis.ConnectionString, log.Stream, $"consumer-{life / 2}", mails, step, 10);
-            Assert.Equal(WorkerProcess.KilledExitCode, await worker.WaitForExitAsync(s_lifeBound));
+            await using var worker = StartWorker(kind, redis.ConnectionString, log.Stream, $"consumer-{life / 2}", mails, point, 10);
+            Assert.Equal(PuppetProcess.KilledExitCode, await worker.WaitForExitAsync(s_lifeBound));
         }
-        await using var last = WorkerProcess.Start(kind, redis.ConnectionString, log.Stream, "last", mails);
+        await using var last = StartWorker(kind, redis.ConnectionString, log.Stream, "last", mails);
         await DoneAsync(log, kind);
 
         await CheckAsync(fault, Lives, log, kind, mails);
@@ -48,19 +49,19 @@ public sealed class KillMatrixTests(KillMatrix matrix, RedisFixture redis) : ICl
         using var folder = new TemporaryDirectory();
         var mails = folder.Path;
         await using var log = await EventLog.ConnectAsync(redis.ConnectionString, $"{kind}:any-moment", Durability.Memory);
-        await using var survivor = WorkerProcess.Start(kind, redis.ConnectionString, log.Stream, "survivor", mails);
+        await using var survivor = StartWorker(kind, redis.ConnectionString, log.Stream, "survivor", mails);
         for (var life = 0; life < Lives; life++)
         {
-            await using var victim = WorkerProcess.Start(kind, redis.ConnectionString, log.Stream, "victim", mails);
+            await using var killed = StartWorker(kind, redis.ConnectionString, log.Stream, "killed", mails);
             await Eventually.TrueAsync(
                 async () =>
                 {
                     // A server before 7.2 knows of no consumer that has read nothing.
                     await log.AppendAsync(1);
-                    return await HasReadAsync(log, kind, "victim");
+                    return await HasReadAsync(log, kind, "killed");
                 },
-                "the victim takes part", s_lifeBound);
-            await log.AppendAsync(300, atHalf: victim.Kill);
+                "the one that is to be killed takes part", s_lifeBound);
+            await log.AppendAsync(300, atHalf: killed.Kill);
         }
         await DoneAsync(log, kind);
 
@@ -75,8 +76,8 @@ public sealed class KillMatrixTests(KillMatrix matrix, RedisFixture redis) : ICl
         var mails = folder.Path;
         await using var servers = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.AofAlways });
         await using var log = await EventLog.ConnectAsync(servers.ConnectionString, "events", Durability.Memory);
-        await using var state = WorkerProcess.Start(State, servers.ConnectionString, log.Stream, "one", mails);
-        await using var mailer = WorkerProcess.Start(Mail, servers.ConnectionString, log.Stream, "one", mails);
+        await using var state = StartWorker(State, servers.ConnectionString, log.Stream, "one", mails);
+        await using var mailer = StartWorker(Mail, servers.ConnectionString, log.Stream, "one", mails);
         for (var kill = 0; kill < Kills; kill++)
         {
             var restarted = Task.CompletedTask;
@@ -101,8 +102,8 @@ public sealed class KillMatrixTests(KillMatrix matrix, RedisFixture redis) : ICl
         var mails = folder.Path;
         await using var servers = await OwnServers.StartAsync(new RedisTopologyOptions());
         await using var log = await EventLog.ConnectAsync(servers.ConnectionString, "events", Durability.Replica);
-        await using var state = WorkerProcess.Start(State, servers.ConnectionString, log.Stream, "one", mails);
-        await using var mailer = WorkerProcess.Start(Mail, servers.ConnectionString, log.Stream, "one", mails);
+        await using var state = StartWorker(State, servers.ConnectionString, log.Stream, "one", mails);
+        await using var mailer = StartWorker(Mail, servers.ConnectionString, log.Stream, "one", mails);
 
         await log.AppendAsync(600, atHalf: servers.Server.Kill);
 
@@ -112,6 +113,11 @@ public sealed class KillMatrixTests(KillMatrix matrix, RedisFixture redis) : ICl
         await CheckAsync("the primary, and Sentinel promotes a replica", 1, log, State, mails);
         await CheckAsync("the primary, and Sentinel promotes a replica", 1, log, Mail, mails);
     }
+
+    private static ServiceProcess StartWorker(
+        string kind, string connectionString, string stream, string consumer, string mails, CrashPoint point = CrashPoint.None, int nth = 1)
+        => PuppetProcess.Start(
+            "stream-worker", [kind, connectionString, stream, consumer, mails, point.ToString(), nth.ToString(CultureInfo.InvariantCulture)]);
 
     private static async Task<bool> HasReadAsync(EventLog log, string group, string consumer)
         => (await log.Database.StreamConsumerInfoAsync(log.Stream, group)).Any(c => c.Name == consumer);

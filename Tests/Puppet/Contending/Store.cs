@@ -1,7 +1,7 @@
 using AspireRedis.Coordination;
 using StackExchange.Redis;
 
-namespace AspireRedis.LockHistory.Client;
+namespace AspireRedis.Puppet.Contending;
 
 /// <summary>
 /// The data that the leases protect: a hash with its fence, as Inventory.Api has it, and beside it a list of the writes

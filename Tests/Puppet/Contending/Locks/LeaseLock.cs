@@ -1,6 +1,6 @@
 using AspireRedis.Coordination.Locking;
 
-namespace AspireRedis.LockHistory.Client.Locks;
+namespace AspireRedis.Puppet.Contending.Locks;
 
 /// <summary>The leases of the library.</summary>
 internal sealed class LeaseLock(ILeaseProvider leases, LeaseOptions options) : ILock

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace AspireRedis.LockHistory.Client;
+namespace AspireRedis.Puppet.Contending;
 
 /// <summary>What happened.</summary>
 public enum HistoryEventKind

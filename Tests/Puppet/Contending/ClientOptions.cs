@@ -1,7 +1,7 @@
 using System.Text.Json;
-using AspireRedis.LockHistory.Client.Locks;
+using AspireRedis.Puppet.Contending.Locks;
 
-namespace AspireRedis.LockHistory.Client;
+namespace AspireRedis.Puppet.Contending;
 
 /// <summary>What a client process is started with, as JSON in its only argument.</summary>
 public sealed record ClientOptions

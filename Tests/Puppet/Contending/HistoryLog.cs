@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 
-namespace AspireRedis.LockHistory.Client;
+namespace AspireRedis.Puppet.Contending;
 
 /// <summary>
 /// The history of one process: a line for each event, in the hands of the operating system when <see cref="Write"/>

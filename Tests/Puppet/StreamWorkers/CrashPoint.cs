@@ -1,7 +1,7 @@
-namespace AspireRedis.Streams.Conformance.Worker;
+namespace AspireRedis.Puppet.StreamWorkers;
 
 /// <summary>Where a worker kills itself.</summary>
-public enum KillStep
+public enum CrashPoint
 {
     /// <summary>Nowhere.</summary>
     None,

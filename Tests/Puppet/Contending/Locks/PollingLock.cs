@@ -2,7 +2,7 @@ using System.Diagnostics;
 using AspireRedis.Coordination;
 using StackExchange.Redis;
 
-namespace AspireRedis.LockHistory.Client.Locks;
+namespace AspireRedis.Puppet.Contending.Locks;
 
 /// <summary>
 /// What many write by hand: <c>SET NX PX</c>, tried again after a pause, with a counter as fencing token; correct as

@@ -1,7 +1,7 @@
 using System.Text.Json.Serialization;
 using AspireRedis.Coordination.Streams;
 
-namespace AspireRedis.Streams.Conformance.Worker;
+namespace AspireRedis.Puppet.StreamWorkers;
 
 /// <summary>The event that the workers handle.</summary>
 public sealed record WorkItem(int Number) : IJsonOnDeserialized

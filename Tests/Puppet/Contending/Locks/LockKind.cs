@@ -1,6 +1,6 @@
-namespace AspireRedis.LockHistory.Client.Locks;
+namespace AspireRedis.Puppet.Contending.Locks;
 
-/// <summary>The locks under test, and those that the test must find guilty.</summary>
+/// <summary>The locks under test, and faulty ones that the test must detect.</summary>
 public enum LockKind
 {
     /// <summary><c>RedisLeaseProvider</c> of the library.</summary>

@@ -1,9 +1,9 @@
-using AspireRedis.LockHistory.Client;
+using AspireRedis.Puppet.Contending;
 
 namespace AspireRedis.LockHistory.Checking;
 
 /// <summary>A history written by hand, in milliseconds, of one resource. Processes are named such as <c>c1.1</c>.</summary>
-internal sealed class HandMade
+internal sealed class HistoryBuilder
 {
     public const string Resource = "r";
 
@@ -19,7 +19,7 @@ internal sealed class HandMade
     };
 
     /// <summary>An attempt that holds the lease until it gives it back, or until the end of its validity when it never does.</summary>
-    public HandMade Holds(string process, int attempt, long token, int invoked, int acquired, int? release, int? until = null, int? queued = null)
+    public HistoryBuilder Holds(string process, int attempt, long token, int invoked, int acquired, int? release, int? until = null, int? queued = null)
     {
         Waits(process, attempt, invoked, queued);
         Add(acquired, process, attempt, HistoryEventKind.Acquired, token, until ?? acquired + 1000);
@@ -31,20 +31,20 @@ internal sealed class HandMade
         return this;
     }
 
-    public HandMade Waits(string process, int attempt, int invoked, int? queued = null)
+    public HistoryBuilder Waits(string process, int attempt, int invoked, int? queued = null)
     {
         Add(invoked, process, attempt, HistoryEventKind.Invoked);
         return queued is { } at ? Add(at, process, attempt, HistoryEventKind.Queued) : this;
     }
 
-    public HandMade Believes(string process, int attempt, int at, int until) => Add(at, process, attempt, HistoryEventKind.Believes, until: until);
+    public HistoryBuilder Believes(string process, int attempt, int at, int until) => Add(at, process, attempt, HistoryEventKind.Believes, until: until);
 
-    public HandMade Loses(string process, int attempt, int at) => Add(at, process, attempt, HistoryEventKind.Lost);
+    public HistoryBuilder Loses(string process, int attempt, int at) => Add(at, process, attempt, HistoryEventKind.Lost);
 
-    public HandMade Fails(string process, int attempt, int at) => Add(at, process, attempt, HistoryEventKind.Failed);
+    public HistoryBuilder Fails(string process, int attempt, int at) => Add(at, process, attempt, HistoryEventKind.Failed);
 
     /// <summary>A guarded write and its answer, which the store has in its log if it accepted it.</summary>
-    public HandMade Writes(string process, int attempt, long token, int at, bool accepted = true, bool? logged = null, int? answered = null)
+    public HistoryBuilder Writes(string process, int attempt, long token, int at, bool accepted = true, bool? logged = null, int? answered = null)
     {
         var id = $"{process}.{attempt}/{++_writes}";
         _events.Add(Event(at, process, attempt, HistoryEventKind.WriteInvoked) with { Write = id });
@@ -52,26 +52,26 @@ internal sealed class HandMade
         return logged ?? accepted ? Logged(token, id) : this;
     }
 
-    public HandMade Logged(long token, string write)
+    public HistoryBuilder Logged(long token, string write)
     {
         _log.Add((token, write));
         return this;
     }
 
-    public HandMade Frozen(string process, int from, int to)
+    public HistoryBuilder Frozen(string process, int from, int to)
     {
         _events.Add(new HistoryEvent(Ns(from), HistoryEventKind.Frozen) { Process = process });
         _events.Add(new HistoryEvent(Ns(to), HistoryEventKind.Thawed) { Process = process });
         return this;
     }
 
-    public HandMade Killed(string process, int at)
+    public HistoryBuilder Killed(string process, int at)
     {
         _events.Add(new HistoryEvent(Ns(at), HistoryEventKind.Killed) { Process = process });
         return this;
     }
 
-    public HandMade Fault(int began, int complete, int? settled, string? newPrimary = null)
+    public HistoryBuilder Fault(int began, int complete, int? settled, string? newPrimary = null)
     {
         _events.Add(new HistoryEvent(Ns(began), HistoryEventKind.FaultBegan) { Detail = "Kill redis-1" });
         _events.Add(new HistoryEvent(Ns(complete), HistoryEventKind.Complete) { Detail = newPrimary });
@@ -82,7 +82,7 @@ internal sealed class HandMade
         return this;
     }
 
-    public HandMade Calm(int calm, int stopping)
+    public HistoryBuilder Calm(int calm, int stopping)
     {
         _events.Add(new HistoryEvent(Ns(calm), HistoryEventKind.Calm));
         _events.Add(new HistoryEvent(Ns(stopping), HistoryEventKind.Stopping));
@@ -102,7 +102,7 @@ internal sealed class HandMade
         Detail = $"{process}.x",
     };
 
-    private HandMade Add(int at, string process, int attempt, HistoryEventKind kind, long? token = null, int? until = null)
+    private HistoryBuilder Add(int at, string process, int attempt, HistoryEventKind kind, long? token = null, int? until = null)
     {
         _events.Add(Event(at, process, attempt, kind) with { Token = token, Until = until is { } end ? Ns(end) : null });
         return this;

@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using AspireRedis.Coordination.Diagnostics;
 
-namespace AspireRedis.LockHistory.Client;
+namespace AspireRedis.Puppet.Contending;
 
 /// <summary>
 /// Hears that the server has queued an attempt: the library counts a waiter when the reply says so, in the flow of the

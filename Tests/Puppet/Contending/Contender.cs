@@ -1,7 +1,7 @@
-using AspireRedis.LockHistory.Client.Locks;
+using AspireRedis.Puppet.Contending.Locks;
 using StackExchange.Redis;
 
-namespace AspireRedis.LockHistory.Client;
+namespace AspireRedis.Puppet.Contending;
 
 /// <summary>
 /// Acquires, writes and gives back, again and again, and records each step before and after it. Half of its holders
@@ -10,7 +10,7 @@ namespace AspireRedis.LockHistory.Client;
 internal sealed class Contender(ClientOptions options, int number, ILock leases, Store store, QueueListener queue, HistoryLog log)
 {
     // Longer than a failover and a crashed holder together: whoever waits this long was forgotten.
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan s_waitBound = TimeSpan.FromSeconds(90);
 
     private readonly Random _random = new(unchecked((options.Seed * 31) + number));
     private readonly string _name = $"{options.Process}.{number}";
@@ -81,7 +81,7 @@ internal sealed class Contender(ClientOptions options, int number, ILock leases,
     private async Task<IHold?> AcquireAsync(HistoryEvent attempt)
     {
         // A few do not wait as long as it takes, or go away while they do.
-        var wait = _random.Next(12) == 0 ? TimeSpan.FromMilliseconds(_random.Next(200)) : s_patience;
+        var wait = _random.Next(12) == 0 ? TimeSpan.FromMilliseconds(_random.Next(200)) : s_waitBound;
         using var cancelling = new CancellationTokenSource();
         if (_random.Next(25) == 0)
         {

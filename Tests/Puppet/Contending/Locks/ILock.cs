@@ -1,4 +1,4 @@
-namespace AspireRedis.LockHistory.Client.Locks;
+namespace AspireRedis.Puppet.Contending.Locks;
 
 /// <summary>A lock as the contenders see it.</summary>
 internal interface ILock

@@ -1,0 +1,14 @@
+using System.Text.Json.Serialization;
+using AspireRedis.Coordination.Streams;
+
+namespace AspireRedis.Puppet.Holding;
+
+/// <summary>The event that a puppet and the tests exchange.</summary>
+public sealed record Numbered(int Number)
+{
+    public static StreamTopic<Numbered> Topic(string key) => new(key, "numbered", 1, NumberedJson.Default.Numbered);
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(Numbered))]
+public sealed partial class NumberedJson : JsonSerializerContext;

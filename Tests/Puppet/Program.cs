@@ -1,0 +1,33 @@
+using AspireRedis.Puppet.Contending;
+using AspireRedis.Puppet.Holding;
+using AspireRedis.Puppet.StreamWorkers;
+
+// A process that tests start to kill or freeze it: `dotnet Puppet.dll COMMAND ARGUMENTS`; each command says what it takes.
+switch (args)
+{
+    case ["lease", .. var rest]:
+        await HoldingCommands.LeaseAsync(rest);
+        break;
+    case ["queue", .. var rest]:
+        await HoldingCommands.QueueAsync(rest);
+        break;
+    case ["consume", .. var rest]:
+        await HoldingCommands.ConsumeAsync(rest);
+        break;
+    case ["child", .. var rest]:
+        await HoldingCommands.ChildAsync(rest);
+        break;
+    case ["port"]:
+        await HoldingCommands.PortAsync();
+        break;
+    case ["contend", .. var rest]:
+        await ContendCommand.RunAsync(rest);
+        break;
+    case ["stream-worker", .. var rest]:
+        await StreamWorkerCommand.RunAsync(rest);
+        break;
+    default:
+        Console.Error.WriteLine("lease | queue | consume | child | port | contend | stream-worker");
+        return 2;
+}
+return 0;
