@@ -29,7 +29,7 @@ internal sealed class ClaimWatch(RedisDeployment deployment, ILeaseScripts scrip
             try
             {
                 await Task.Delay(left + TimeSpan.FromMilliseconds(1), clock);
-                left = TimeSpan.FromMilliseconds((long)await scripts.ReassignExpiredClaim(resource, claimTime).RunAsync(deployment.Database));
+                left = TimeSpan.FromMilliseconds((long)await scripts.ReassignExpiredClaim(resource, claimTime).RunAsync(deployment));
             }
             catch (Exception e)
             {

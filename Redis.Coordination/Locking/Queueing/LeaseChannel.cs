@@ -103,7 +103,7 @@ internal sealed class LeaseChannel : IAsyncDisposable
             // The primary says in a release whether it reaches us; by way of a replica it would not know.
             await connection.GetSubscriber().SubscribeAsync(_channel, OnMessage, CommandFlags.DemandMaster);
         }
-        catch (Exception e) when (e.Classify() != RedisFailure.Final)
+        catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
         {
             // Whatever became of it, no lease was asked for.
             throw new RedisUnavailableException(e);

@@ -96,7 +96,7 @@ internal sealed class LeaseGrants(
 
     private async Task<bool> RenewAsync(LeaseRequest request, long fencingToken)
     {
-        var reply = scripts.ReadRenew(await scripts.Renew(request, fencingToken).RunAsync(deployment.Database));
+        var reply = scripts.ReadRenew(await scripts.Renew(request, fencingToken).RunAsync(deployment));
         if (reply.IsHeld)
         {
             Confirmed(request, reply.Next);

@@ -91,7 +91,7 @@ internal sealed class LeaseQueue : IAsyncDisposable
         var request = NewRequest(resource, _requests.NewOwner(), options);
         try
         {
-            var connection = _deployment.Connection;
+            var connection = Connect();
             _channel.Follow(connection);
             var enqueue = options.WaitTimeout > TimeSpan.Zero && _channel.IsListening(connection);
             if (enqueue)
@@ -219,7 +219,7 @@ internal sealed class LeaseQueue : IAsyncDisposable
         cancellationToken.ThrowIfCancellationRequested();
         // Counted from before the request: the server starts the TTL later.
         var asked = _clock.GetTimestamp();
-        var call = _scripts.Acquire(request, enqueue).RunAsync(_deployment.Database);
+        var call = _scripts.Acquire(request, enqueue).RunAsync(_deployment);
         RedisResult answer;
         if (cancellationToken.CanBeCanceled)
         {
@@ -248,7 +248,21 @@ internal sealed class LeaseQueue : IAsyncDisposable
         return reply;
     }
 
-    private LeaseRequest NewRequest(string resource, string owner, LeaseOptions options) => new(resource, _scripts.KeysOf(resource), owner, options);
+    /// <exception cref="RedisUnavailableException">Redis has not been reached since the process started.</exception>
+    private IConnectionMultiplexer Connect()
+    {
+        try
+        {
+            return _deployment.Connection;
+        }
+        catch (RedisConnectionException e)
+        {
+            throw new RedisUnavailableException(e);
+        }
+    }
+
+    private LeaseRequest NewRequest(string resource, string owner, LeaseOptions options)
+        => new(resource, _scripts.KeysOf(resource), owner, options);
 
     private void OnHandedOver(string resource, LeaseHandOver handOver, TimeSpan claimTime)
     {

@@ -32,7 +32,7 @@ internal sealed class LeaseReleases(
                 await attempt.ContinueWith(
                     static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             }
-            var handOvers = scripts.ReadRelease(await scripts.Release(request).RunAsync(deployment.Database));
+            var handOvers = scripts.ReadRelease(await scripts.Release(request).RunAsync(deployment));
             if (handOvers.Count > 0)
             {
                 foreach (var handOver in handOvers)

@@ -9,6 +9,8 @@ namespace AspireRedis.Coordination.Locking.Queueing;
 /// <param name="Group">Calls it together with others that are made at the same time; null where it goes by itself.</param>
 internal readonly record struct LeaseScriptCall(RedisScript Script, RedisKey[] Keys, RedisValue[] Arguments, ScriptGroup? Group = null)
 {
-    public ValueTask<RedisResult> RunAsync(IDatabase database)
-        => Group is null ? Script.CallAsync(database, Keys, Arguments) : Group.CallAsync(database, Script, Keys, Arguments);
+    public ValueTask<RedisResult> RunAsync(RedisDeployment deployment)
+        => Group is null
+            ? deployment.ShardOf(Keys).EvaluateAsync(Script, Keys, Arguments)
+            : Group.CallAsync(deployment, Script, Keys, Arguments);
 }

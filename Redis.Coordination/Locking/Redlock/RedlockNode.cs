@@ -133,7 +133,7 @@ internal sealed class RedlockNode : IAsyncDisposable
             var connection = _connection;
             if (connection is { IsConnected: true })
             {
-                await s_release.EvaluateAsync(connection.GetDatabase(), keys, arguments);
+                await connection.GetDatabase().ScriptEvaluateAsync(s_release.Text, keys, arguments, CommandFlags.DemandMaster);
                 return true;
             }
         }
