@@ -27,7 +27,8 @@ internal sealed class LeaseGrants(
     /// <param name="asked">When it was asked for.</param>
     public bool TryGrant(LeaseRequest request, long fencingToken, in AcquireReply reply, long asked)
     {
-        var lease = new QueuedLease(this, request, fencingToken, LeaseValidity.Until(clock, asked, request.Options.Ttl)) { Permit = reply.Permit };
+        var until = LeaseValidity.Until(clock, asked, request.Options.Ttl);
+        var lease = new QueuedLease(this, request, fencingToken, until) { Permit = reply.Permit };
         if (!request.TryTake(lease))
         {
             return false;
@@ -113,7 +114,12 @@ internal sealed class LeaseGrants(
     /// </summary>
     private bool TryHandOverLocally(LeaseRequest request, QueuedLease lease)
     {
-        if (!request.IsConfirmed || request.Successor is not { } successor || successor.QueueToken is var token && token <= lease.FencingToken)
+        if (!request.IsConfirmed || request.Successor is not { } successor)
+        {
+            return false;
+        }
+        var token = successor.QueueToken;
+        if (token <= lease.FencingToken)
         {
             return false;
         }
