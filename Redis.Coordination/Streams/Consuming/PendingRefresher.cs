@@ -10,7 +10,7 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
 {
     private const int MaxBatch = 500;
 
-    private static readonly RedisScript s_refresh = RedisScript.Load<PendingRefresher>("refresh");
+    private static readonly RedisScript s_refresh = RedisScript.Load<PendingRefresher>("refresh", repeatable: true);
     private static readonly RedisScript s_releaseUnstarted = RedisScript.Load<PendingRefresher>("release-unstarted");
 
     /// <summary>Sets the idle time of the entries in flight, except those that were touched a short time ago.</summary>
@@ -26,7 +26,7 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
                 arguments.Add(batch[i].Id);
                 arguments.Add((long)idle[i].TotalMilliseconds);
             }
-            await s_refresh.EvaluateAsync(group.Database, [group.Stream], [.. arguments]).WaitAsync(cancellationToken);
+            await group.Shard.EvaluateAsync(s_refresh, [group.Stream], [.. arguments], cancellationToken);
             for (var i = 0; i < batch.Length; i++)
             {
                 batch[i].TouchedAt = now - (long)(idle[i].TotalSeconds * group.Clock.TimestampFrequency);
@@ -44,7 +44,9 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
             {
                 try
                 {
-                    await group.Database.ExecuteAsync("XNACK", [(RedisKey)group.Stream, group.Options.Group, "SILENT", "IDS", ids.Length, .. ids]).WaitAsync(cancellationToken);
+                    await group.Shard.RunAsync(
+                        database => database.ExecuteAsync("XNACK", [(RedisKey)group.Stream, group.Options.Group, "SILENT", "IDS", ids.Length, .. ids]),
+                        repeatable: false, cancellationToken);
                     continue;
                 }
                 catch (RedisServerException)
@@ -52,8 +54,8 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
                     // The script does the same.
                 }
             }
-            await s_releaseUnstarted.EvaluateAsync(group.Database, [group.Stream],
-                [group.Options.Group, group.Options.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, .. ids]).WaitAsync(cancellationToken);
+            await group.Shard.EvaluateAsync(s_releaseUnstarted, [group.Stream],
+                [group.Options.Group, group.Options.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, .. ids], cancellationToken);
         }
     }
 
