@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace AspireRedis.Topology;
 
 /// <summary>Finds TCP ports that nothing listens on at loopback. Safe for concurrent use.</summary>
-public static class PortAllocator
+internal static class PortAllocator
 {
     private const int Lowest = 10000;
     private const int UsualFirstEphemeral = 32768;

@@ -3,11 +3,12 @@ using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using AspireRedis.Coordination.Failover;
 using AspireRedis.Coordination.Switchover;
+using AspireRedis.Hosting.Resources;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
-namespace AspireRedis.Hosting;
+namespace AspireRedis.Hosting.Commands;
 
 /// <summary>What is done to whoever is the primary: <c>crash-primary</c>, <c>switchover</c>.</summary>
 internal static class RedisSentinelCommands
@@ -23,13 +24,13 @@ internal static class RedisSentinelCommands
                 Description = "Ends the primary at once, as kill -9 does. Sentinels promote a replica.",
                 IconName = "Flash",
                 IsHighlighted = true,
-                UpdateState = context => RedisNodeCommands.When(HasPrimary(context)),
+                UpdateState = context => CommandState.When(HasPrimary(context)),
             })
             .WithCommand("switchover", "Planned switchover", context => SwitchOverAsync(deployment, context), new CommandOptions
             {
                 Description = "A replica that has everything becomes the primary, and the primary a replica. Writes are held up meanwhile; none is lost.",
                 IconName = "ArrowSwap",
-                UpdateState = context => RedisNodeCommands.When(HasPrimary(context) && deployment.Options is { Sentinels: > 0, Replicas: > 0 }),
+                UpdateState = context => CommandState.When(HasPrimary(context) && deployment.Options is { Sentinels: > 0, Replicas: > 0 }),
             });
     }
 
@@ -37,9 +38,9 @@ internal static class RedisSentinelCommands
     {
         try
         {
-            var primary = await RedisHealthChecks.Probe(deployment).CurrentPrimaryAsync(context.CancellationToken).ConfigureAwait(false);
+            var primary = await deployment.Probe.CurrentPrimaryAsync(context.CancellationToken);
             var node = deployment.ResourceOf(primary);
-            var result = await RedisNodeCommands.RunAsync(node, context, RedisNodeCommands.CrashAsync).ConfigureAwait(false);
+            var result = await RedisNodeCommands.RunAsync(node, context, RedisNodeCommands.CrashAsync);
             return result.Success ? CommandResults.Success($"{node.Name} is dead.") : result;
         }
         catch (InvalidOperationException e)
@@ -52,17 +53,17 @@ internal static class RedisSentinelCommands
     {
         try
         {
-            var options = ConfigurationOptions.Parse((await deployment.ConnectionStringExpression.GetValueAsync(context.CancellationToken).ConfigureAwait(false))!);
-            if (deployment.InContainers)
+            var options = ConfigurationOptions.Parse((await deployment.ConnectionStringExpression.GetValueAsync(context.CancellationToken))!);
+            if (deployment.Runtime.HasOwnAddresses)
             {
-                EndpointMap.Parse((await new EndpointMapReference(deployment).GetValueAsync(context.CancellationToken).ConfigureAwait(false))!).ApplyTo(options);
+                EndpointMap.Parse((await new EndpointMapReference(deployment).GetValueAsync(context.CancellationToken))!).ApplyTo(options);
             }
             var switchover = new PlannedSwitchover(options, context.Services.GetRequiredService<ILoggerFactory>().CreateLogger<PlannedSwitchover>());
-            var result = await switchover.RunAsync(cancellationToken: context.CancellationToken).ConfigureAwait(false);
+            var result = await switchover.RunAsync(cancellationToken: context.CancellationToken);
             var primary = deployment.ResourceOf(deployment.Topology.Nodes.First(n => n.Address.ToString() == EndPointCollection.ToString(result.To))).Name;
             // The dashboard shows it too when the command returns.
             await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
-                deployment.Name, e => Primary(e.Snapshot) == primary, context.CancellationToken).WaitAsync(s_bound, context.CancellationToken).ConfigureAwait(false);
+                deployment.Name, e => Primary(e.Snapshot) == primary, context.CancellationToken).WaitAsync(s_bound, context.CancellationToken);
             return CommandResults.Success(string.Create(
                 CultureInfo.InvariantCulture, $"{primary} is the primary now; writes were held up for {result.Paused.TotalMilliseconds:0} ms."));
         }
@@ -72,8 +73,8 @@ internal static class RedisSentinelCommands
         }
     }
 
-    private static string? Primary(CustomResourceSnapshot snapshot) => snapshot.Properties.FirstOrDefault(p => p.Name == "redis.primary")?.Value as string;
+    private static string? Primary(CustomResourceSnapshot snapshot) => snapshot.Properties.FirstOrDefault(p => p.Name == ShownProperty.Primary)?.Value as string;
 
     private static bool HasPrimary(UpdateCommandStateContext context)
-        => RedisNodeCommands.IsRunning(context) && Primary(context.ResourceSnapshot) is { Length: > 0 } primary && !primary.StartsWith("none", StringComparison.Ordinal);
+        => CommandState.IsRunning(context) && Primary(context.ResourceSnapshot) is { Length: > 0 } primary && !primary.StartsWith("none", StringComparison.Ordinal);
 }

@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using Microsoft.Extensions.Configuration;
 
-namespace AspireRedis.Hosting;
+namespace AspireRedis.Hosting.Containers;
 
 /// <summary>
 /// The client of the container engine that Aspire uses. Aspire itself learns too late whether an engine runs for the mode to
@@ -36,7 +36,7 @@ internal sealed class ContainerEngine
         bound.CancelAfter(s_bound);
         try
         {
-            await process.WaitForExitAsync(bound.Token).ConfigureAwait(false);
+            await process.WaitForExitAsync(bound.Token);
         }
         catch (OperationCanceledException)
         {
@@ -44,10 +44,10 @@ internal sealed class ContainerEngine
             cancellationToken.ThrowIfCancellationRequested();
             throw new InvalidOperationException($"'{_client} {string.Join(' ', arguments)}' did not end within {s_bound.TotalSeconds} s.");
         }
-        var printed = await output.ConfigureAwait(false);
+        var printed = await output;
         return process.ExitCode == 0
             ? printed.Trim()
-            : throw new InvalidOperationException($"'{_client} {string.Join(' ', arguments)}' failed: {(await error.ConfigureAwait(false)).Trim()}");
+            : throw new InvalidOperationException($"'{_client} {string.Join(' ', arguments)}' failed: {(await error).Trim()}");
     }
 
     private bool Answers()
