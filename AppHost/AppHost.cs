@@ -1,16 +1,20 @@
 using AspireRedis.AppHost;
-using AspireRedis.Hosting;
-using Microsoft.Extensions.Configuration;
 
-var withDashboard = !args.Contains("--no-dashboard");
-var builder = DistributedApplication.CreateBuilder(new DistributedApplicationOptions { Args = args, DisableDashboard = !withDashboard });
+const string NoDashboard = "--no-dashboard";
+var withDashboard = !args.Contains(NoDashboard);
+var builder = DistributedApplication.CreateBuilder(new DistributedApplicationOptions
+{
+    // Not passed on: it would take the argument behind it for its value.
+    Args = [.. args.Where(a => a != NoDashboard)],
+    DisableDashboard = !withDashboard,
+});
 
-// What is published refers to a deployment that somebody operates: a connection string.
-var redis = builder.ExecutionContext.IsPublishMode ? builder.AddConnectionString("redis") : AddSentinel();
+var topology = builder.Configuration.ReadTopology();
+var redis = builder.AddShopRedis(topology);
 
-var inventory = builder.AddProject<Projects.Inventory_Api>("inventory-api").WithSeedCommand();
-var orders = builder.AddProject<Projects.Orders_Api>("orders-api").WithFlashSaleCommand(inventory);
-var notifications = builder.AddProject<Projects.Notifications_Worker>("notifications-worker");
+var inventory = builder.AddProject<Projects.Inventory_Api>("inventory-api").WithDurabilityOf(topology, "Reservations").WithSeedCommand();
+var orders = builder.AddProject<Projects.Orders_Api>("orders-api").WithDurabilityOf(topology, "Orders").WithFlashSaleCommand(inventory);
+var notifications = builder.AddProject<Projects.Notifications_Worker>("notifications-worker").WithDurabilityOf(topology, "Mail");
 
 orders.WithReference(inventory).WaitFor(inventory);
 // The inventory asks whether an order was placed before it gives reserved items back.
@@ -28,11 +32,3 @@ foreach (var service in new[] { inventory, orders, notifications })
 
 builder.WriteEndpointsFile(redis, inventory, orders, notifications, withDashboard);
 builder.Build().Run();
-
-// Containers where a container engine runs, else processes of the installed redis-server; Redis:Mode (auto, container,
-// executable) overrides. With Redis:KeepData data outlives the AppHost.
-IResourceBuilder<IResourceWithConnectionString> AddSentinel()
-{
-    var sentinel = builder.AddRedisSentinel("redis").WithReplicas(2).WithSentinels(3);
-    return builder.Configuration.GetValue<bool>("Redis:KeepData") ? sentinel.WithDataVolume() : sentinel;
-}

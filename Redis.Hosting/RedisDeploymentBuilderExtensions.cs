@@ -23,7 +23,7 @@ public static class RedisDeploymentBuilderExtensions
             throw new ArgumentException("Password is given by WithPassword, as a secret parameter.", nameof(change));
         }
         builder.Resource.Options = options;
-        RedisNodes.Arrange(builder);
+        RedisDeployments.Arrange(builder);
         return builder;
     }
 
@@ -32,9 +32,7 @@ public static class RedisDeploymentBuilderExtensions
     /// <param name="persistence">What to keep.</param>
     public static IResourceBuilder<T> WithPersistence<T>(this IResourceBuilder<T> builder, RedisPersistence persistence)
         where T : RedisDeploymentResource
-        => builder.WithTopology(o => builder.Resource is RedlockNodesResource
-            ? o with { LockNodePersistence = persistence }
-            : o with { Persistence = persistence });
+        => builder.WithTopology(_ => builder.Resource.With(persistence));
 
     /// <summary>Demands a password of whoever connects, nodes included. By default there is none: every node is reached from this machine only.</summary>
     /// <param name="builder">The deployment.</param>
@@ -59,14 +57,7 @@ public static class RedisDeploymentBuilderExtensions
         where T : RedisDeploymentResource
     {
         ArgumentNullException.ThrowIfNull(builder);
-        if (!builder.Resource.InContainers)
-        {
-            var store = builder.ApplicationBuilder.Configuration["Aspire:Store:Path"] ?? Path.Combine(builder.ApplicationBuilder.AppHostDirectory, "obj");
-            return builder.WithDataDirectory(Path.Combine(store, ".redis", builder.Resource.Name));
-        }
-        builder.Resource.KeepsData = true;
-        RedisNodes.Arrange(builder);
-        return builder;
+        return KeepData(builder, directory: null);
     }
 
     /// <summary>Like <see cref="WithDataVolume"/>, in a directory of this machine with a directory per node. Executable mode only.</summary>
@@ -78,13 +69,15 @@ public static class RedisDeploymentBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        if (builder.Resource.InContainers)
-        {
-            throw new InvalidOperationException($"{builder.Resource.Name} runs in containers: use WithDataVolume.");
-        }
+        return KeepData(builder, Path.GetFullPath(path, builder.ApplicationBuilder.AppHostDirectory));
+    }
+
+    private static IResourceBuilder<T> KeepData<T>(IResourceBuilder<T> builder, string? directory)
+        where T : RedisDeploymentResource
+    {
+        builder.Resource.Runtime.KeepData(builder.ApplicationBuilder, builder.Resource, directory);
         builder.Resource.KeepsData = true;
-        builder.Resource.DataDirectory = Path.GetFullPath(path, builder.ApplicationBuilder.AppHostDirectory);
-        RedisNodes.Arrange(builder);
+        RedisDeployments.Arrange(builder);
         return builder;
     }
 }

@@ -1,37 +1,117 @@
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
+using AspireRedis.Hosting.Commands;
+using AspireRedis.Hosting.Health;
 using AspireRedis.Topology;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using PortAllocator = AspireRedis.Topology.PortAllocator;
 
 namespace AspireRedis.Hosting;
 
-/// <summary>What all deployments have in common: how they enter the model, and what happens before their first node starts.</summary>
+/// <summary>What all deployments have in common: how they and their nodes enter the model, and what happens before the first node starts.</summary>
 internal static class RedisDeployments
 {
-    public static IResourceBuilder<T> Add<T>(IDistributedApplicationBuilder builder, T resource)
+    public static IResourceBuilder<T> Add<T>(IDistributedApplicationBuilder builder, T resource, DeploymentHealth health)
         where T : RedisDeploymentResource
     {
-        resource.DataDirectory = Path.Combine(Path.GetTempPath(), $"aspireredis-{resource.Name}-{Guid.NewGuid():N}");
         var deployment = builder.AddResource(resource)
             .WithInitialState(new CustomResourceSnapshot { ResourceType = resource.TypeName, State = KnownResourceStates.NotStarted, Properties = [] })
             .WithIconName("Database")
-            .WithHealthCheck(RedisHealthChecks.Add(builder, $"{resource.Name}_complete", token => RedisHealthChecks.MissingAsync(resource, token)))
+            .WithHealthCheck(RedisHealthChecks.Add(builder, $"{resource.Name}_complete", health.MissingAsync))
             .ExcludeFromManifest()
-            .OnInitializeResource(static (resource, @event, cancellationToken) => InitializeAsync(resource, @event, cancellationToken));
-        RedisNodes.Arrange(deployment);
+            .OnInitializeResource((_, @event, cancellationToken) => InitializeAsync(health, @event, cancellationToken));
+        Arrange(deployment);
         return deployment;
     }
 
-    private static async Task InitializeAsync(RedisDeploymentResource resource, InitializeResourceEvent @event, CancellationToken cancellationToken)
+    /// <summary>Adds and removes nodes until they are those of the options.</summary>
+    public static void Arrange<T>(IResourceBuilder<T> deployment)
+        where T : RedisDeploymentResource
     {
-        RedisContainerNetwork? network;
+        var resource = deployment.Resource;
+        var names = resource.NodeNames.ToArray();
+        foreach (var surplus in resource.Nodes.Where(node => names.All(n => n.Name != node.NodeName)))
+        {
+            deployment.ApplicationBuilder.Resources.Remove(surplus);
+        }
+        resource.Nodes = [.. names.Select(n => resource.Nodes.FirstOrDefault(node => node.NodeName == n.Name) ?? AddNode(deployment, n.Name, n.Role))];
+        Order(resource);
+        if (resource.KeepsData)
+        {
+            resource.Runtime.TakeOverData(deployment.ApplicationBuilder, resource);
+        }
+    }
+
+    private static IRedisNodeResource AddNode<T>(IResourceBuilder<T> deployment, string nodeName, RedisRole role)
+        where T : RedisDeploymentResource
+    {
+        var resource = deployment.Resource;
+        var builder = resource.Runtime.AddNode(deployment.ApplicationBuilder, resource, nodeName, role);
+        builder
+            .WithParentRelationship(deployment)
+            .WithIconName(role == RedisRole.Sentinel ? "Eye" : "Database")
+            .WithHealthCheck(RedisHealthChecks.Add(deployment.ApplicationBuilder, $"{builder.Resource.Name}_answers",
+                async token => await resource.Probe.MissingAsync(resource.NodeOf(builder.Resource), token)))
+            .OnBeforeResourceStarted(async (_, _, token) => await resource.PreparedAsync(token))
+            .OnResourceReady((node, _, _) =>
+            {
+                // The order is for the first start: later any server may be the primary, and a dead one must not hold the others up.
+                RemoveOrder(node);
+                return Task.CompletedTask;
+            })
+            .ExcludeFromManifest();
+        RedisNodeCommands.AddTo(builder);
+        return builder.Resource;
+    }
+
+    /// <summary>
+    /// Who is started before whom: replicas find their primary, and Sentinels, which ask for the replicas when they start and
+    /// then after 10 s only, find those in sync. Kept data may have other roles, so there all start at once.
+    /// </summary>
+    private static void Order(RedisDeploymentResource deployment)
+    {
+        foreach (var node in deployment.Nodes)
+        {
+            RemoveOrder(node);
+            if (deployment.KeepsData)
+            {
+                continue;
+            }
+            foreach (var earlier in deployment.Nodes.Where(n => IsEarlier(n.FirstRole, node.FirstRole)))
+            {
+                node.Annotations.Add(new WaitAnnotation(earlier, WaitType.WaitUntilHealthy));
+            }
+        }
+
+        static bool IsEarlier(RedisRole first, RedisRole second) => second switch
+        {
+            RedisRole.Replica => first == RedisRole.Primary,
+            RedisRole.Sentinel => first is RedisRole.Primary or RedisRole.Replica,
+            _ => false,
+        };
+    }
+
+    private static void RemoveOrder(IRedisNodeResource node)
+    {
+        foreach (var wait in node.Annotations.OfType<WaitAnnotation>().Where(w => w.Resource is IRedisNodeResource).ToList())
+        {
+            node.Annotations.Remove(wait);
+        }
+    }
+
+    private static async Task InitializeAsync(DeploymentHealth health, InitializeResourceEvent @event, CancellationToken cancellationToken)
+    {
+        var resource = health.Deployment;
+        var lifetime = @event.Services.GetRequiredService<IHostApplicationLifetime>();
+        lifetime.ApplicationStopped.Register(() => resource.Runtime.CleanUpAsync(resource).GetAwaiter().GetResult());
         try
         {
-            network = await PrepareAsync(resource, @event.Services, cancellationToken);
+            var options = resource.Options with
+            {
+                Password = resource.PasswordParameter is { } parameter ? await parameter.GetValueAsync(cancellationToken) : null,
+            };
+            resource.Prepared(await resource.Runtime.PrepareAsync(resource, options, cancellationToken));
         }
         catch (Exception e)
         {
@@ -40,14 +120,8 @@ internal static class RedisDeployments
             await @event.Notifications.PublishUpdateAsync(resource, s => s with { State = KnownResourceStates.FailedToStart });
             return;
         }
-        var lifetime = @event.Services.GetRequiredService<IHostApplicationLifetime>();
-        resource.Watcher = new RedisNodeWatcher(resource, network, @event.Notifications, @event.Logger);
-        _ = resource.Watcher.RunAsync(lifetime.ApplicationStopping);
-        lifetime.ApplicationStopping.Register(resource.Watcher.ThawAll);
-        if (!resource.KeepsData && !resource.InContainers)
-        {
-            lifetime.ApplicationStopped.Register(() => DeleteBestEffort(resource.DataDirectory));
-        }
+        _ = new RedisNodeWatcher(health, @event.Notifications, @event.Logger).RunAsync(lifetime.ApplicationStopping);
+        lifetime.ApplicationStopping.Register(() => UnfreezeAllAsync(resource).GetAwaiter().GetResult());
 
         await @event.Eventing.PublishAsync(new ConnectionStringAvailableEvent(resource, @event.Services), cancellationToken);
         await @event.Eventing.PublishAsync(new BeforeResourceStartedEvent(resource, @event.Services), cancellationToken);
@@ -59,60 +133,19 @@ internal static class RedisDeployments
         });
     }
 
-    private static async Task<RedisContainerNetwork?> PrepareAsync(RedisDeploymentResource resource, IServiceProvider services, CancellationToken cancellationToken)
+    /// <summary>What is frozen cannot end when the application does.</summary>
+    private static async Task UnfreezeAllAsync(RedisDeploymentResource deployment)
     {
-        var options = resource.Options with
+        foreach (var node in deployment.Nodes.Where(deployment.States.IsFrozen))
         {
-            Password = resource.PasswordParameter is { } parameter ? await parameter.GetValueAsync(cancellationToken) : null,
-        };
-        var configuration = services.GetRequiredService<IConfiguration>();
-        if (!resource.InContainers)
-        {
-            var local = RedisTopology.Create(options, Place(resource, _ => options.Host, n => n.HostPort()));
-            foreach (var node in local.Nodes.Where(n => resource.Nodes.Any(r => r.NodeName == n.Name)))
+            try
             {
-                local.WriteConfiguration(node, resource.DataDirectory);
+                await deployment.Runtime.UnfreezeAsync(deployment.States.InstanceOf(node)!, CancellationToken.None);
             }
-            resource.Prepared(local);
-            return null;
-        }
-
-        options = options with { Bind = "* -::*" };
-        if (resource is RedlockNodesResource)
-        {
-            // They never talk to one another; each could have any address.
-            resource.Prepared(RedisTopology.Create(options, Place(resource, _ => "127.0.0.1", n => n.HostPort())));
-            return null;
-        }
-        var engine = ContainerEngine.Find(configuration)
-            ?? throw new InvalidOperationException($"{resource.Name} runs in containers, and no container engine answers. Start Docker or Podman, or set {RedisModeBuilderExtensions.ModeKey} to executable.");
-        var suffix = resource.KeepsData ? configuration["AppHost:Sha256"]![..10].ToLowerInvariant() : Guid.NewGuid().ToString("N")[..8];
-        var network = await RedisContainerNetwork.CreateAsync(engine, $"aspireredis-{resource.Name}-{suffix}", resource.KeepsData, cancellationToken);
-        resource.Prepared(RedisTopology.Create(options, Place(resource, network.AddressOf, n => RedisNodes.ContainerPort(n.FirstRole))));
-        if (!resource.KeepsData)
-        {
-            services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopped.Register(() => network.RemoveAsync(CancellationToken.None).Wait());
-        }
-        return network;
-    }
-
-    private static Func<string, RedisRole, RedisAddress> Place(RedisDeploymentResource resource, Func<int, string> host, Func<IRedisNodeResource, int> port)
-        => (name, _) =>
-        {
-            var index = resource.Nodes.ToList().FindIndex(n => n.NodeName == name);
-            // A topology always has a server; beside lock nodes it is not started, and no other has that port.
-            return index < 0 ? new RedisAddress("127.0.0.1", PortAllocator.Next()) : new RedisAddress(host(index), port(resource.Nodes[index]));
-        };
-
-    private static void DeleteBestEffort(string directory)
-    {
-        try
-        {
-            Directory.Delete(directory, recursive: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // A node may still write its last file; what is left is temporary.
+            catch (InvalidOperationException)
+            {
+                // It has ended meanwhile.
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
+using AspireRedis.Hosting.Commands;
+using AspireRedis.Hosting.Health;
 using AspireRedis.Topology;
 
 namespace AspireRedis.Hosting;
@@ -9,7 +11,8 @@ public static class RedisSentinelBuilderExtensions
 {
     /// <summary>
     /// Adds a primary, two replicas and three Sentinels: containers, or processes of the locally installed
-    /// <c>redis-server</c>, as <see cref="RedisModeBuilderExtensions.RunsRedisInContainers"/> says. Each is a resource below
+    /// <c>redis-server</c>, as the setting <c>Redis:Mode</c> says (auto, container or executable; by default auto: containers when
+    /// a container engine answers). Each is a resource below
     /// this one, with a health check of its own, and shows the role that it has at the moment. The deployment is healthy when
     /// all replicas are in sync and every Sentinel agrees and could fail over. Data ends with the application unless
     /// <see cref="RedisDeploymentBuilderExtensions.WithDataVolume"/> keeps it.
@@ -20,12 +23,16 @@ public static class RedisSentinelBuilderExtensions
     /// </remarks>
     /// <param name="builder">The application.</param>
     /// <param name="name">The name of the resource and of the connection string.</param>
-    /// <exception cref="InvalidOperationException">Executable mode and there is no <c>redis-server</c>; the message tells how to install it.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// <c>Redis:Mode</c> has another value, or Redis runs as executables and there is no <c>redis-server</c>; the message tells
+    /// how to install it.
+    /// </exception>
     public static IResourceBuilder<RedisSentinelResource> AddRedisSentinel(this IDistributedApplicationBuilder builder, [ResourceName] string name)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        var deployment = RedisDeployments.Add(builder, new RedisSentinelResource(name, new RedisTopologyOptions(), builder.RunsRedisInContainers()));
+        var resource = new RedisSentinelResource(name, NodeRuntimes.Create(builder, name));
+        var deployment = RedisDeployments.Add(builder, resource, new SentinelDeploymentHealth(resource));
         RedisSentinelCommands.AddTo(deployment);
         return deployment;
     }

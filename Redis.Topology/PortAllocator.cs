@@ -8,7 +8,7 @@ namespace AspireRedis.Topology;
 /// Finds TCP ports that nothing listens on at loopback. Safe for concurrent use, also by several processes: a port is reserved, against
 /// others that use this class, until the process ends.
 /// </summary>
-public static class PortAllocator
+internal static class PortAllocator
 {
     private const int Lowest = 10000;
     private const int UsualFirstEphemeral = 32768;

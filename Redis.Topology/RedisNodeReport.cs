@@ -3,7 +3,7 @@ using System.Globalization;
 namespace AspireRedis.Topology;
 
 /// <summary>What a node is and does at one moment, as <see cref="RedisTopologyProbe.ReportAsync"/> found it. Immutable.</summary>
-public sealed record RedisNodeReport
+internal sealed record RedisNodeReport
 {
     /// <summary>Whether a server takes writes; true for a lock node, false for a Sentinel.</summary>
     public bool IsPrimary { get; init; }

@@ -18,11 +18,9 @@ public sealed class RedisTopology
     private RedisTopology(RedisTopologyOptions options, Func<string, RedisRole, RedisAddress> place)
     {
         Options = options;
-        Primary = Node("redis", 1, RedisRole.Primary);
-        Replicas = [.. Enumerable.Range(2, options.Replicas).Select(i => Node("redis", i, RedisRole.Replica))];
-        Sentinels = [.. Enumerable.Range(1, options.Sentinels).Select(i => Node("sentinel", i, RedisRole.Sentinel))];
-        LockNodes = [.. Enumerable.Range(1, options.LockNodes).Select(i => Node("lock", i, RedisRole.LockNode))];
-        Servers = [Primary, .. Replicas];
+        Servers = options.OnlyLockNodes ? [] : [.. RedisNodeNames.Servers(options.Replicas).Select(Node)];
+        Sentinels = [.. RedisNodeNames.Sentinels(options.Sentinels).Select(Node)];
+        LockNodes = [.. RedisNodeNames.LockNodes(options.LockNodes).Select(Node)];
         Nodes = [.. Servers, .. Sentinels, .. LockNodes];
 
         var shared = Nodes.GroupBy(n => n.Address).FirstOrDefault(g => g.Count() > 1);
@@ -31,9 +29,9 @@ public sealed class RedisTopology
             throw new ArgumentException($"{string.Join(" and ", shared.Select(n => n.Name))} are both placed at {shared.Key}.", nameof(place));
         }
 
-        RedisNode Node(string prefix, int number, RedisRole role)
+        RedisNode Node((string Name, RedisRole Role) node)
         {
-            var name = string.Create(CultureInfo.InvariantCulture, $"{prefix}-{number}");
+            var (name, role) = node;
             var (host, port) = place(name, role);
             if (!IPAddress.TryParse(host, out _) || port is < 1 or > 65535)
             {
@@ -48,10 +46,10 @@ public sealed class RedisTopology
     public RedisTopologyOptions Options { get; }
 
     /// <summary>The primary at first, <c>redis-1</c>. After a failover ask Sentinel.</summary>
-    public RedisNode Primary { get; }
+    public RedisNode Primary => Servers[0];
 
     /// <summary>The replicas at first: <c>redis-2</c>, ...</summary>
-    public IReadOnlyList<RedisNode> Replicas { get; }
+    public IReadOnlyList<RedisNode> Replicas => [.. Servers.Skip(1)];
 
     /// <summary>The primary and the replicas.</summary>
     public IReadOnlyList<RedisNode> Servers { get; }

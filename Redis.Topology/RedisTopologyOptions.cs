@@ -54,6 +54,9 @@ public sealed record RedisTopologyOptions
     /// <summary>Further lines of <c>redis.conf</c> for the lock nodes. Default none.</summary>
     public IReadOnlyList<string> LockNodeSettings { get; init; } = [];
 
+    /// <summary>Whether there are lock nodes alone: no primary, no replicas and no Sentinels.</summary>
+    internal bool OnlyLockNodes { get; init; }
+
     /// <summary>The quorum in force: <see cref="Quorum"/>, or a majority of the Sentinels.</summary>
     public int EffectiveQuorum => Quorum ?? (Sentinels / 2) + 1;
 

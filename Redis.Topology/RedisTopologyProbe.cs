@@ -5,7 +5,7 @@ namespace AspireRedis.Topology;
 /// <summary>Asks the nodes of a topology how they are, at protocol level and without changing anything. Safe for concurrent use.</summary>
 /// <param name="topology">The nodes to ask.</param>
 /// <param name="reachedAt">Where this process reaches a node, if not at its own address; null for there.</param>
-public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, RedisAddress>? reachedAt = null)
+internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, RedisAddress>? reachedAt = null)
 {
     /// <summary>The nodes that are asked.</summary>
     public RedisTopology Topology { get; } = topology ?? throw new ArgumentNullException(nameof(topology));

@@ -1,6 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using AspireRedis.Hosting;
+using AspireRedis.Hosting.Containers;
 using Xunit;
 
 namespace AspireRedis.AppHost.Tests;

@@ -3,8 +3,10 @@ using System.Net.Sockets;
 using System.Text.Json;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Redis;
 using Aspire.Hosting.Testing;
 using AspireRedis.Hosting;
+using AspireRedis.Hosting.Containers;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
 using Xunit;
@@ -41,7 +43,7 @@ public sealed class ModelTests
         // Clients of containers must be told where the addresses of Sentinel lead to.
         Assert.Equal(mode == "container", ((IResourceWithConnectionString)redis).GetConnectionProperties().Any(p => p.Key == "EndpointMap"));
         // What orders survive is the services' own default, and the same in both modes.
-        Assert.DoesNotContain("Orders__Durability", await SettingsAsync(app, "orders-api"));
+        Assert.DoesNotContain("Orders__Durability", (await SettingsAsync(app, "orders-api")).Keys);
     }
 
     [Theory]
@@ -62,6 +64,35 @@ public sealed class ModelTests
             Assert.Equal(needs.Order(), waits.Order());
             Assert.Contains(service.Annotations.OfType<HealthCheckAnnotation>(), _ => true);
         }
+    }
+
+    [Fact]
+    public async Task A_single_Redis_is_a_container_with_RedisInsight_beside_it_and_the_services_wait_for_no_replica()
+    {
+        await using var app = await BuildAsync("--Redis:Topology=single");
+
+        var redis = Assert.Single(app.Resources.OfType<RedisResource>());
+        Assert.Equal("redis", redis.Name);
+        Assert.Single(app.Resources.OfType<RedisInsightResource>());
+        Assert.Empty(app.Resources.OfType<RedisSentinelResource>());
+        Assert.Empty(app.Resources.OfType<IRedisNodeResource>());
+        foreach (var (service, setting) in new[]
+        {
+            ("orders-api", "Orders__Durability"), ("inventory-api", "Reservations__Durability"), ("notifications-worker", "Mail__Durability"),
+        })
+        {
+            Assert.Equal("Memory", (await SettingsAsync(app, service))[setting]);
+            Assert.Contains(app.Resources.Single(r => r.Name == service).Annotations.OfType<WaitAnnotation>(), w => w.Resource == redis);
+        }
+    }
+
+    [Theory]
+    [InlineData("Redis:Topology is 'cluster'; it must be sentinel or single", "--Redis:Topology=cluster")]
+    [InlineData("Redis:Mode must be auto or container", "--Redis:Topology=single", "--Redis:Mode=executable")]
+    public async Task An_unknown_topology_and_one_that_the_mode_cannot_run_are_refused_by_their_names(string message, params string[] settings)
+    {
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => BuildAsync(settings));
+        Assert.Contains(message, error.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -175,7 +206,7 @@ public sealed class ModelTests
     private static async Task<IDistributedApplicationTestingBuilder> BuildAsync(params string[] args)
         => await DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(args);
 
-    private static async Task<IEnumerable<string>> SettingsAsync(IDistributedApplicationTestingBuilder app, string resource)
+    private static async Task<IReadOnlyDictionary<string, object>> SettingsAsync(IDistributedApplicationTestingBuilder app, string resource)
     {
         var service = (IResourceWithEnvironment)app.Resources.Single(r => r.Name == resource);
         var context = new EnvironmentCallbackContext(app.ExecutionContext, service);
@@ -183,6 +214,6 @@ public sealed class ModelTests
         {
             await callback.Callback(context);
         }
-        return context.EnvironmentVariables.Keys;
+        return context.EnvironmentVariables;
     }
 }

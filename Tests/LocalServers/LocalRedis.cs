@@ -1,4 +1,5 @@
 using System.Collections.ObjectModel;
+using AspireRedis.Hosting.Processes;
 using AspireRedis.Topology;
 
 namespace AspireRedis.LocalServers;

@@ -1,3 +1,4 @@
+using AspireRedis.Hosting.Processes;
 using AspireRedis.Topology;
 
 namespace AspireRedis.LocalServers;
@@ -59,7 +60,7 @@ public sealed class RedisProcess : IAsyncDisposable
     /// <returns>The running node.</returns>
     /// <exception cref="InvalidOperationException">There is no executable, the configuration is for another port, or the node ended at once; the message has the end of its log.</exception>
     /// <exception cref="TimeoutException">It did not answer in time; the message has the end of its log.</exception>
-    public static async Task<RedisProcess> StartAsync(
+    internal static async Task<RedisProcess> StartAsync(
         RedisTopology topology,
         RedisNode node,
         string root,

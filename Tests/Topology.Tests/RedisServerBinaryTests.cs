@@ -1,3 +1,4 @@
+using AspireRedis.Hosting.Processes;
 using AspireRedis.Testing;
 using Xunit;
 

@@ -1,4 +1,5 @@
 using AspireRedis.Coordination.Tests.Support;
+using AspireRedis.Hosting.Processes;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
 using AspireRedis.Coordination.Tests.Failover;

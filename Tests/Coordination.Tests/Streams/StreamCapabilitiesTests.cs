@@ -1,7 +1,7 @@
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
+using AspireRedis.Hosting.Processes;
 using AspireRedis.Testing;
-using AspireRedis.Topology;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Tests.Streams;

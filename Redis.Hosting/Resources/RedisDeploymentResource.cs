@@ -1,22 +1,24 @@
 using Aspire.Hosting.ApplicationModel;
+using AspireRedis.Hosting.Resources;
 using AspireRedis.Topology;
 
 namespace AspireRedis.Hosting;
 
 /// <summary>Redis nodes that belong together. Each node is a resource of its own, shown below this one.</summary>
-/// <param name="name">The name of the resource and of the connection string.</param>
-/// <param name="options">What the nodes are.</param>
-/// <param name="inContainers">Whether the nodes are containers, not processes.</param>
-public abstract class RedisDeploymentResource(string name, RedisTopologyOptions options, bool inContainers)
-    : Resource(name), IResourceWithConnectionString, IResourceWithWaitSupport
+public abstract class RedisDeploymentResource : Resource, IResourceWithConnectionString, IResourceWithWaitSupport
 {
     private readonly TaskCompletionSource<RedisTopology> _topology = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>What the nodes are; the password is not in it.</summary>
-    public RedisTopologyOptions Options { get; internal set; } = options ?? throw new ArgumentNullException(nameof(options));
+    private protected RedisDeploymentResource(string name, RedisTopologyOptions options, INodeRuntime runtime)
+        : base(name)
+    {
+        Options = options;
+        Runtime = runtime;
+        States = new NodeStates(runtime.InstanceProperty);
+    }
 
-    /// <summary>Whether the nodes are containers, not processes.</summary>
-    public bool InContainers { get; } = inContainers;
+    /// <summary>What the nodes are; the password is not in it.</summary>
+    public RedisTopologyOptions Options { get; internal set; }
 
     /// <summary>The password of all nodes; null for none.</summary>
     public ParameterResource? PasswordParameter { get; internal set; }
@@ -27,22 +29,36 @@ public abstract class RedisDeploymentResource(string name, RedisTopologyOptions 
     /// <inheritdoc/>
     public abstract ReferenceExpression ConnectionStringExpression { get; }
 
+    /// <summary>What runs the nodes.</summary>
+    internal INodeRuntime Runtime { get; }
+
+    /// <summary>What is known of the nodes at the moment.</summary>
+    internal NodeStates States { get; }
+
+    /// <summary>Whether the data, and who was the primary, outlive the application.</summary>
+    internal bool KeepsData { get; set; }
+
+    /// <summary>What the dashboard shows as its type.</summary>
+    internal abstract string TypeName { get; }
+
+    /// <summary>Which nodes there are by the options, in the order in which they are first started.</summary>
+    internal abstract IEnumerable<(string Name, RedisRole Role)> NodeNames { get; }
+
+    /// <summary>Whether the nodes reach each other.</summary>
+    internal abstract bool NodesReachEachOther { get; }
+
     /// <summary>The nodes and the addresses at which they reach each other.</summary>
     /// <exception cref="InvalidOperationException">The application has not got so far: addresses are known when it starts.</exception>
-    public RedisTopology Topology => _topology.Task is { IsCompletedSuccessfully: true } known
+    internal RedisTopology Topology => _topology.Task is { IsCompletedSuccessfully: true } known
         ? known.Result
         : throw new InvalidOperationException($"{Name} is not prepared: its addresses are known when the application starts.");
 
-    internal bool IsPrepared => _topology.Task.IsCompletedSuccessfully;
+    /// <summary>Asks the nodes from this machine.</summary>
+    /// <exception cref="InvalidOperationException">The addresses are not known yet.</exception>
+    internal RedisTopologyProbe Probe => new(Topology, ReachedAt);
 
-    internal bool KeepsData { get; set; }
-
-    /// <summary>Executable mode: where the directories of the nodes are.</summary>
-    internal string DataDirectory { get; set; } = "";
-
-    internal RedisNodeWatcher? Watcher { get; set; }
-
-    internal abstract string TypeName { get; }
+    /// <summary>The options with another persistence of the nodes that hold data.</summary>
+    internal abstract RedisTopologyOptions With(RedisPersistence persistence);
 
     internal Task<RedisTopology> PreparedAsync(CancellationToken cancellationToken) => _topology.Task.WaitAsync(cancellationToken);
 
@@ -52,8 +68,10 @@ public abstract class RedisDeploymentResource(string name, RedisTopologyOptions 
 
     internal IRedisNodeResource ResourceOf(RedisNode node) => Nodes.First(n => n.NodeName == node.Name);
 
-    /// <summary>Where this process reaches a node: containers publish their ports on the host.</summary>
-    internal RedisAddress ReachedAt(RedisNode node) => InContainers ? new("127.0.0.1", ResourceOf(node).HostPort()) : node.Address;
+    internal RedisNode NodeOf(IRedisNodeResource resource) => Topology.Nodes.First(n => n.Name == resource.NodeName);
+
+    /// <summary>Where this machine reaches a node.</summary>
+    internal RedisAddress ReachedAt(RedisNode node) => Runtime.ReachedAt(ResourceOf(node), node);
 
     /// <summary><c>host:port,host:port,...</c>, with the password if there is one.</summary>
     private protected ReferenceExpression ListOf(IEnumerable<IRedisNodeResource> nodes, string suffix)

@@ -3,11 +3,12 @@ using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using AspireRedis.Coordination.Failover;
 using AspireRedis.Coordination.Switchover;
+using AspireRedis.Hosting.Resources;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
-namespace AspireRedis.Hosting;
+namespace AspireRedis.Hosting.Commands;
 
 /// <summary>What is done to whoever is the primary: <c>crash-primary</c>, <c>switchover</c>.</summary>
 internal static class RedisSentinelCommands
@@ -23,13 +24,13 @@ internal static class RedisSentinelCommands
                 Description = "Ends the primary at once, as kill -9 does. Sentinels promote a replica.",
                 IconName = "Flash",
                 IsHighlighted = true,
-                UpdateState = context => RedisNodeCommands.When(HasPrimary(context)),
+                UpdateState = context => CommandState.When(HasPrimary(context)),
             })
             .WithCommand("switchover", "Planned switchover", context => SwitchOverAsync(deployment, context), new CommandOptions
             {
                 Description = "A replica that has everything becomes the primary, and the primary a replica. Writes are held up meanwhile; none is lost.",
                 IconName = "ArrowSwap",
-                UpdateState = context => RedisNodeCommands.When(HasPrimary(context) && deployment.Options is { Sentinels: > 0, Replicas: > 0 }),
+                UpdateState = context => CommandState.When(HasPrimary(context) && deployment.Options is { Sentinels: > 0, Replicas: > 0 }),
             });
     }
 
@@ -37,7 +38,7 @@ internal static class RedisSentinelCommands
     {
         try
         {
-            var primary = await RedisHealthChecks.Probe(deployment).CurrentPrimaryAsync(context.CancellationToken);
+            var primary = await deployment.Probe.CurrentPrimaryAsync(context.CancellationToken);
             var node = deployment.ResourceOf(primary);
             var result = await RedisNodeCommands.RunAsync(node, context, RedisNodeCommands.CrashAsync);
             return result.Success ? CommandResults.Success($"{node.Name} is dead.") : result;
@@ -53,7 +54,7 @@ internal static class RedisSentinelCommands
         try
         {
             var options = ConfigurationOptions.Parse((await deployment.ConnectionStringExpression.GetValueAsync(context.CancellationToken))!);
-            if (deployment.InContainers)
+            if (deployment.Runtime.HasOwnAddresses)
             {
                 EndpointMap.Parse((await new EndpointMapReference(deployment).GetValueAsync(context.CancellationToken))!).ApplyTo(options);
             }
@@ -72,8 +73,8 @@ internal static class RedisSentinelCommands
         }
     }
 
-    private static string? Primary(CustomResourceSnapshot snapshot) => snapshot.Properties.FirstOrDefault(p => p.Name == "redis.primary")?.Value as string;
+    private static string? Primary(CustomResourceSnapshot snapshot) => snapshot.Properties.FirstOrDefault(p => p.Name == ShownProperty.Primary)?.Value as string;
 
     private static bool HasPrimary(UpdateCommandStateContext context)
-        => RedisNodeCommands.IsRunning(context) && Primary(context.ResourceSnapshot) is { Length: > 0 } primary && !primary.StartsWith("none", StringComparison.Ordinal);
+        => CommandState.IsRunning(context) && Primary(context.ResourceSnapshot) is { Length: > 0 } primary && !primary.StartsWith("none", StringComparison.Ordinal);
 }

@@ -1,7 +1,7 @@
-namespace AspireRedis.Hosting;
+namespace AspireRedis.Hosting.Resources;
 
-/// <summary>How the AppHost runs Redis; the setting <c>Redis:Mode</c>.</summary>
-public enum RedisMode
+/// <summary>How Redis runs; the setting <c>Redis:Mode</c>.</summary>
+internal enum RedisMode
 {
     /// <summary>In containers when a container engine answers, else as executables. The default.</summary>
     Auto = 0,

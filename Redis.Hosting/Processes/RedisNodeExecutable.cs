@@ -1,7 +1,8 @@
 using Aspire.Hosting.ApplicationModel;
+using AspireRedis.Hosting.Resources;
 using AspireRedis.Topology;
 
-namespace AspireRedis.Hosting;
+namespace AspireRedis.Hosting.Processes;
 
 /// <summary>A node as a process of the locally installed <c>redis-server</c>.</summary>
 /// <param name="name">The name of the resource.</param>
@@ -10,21 +11,17 @@ namespace AspireRedis.Hosting;
 /// <param name="deployment">The deployment that it is part of.</param>
 /// <param name="command">The path of <c>redis-server</c>.</param>
 /// <param name="workingDirectory">The node's directory.</param>
-public sealed class RedisNodeExecutable(
+internal sealed class RedisNodeExecutable(
     string name, string nodeName, RedisRole firstRole, RedisDeploymentResource deployment, string command, string workingDirectory)
     : ExecutableResource(name, command, workingDirectory), IRedisNodeResource
 {
     private EndpointReference? _primaryEndpoint;
 
-    /// <inheritdoc/>
     public string NodeName { get; } = nodeName;
 
-    /// <inheritdoc/>
     public RedisRole FirstRole { get; } = firstRole;
 
-    /// <inheritdoc/>
     public RedisDeploymentResource Deployment { get; } = deployment;
 
-    /// <inheritdoc/>
-    public EndpointReference PrimaryEndpoint => _primaryEndpoint ??= new(this, RedisNodes.EndpointName);
+    public EndpointReference PrimaryEndpoint => _primaryEndpoint ??= new(this, RedisNodeEndpoint.Name);
 }

@@ -1,4 +1,4 @@
-namespace AspireRedis.Hosting;
+namespace AspireRedis.Hosting.Containers;
 
 /// <summary>The container image that nodes run in.</summary>
 internal static class RedisImageTags

@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using Microsoft.Extensions.Configuration;
 
-namespace AspireRedis.Hosting;
+namespace AspireRedis.Hosting.Containers;
 
 /// <summary>
 /// The client of the container engine that Aspire uses. Aspire itself learns too late whether an engine runs for the mode to

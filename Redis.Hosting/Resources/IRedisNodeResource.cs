@@ -19,6 +19,6 @@ public interface IRedisNodeResource : IResourceWithEndpoints, IResourceWithWaitS
     /// <summary>The deployment that it is part of.</summary>
     RedisDeploymentResource Deployment { get; }
 
-    /// <summary>Where the host reaches it.</summary>
+    /// <summary>Where this machine reaches it.</summary>
     EndpointReference PrimaryEndpoint { get; }
 }

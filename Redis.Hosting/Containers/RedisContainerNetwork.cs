@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json;
 using AspireRedis.Topology;
 
-namespace AspireRedis.Hosting;
+namespace AspireRedis.Hosting.Containers;
 
 /// <summary>
 /// A network of the deployment's own beside the one that Aspire makes: only in a network whose subnet was given can a

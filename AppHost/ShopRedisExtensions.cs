@@ -1,0 +1,52 @@
+using AspireRedis.Hosting;
+using Microsoft.Extensions.Configuration;
+
+namespace AspireRedis.AppHost;
+
+/// <summary>The Redis of the shop, as the settings say, and what services must know of it.</summary>
+internal static class ShopRedisExtensions
+{
+    private const string TopologyKey = "Redis:Topology";
+    private const string ModeKey = "Redis:Mode";
+
+    /// <summary>Reads the setting <c>Redis:Topology</c>.</summary>
+    /// <exception cref="InvalidOperationException">It is neither sentinel nor single, or single together with <c>Redis:Mode</c> executable.</exception>
+    public static ShopTopology ReadTopology(this IConfiguration configuration)
+    {
+        var setting = configuration[TopologyKey];
+        var topology = setting?.Trim().ToLowerInvariant() switch
+        {
+            null or "" or "sentinel" => ShopTopology.Sentinel,
+            "single" => ShopTopology.Single,
+            _ => throw new InvalidOperationException($"{TopologyKey} is '{setting}'; it must be sentinel or single."),
+        };
+        return topology == ShopTopology.Single && string.Equals(configuration[ModeKey]?.Trim(), "executable", StringComparison.OrdinalIgnoreCase)
+            ? throw new InvalidOperationException($"{TopologyKey} is 'single', which runs in a container; {ModeKey} must be auto or container then, not executable.")
+            : topology;
+    }
+
+    /// <summary>Adds the resource <c>redis</c>. With <c>Redis:KeepData</c> data outlives the AppHost.</summary>
+    public static IResourceBuilder<IResourceWithConnectionString> AddShopRedis(this IDistributedApplicationBuilder builder, ShopTopology topology)
+    {
+        var keepsData = builder.Configuration.GetValue<bool>("Redis:KeepData");
+        if (builder.ExecutionContext.IsPublishMode)
+        {
+            // What is published refers to a deployment that somebody operates.
+            return builder.AddConnectionString("redis");
+        }
+        if (topology == ShopTopology.Single)
+        {
+            var single = builder.AddRedis("redis").WithRedisInsight();
+            return keepsData ? single.WithDataVolume() : single;
+        }
+        var sentinel = builder.AddRedisSentinel("redis").WithReplicas(2).WithSentinels(3);
+        return keepsData ? sentinel.WithDataVolume() : sentinel;
+    }
+
+    /// <summary>Where no replica could acknowledge a write, the services must not wait for one.</summary>
+    /// <param name="service">A service of the shop.</param>
+    /// <param name="topology">What it runs on.</param>
+    /// <param name="section">The section of its configuration that has the setting <c>Durability</c>.</param>
+    public static IResourceBuilder<ProjectResource> WithDurabilityOf(this IResourceBuilder<ProjectResource> service, ShopTopology topology, string section)
+        => topology == ShopTopology.Single ? service.WithEnvironment($"{section}__Durability", "Memory") : service;
+}

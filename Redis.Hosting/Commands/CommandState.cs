@@ -1,0 +1,16 @@
+using Aspire.Hosting.ApplicationModel;
+
+namespace AspireRedis.Hosting.Commands;
+
+/// <summary>Whether a command is enabled, from what its resource shows.</summary>
+internal static class CommandState
+{
+    public static ResourceCommandState When(bool condition) => condition ? ResourceCommandState.Enabled : ResourceCommandState.Disabled;
+
+    public static bool IsRunning(UpdateCommandStateContext context) => context.ResourceSnapshot.State?.Text == KnownResourceStates.Running;
+
+    public static bool Is(UpdateCommandStateContext context, string flag) => context.ResourceSnapshot.Properties.Any(p => p.Name == flag && p.Value is true);
+
+    public static bool Has(UpdateCommandStateContext context, string property, string value)
+        => context.ResourceSnapshot.Properties.Any(p => p.Name == property && p.Value as string == value);
+}

@@ -1,0 +1,48 @@
+using Aspire.Hosting.ApplicationModel;
+using AspireRedis.Hosting.Resources;
+using AspireRedis.Topology;
+using Microsoft.Extensions.Logging;
+
+namespace AspireRedis.Hosting.Health;
+
+/// <summary>A Sentinel deployment needs all its replicas in sync and every Sentinel ready for a failover.</summary>
+internal sealed class SentinelDeploymentHealth(RedisSentinelResource redis) : DeploymentHealth(redis)
+{
+    private RedisNode? _primary;
+    private int _failovers;
+
+    public override Task<string?> MissingAsync(CancellationToken cancellationToken) => Deployment.Probe.MissingAsync(cancellationToken);
+
+    public override DeploymentStatus Describe(IReadOnlyDictionary<RedisNode, RedisNodeReport?> reports, ILogger logger)
+    {
+        var options = Deployment.Options;
+        // Whoever won the newest election that a Sentinel knows of, and says so itself.
+        var newest = reports.Values.OfType<RedisNodeReport>().Where(r => r.PrimaryFlags is not null).MaxBy(r => r.ConfigEpoch);
+        var primary = newest is { Primary: { } address } ? Deployment.Topology.NodeAt(address)
+            : Deployment.Topology.Servers.FirstOrDefault(n => reports[n] is { IsPrimary: true });
+        var report = primary is null ? null : reports[primary];
+        var answers = report is { IsPrimary: true };
+        if (answers && primary != _primary)
+        {
+            if (_primary is not null)
+            {
+                _failovers++;
+                logger.LogInformation("Failover: {Primary} is the primary now, in the place of {Former} (configuration epoch {Epoch}).",
+                    NameOf(primary), NameOf(_primary), newest?.ConfigEpoch);
+            }
+            _primary = primary;
+        }
+        var ready = reports.Values.Count(r => r is { PrimaryFlags: not null, CanFailOver: true });
+        return new(
+        [
+            ShownProperty.Highlighted(ShownProperty.Primary, "Primary", answers ? NameOf(primary) : $"none ({NameOf(primary)} does not answer)"),
+            ShownProperty.Highlighted("redis.replicas_in_sync", "Replicas in sync", answers ? $"{report!.ReplicasInSync} of {options.Replicas}" : "unknown"),
+            ShownProperty.Highlighted("redis.sentinels_usable", "Sentinels that could fail over", $"{ready} of {options.Sentinels}, quorum {options.EffectiveQuorum}"),
+            ShownProperty.Highlighted("redis.failovers", "Failovers seen", _failovers),
+            new ResourcePropertySnapshot("redis.service", options.ServiceName),
+            new ResourcePropertySnapshot("redis.down_after_ms", (long)options.DownAfter.TotalMilliseconds),
+        ], !answers);
+    }
+
+    private string NameOf(RedisNode? node) => node is null ? "unknown" : Deployment.ResourceOf(node).Name;
+}

@@ -1,0 +1,107 @@
+using System.Globalization;
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using AspireRedis.Hosting.Resources;
+using AspireRedis.Topology;
+using PortAllocator = AspireRedis.Topology.PortAllocator;
+
+namespace AspireRedis.Hosting.Processes;
+
+/// <summary>Nodes as processes of the installed <c>redis-server</c>, each with a directory of its own.</summary>
+/// <param name="deploymentName">The name of the deployment.</param>
+internal sealed class ProcessRuntime(string deploymentName) : INodeRuntime
+{
+    private string _dataDirectory = Path.Combine(Path.GetTempPath(), $"aspireredis-{deploymentName}-{Guid.NewGuid():N}");
+
+    public string InstanceProperty => "executable.pid";
+
+    public bool HasOwnAddresses => false;
+
+    public IResourceBuilder<IRedisNodeResource> AddNode(
+        IDistributedApplicationBuilder builder, RedisDeploymentResource deployment, string nodeName, RedisRole role)
+    {
+        var server = RedisServerBinary.Find();
+        var port = PortAllocator.Next();
+        return builder
+            .AddResource(new RedisNodeExecutable(
+                $"{deployment.Name}-{nodeName}", nodeName, role, deployment, server.Path, Path.Combine(_dataDirectory, nodeName)))
+            .WithArgs(async context =>
+            {
+                var topology = await deployment.PreparedAsync(context.CancellationToken);
+                foreach (var argument in RedisTopology.Arguments(topology.Nodes.First(n => n.Name == nodeName), _dataDirectory))
+                {
+                    context.Args.Add(argument);
+                }
+            })
+            .WithEndpoint(port: port, targetPort: port, scheme: "redis", name: RedisNodeEndpoint.Name, isProxied: false);
+    }
+
+    public void KeepData(IDistributedApplicationBuilder builder, RedisDeploymentResource deployment, string? directory)
+    {
+        var store = builder.Configuration["Aspire:Store:Path"] ?? Path.Combine(builder.AppHostDirectory, "obj");
+        _dataDirectory = directory ?? Path.Combine(store, ".redis", deployment.Name);
+    }
+
+    /// <summary>Kept data has its directory, and the ports by which the nodes of an earlier run know each other.</summary>
+    public void TakeOverData(IDistributedApplicationBuilder builder, RedisDeploymentResource deployment)
+    {
+        foreach (var node in deployment.Nodes)
+        {
+            var directory = Path.Combine(_dataDirectory, node.NodeName);
+            node.Annotations.OfType<ExecutableAnnotation>().Last().WorkingDirectory = directory;
+            var path = Path.Combine(directory, node.FirstRole == RedisRole.Sentinel ? "sentinel.conf" : "redis.conf");
+            if (!File.Exists(path))
+            {
+                continue;
+            }
+            var line = File.ReadLines(path).First(l => l.StartsWith("port ", StringComparison.Ordinal));
+            var port = int.Parse(line["port ".Length..], CultureInfo.InvariantCulture);
+            var endpoint = node.Endpoint();
+            if (port != endpoint.Port && PortAllocator.Next(port) != port)
+            {
+                throw new InvalidOperationException(
+                    $"{path} is for port {port}, which another program has. End that program, or delete {_dataDirectory} and the data in it.");
+            }
+            endpoint.Port = endpoint.TargetPort = port;
+        }
+    }
+
+    public Task<RedisTopology> PrepareAsync(RedisDeploymentResource deployment, RedisTopologyOptions options, CancellationToken cancellationToken)
+    {
+        var topology = RedisTopology.Create(
+            options, (name, _) => new RedisAddress(options.Host, deployment.Nodes.First(n => n.NodeName == name).HostPort()));
+        topology.WriteConfiguration(_dataDirectory);
+        return Task.FromResult(topology);
+    }
+
+    public RedisAddress ReachedAt(IRedisNodeResource resource, RedisNode node) => node.Address;
+
+    public Task StartedAsync(RedisNode node, string instance, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task KillAsync(string instance, CancellationToken cancellationToken) => SignalAsync(instance, UnixSignal.Kill);
+
+    public Task FreezeAsync(string instance, CancellationToken cancellationToken) => SignalAsync(instance, UnixSignal.Stop);
+
+    public Task UnfreezeAsync(string instance, CancellationToken cancellationToken) => SignalAsync(instance, UnixSignal.Continue);
+
+    public Task CleanUpAsync(RedisDeploymentResource deployment)
+    {
+        try
+        {
+            if (!deployment.KeepsData)
+            {
+                Directory.Delete(_dataDirectory, recursive: true);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A node may still write its last file; what is left is temporary.
+        }
+        return Task.CompletedTask;
+    }
+
+    private static Task SignalAsync(string instance, int signal)
+        => UnixSignal.Send(int.Parse(instance, CultureInfo.InvariantCulture), signal)
+            ? Task.CompletedTask
+            : throw new InvalidOperationException($"There is no process {instance} any more.");
+}
