@@ -81,7 +81,8 @@ public sealed class ConnectionTests(RedisFixture redis) : IClassFixture<RedisFix
         using var host = await StartAsync(("ConnectionStrings:redis", servers.ConnectionString));
 
         var deployment = host.Services.GetRequiredService<RedisDeployment>();
-        Assert.False(deployment.Connection.IsConnected);
+        // No connection yet, or one that has reached nobody.
+        await Assert.ThrowsAnyAsync<RedisException>(() => deployment.RunAsync("key", database => database.StringGetAsync("key"), repeatable: true));
         Assert.Equal(HealthStatus.Unhealthy, (await CheckAsync(host)).Status);
 
         await servers.Server.StartAsync();
