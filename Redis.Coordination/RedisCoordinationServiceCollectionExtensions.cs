@@ -15,8 +15,8 @@ namespace AspireRedis.Coordination;
 public static class RedisCoordinationServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds <see cref="RedisDeployment"/>, <see cref="RedisLeaseProvider"/>, <see cref="SharedLeaseProvider"/>,
-    /// <see cref="SemaphoreProvider"/>, <see cref="DurableWriter"/>, and for streams
+    /// Adds <see cref="RedisDeployment"/>, <see cref="ILeaseProvider"/> (a <see cref="RedisLeaseProvider"/>),
+    /// <see cref="ISharedLeaseProvider"/>, <see cref="ISemaphoreProvider"/>, <see cref="DurableWriter"/>, and for streams
     /// <see cref="StreamProducer"/>, <see cref="Inbox"/>, <see cref="DeadLetters"/>, <see cref="StreamGroups"/> and
     /// <see cref="StreamTrimmer"/>, all singletons. Needs an <see cref="IConnectionMultiplexer"/> and
     /// <see cref="IOptions{TOptions}"/> of <see cref="ConfigurationOptions"/>, both of which <c>AddRedisClient</c> of
@@ -31,9 +31,9 @@ public static class RedisCoordinationServiceCollectionExtensions
         services.TryAddSingleton(provider => new RedisDeployment(
             provider.GetRequiredService<IConnectionMultiplexer>,
             () => provider.GetRequiredService<IOptions<ConfigurationOptions>>().Value));
-        services.TryAddSingleton<RedisLeaseProvider>();
-        services.TryAddSingleton<SharedLeaseProvider>();
-        services.TryAddSingleton<SemaphoreProvider>();
+        services.TryAddSingleton<ILeaseProvider, RedisLeaseProvider>();
+        services.TryAddSingleton<ISharedLeaseProvider, SharedLeaseProvider>();
+        services.TryAddSingleton<ISemaphoreProvider, SemaphoreProvider>();
         services.TryAddSingleton<StreamProducer>();
         services.TryAddSingleton<StreamGroups>();
         services.TryAddSingleton<StreamTrimmer>();

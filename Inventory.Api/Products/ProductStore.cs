@@ -11,7 +11,7 @@ namespace AspireRedis.Inventory.Products;
 /// The products in Redis: hash <c>product:{sku}</c> with name, price, stock, units sold and the highest fencing token
 /// that wrote it.
 /// </summary>
-internal sealed class ProductStore(RedisDeployment redis, DurableWriter writer, RedisLeaseProvider leases, IOptions<ReservationOptions> options)
+internal sealed class ProductStore(RedisDeployment redis, DurableWriter writer, ILeaseProvider leases, IOptions<ReservationOptions> options)
 {
     private static readonly RedisScript s_put = RedisScript.Load<ProductStore>("put-product", repeatable: true);
 

@@ -26,7 +26,7 @@ internal abstract record ReserveResult
 /// repeated, so that a caller who got no answer asks again with the same order id.
 /// </summary>
 internal sealed class ReservationService(
-    ReservationStore store, ProductStore products, RedisLeaseProvider leases, IOptions<ReservationOptions> options)
+    ReservationStore store, ProductStore products, ILeaseProvider leases, IOptions<ReservationOptions> options)
 {
     public async Task<ReserveResult> ReserveAsync(string orderId, IReadOnlyList<ReservationLine> lines, CancellationToken cancellationToken)
     {
@@ -95,7 +95,7 @@ internal sealed class ReservationService(
         await store.UnwatchDeadlineAsync(orderId, cancellationToken);
     }
 
-    private async Task<(WriteOutcome Outcome, decimal Price)> TakeAsync(string orderId, ReservationLine line, Lease order, CancellationToken cancellationToken)
+    private async Task<(WriteOutcome Outcome, decimal Price)> TakeAsync(string orderId, ReservationLine line, ILease order, CancellationToken cancellationToken)
     {
         // Sold out is sold out: the many who come too late need not queue for the lease to learn it. An order that has
         // its items already must not be turned away here, so only an order without any is.
@@ -116,7 +116,7 @@ internal sealed class ReservationService(
             : (await store.TakeAsync(lease, line.Sku, orderId, line.Quantity), product.Price);
     }
 
-    private async Task GiveBackAsync(string orderId, ReservationRecord? record, Lease order, string reason, CancellationToken cancellationToken)
+    private async Task GiveBackAsync(string orderId, ReservationRecord? record, ILease order, string reason, CancellationToken cancellationToken)
     {
         // Also when there is none: a request that is still on its way must find the reservation ended.
         record ??= new ReservationRecord(ReservationState.Open, [], DateTimeOffset.UnixEpoch, null);

@@ -103,7 +103,7 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
             ItemsKey(sku, orderId), database => database.KeyExistsAsync(ItemsKey(sku, orderId), CommandFlags.DemandMaster), repeatable: true, cancellationToken);
 
     /// <summary>Takes items out of the stock for an order; a repetition finds them taken.</summary>
-    public async Task<WriteOutcome> TakeAsync(Lease lease, string sku, string orderId, int quantity)
+    public async Task<WriteOutcome> TakeAsync(ILease lease, string sku, string orderId, int quantity)
         => await WriteAsync(s_take, lease, sku, orderId, quantity) switch
         {
             "taken" => WriteOutcome.Done,
@@ -113,11 +113,11 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
         };
 
     /// <summary>Puts the items of an order back into the stock; a repetition finds nothing to put back.</summary>
-    public Task GiveBackAsync(Lease lease, string sku, string orderId) => WriteAsync(s_giveBack, lease, sku, orderId);
+    public Task GiveBackAsync(ILease lease, string sku, string orderId) => WriteAsync(s_giveBack, lease, sku, orderId);
 
     private static RedisKey RecordKey(string orderId) => $"reservation:{{{orderId}}}";
 
-    private async Task<string> WriteAsync(RedisScript script, Lease lease, string sku, string orderId, params RedisValue[] arguments)
+    private async Task<string> WriteAsync(RedisScript script, ILease lease, string sku, string orderId, params RedisValue[] arguments)
     {
         var outcome = (string)(await redis.EvaluateAsync(
             script, [ProductStore.Key(sku), ItemsKey(sku, orderId)], [lease.FencingToken, .. arguments]))!;

@@ -3,19 +3,14 @@ using System.Diagnostics;
 namespace AspireRedis.Coordination.Locking;
 
 /// <summary>
-/// The right to work on a resource, for a time: alone, or beside others, as the provider that gave it says. Dispose it to
-/// give it back. It is renewed in the background; should that fail, <see cref="Lost"/> is cancelled no later than the
-/// server lets somebody else in.
+/// A lease that was granted: how long it may be believed, when it is renewed, and its loss. How it is renewed and released
+/// on the server is for the kinds of leases to say.
 /// </summary>
-/// <remarks>
-/// A lease cannot stop a process that was paused just before its write. Hand <see cref="FencingToken"/> to the store
-/// and let it refuse a smaller token than it has seen: see <c>fencing.lua</c>. Safe for concurrent use.
-/// </remarks>
-public sealed class Lease : IAsyncDisposable
+internal abstract class Lease : ILease
 {
-    private readonly ILeaseKeeper _keeper;
     private readonly Activity? _activity = Activity.Current;
     private readonly Lock _gate = new();
+    private readonly long _acquiredAt;
     private readonly ITimer _timer;
     private CancellationTokenSource? _lost;
     private CancellationTokenSource? _disposing;
@@ -23,17 +18,26 @@ public sealed class Lease : IAsyncDisposable
     private long _validUntil;
     private volatile State _state;
 
-    internal Lease(ILeaseKeeper keeper, string resource, string owner, long fencingToken, long validUntil, LeaseOptions options)
+    /// <param name="resource">The name.</param>
+    /// <param name="owner">See <see cref="Owner"/>.</param>
+    /// <param name="fencingToken">The fencing token.</param>
+    /// <param name="validUntil">Until when the server has promised it, a timestamp of <paramref name="clock"/>.</param>
+    /// <param name="options">The TTL, and whether to renew.</param>
+    /// <param name="clock">Measures the validity.</param>
+    /// <param name="telemetry">Hears of the loss.</param>
+    protected Lease(
+        string resource, string owner, long fencingToken, long validUntil, LeaseOptions options, TimeProvider clock, LeaseTelemetry telemetry)
     {
-        _keeper = keeper;
-        _validUntil = validUntil;
         Resource = resource;
         Owner = owner;
-        Options = options;
         FencingToken = fencingToken;
-        AcquiredAt = keeper.Clock.GetTimestamp();
+        Options = options;
+        Clock = clock;
+        Telemetry = telemetry;
+        _validUntil = validUntil;
+        _acquiredAt = clock.GetTimestamp();
         // A timer and no loop: most leases are given back before it is due, and to end a loop takes an exception.
-        _timer = keeper.Clock.CreateTimer(static lease => ((Lease)lease!).OnTimer(), this, UntilNextRenewal(), Timeout.InfiniteTimeSpan);
+        _timer = clock.CreateTimer(static lease => ((Lease)lease!).OnTimer(), this, UntilNextRenewal(), Timeout.InfiniteTimeSpan);
     }
 
     private enum State
@@ -43,23 +47,13 @@ public sealed class Lease : IAsyncDisposable
         GivenBack,
     }
 
-    /// <summary>The name of the lease.</summary>
     public string Resource { get; }
 
-    /// <summary>
-    /// Rises strictly with every acquisition that excludes an earlier one of this resource. What is assumed about
-    /// failovers and clocks stands with the provider.
-    /// </summary>
     public long FencingToken { get; }
 
-    /// <summary>Which permit of a semaphore it is, from 1; 0 for what is no semaphore.</summary>
-    public int Permit { get; internal init; }
+    public int Permit { get; init; }
 
-    /// <summary>
-    /// Cancelled when the lease is lost: it ran out by the local monotonic clock, which runs on while the process is
-    /// paused, or the server says that it belongs to somebody else. Giving it back is not a loss.
-    /// </summary>
-    public CancellationToken Lost
+    public CancellationToken LostToken
     {
         get
         {
@@ -79,32 +73,27 @@ public sealed class Lease : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether the lease is still ours by the local clock, with an allowance for drift.</summary>
     public bool IsHeld => _state == State.Held && Remaining > TimeSpan.Zero;
 
-    /// <summary>How long the lease lasts from now without another renewal; negative when it has run out.</summary>
     public TimeSpan Remaining
     {
         get
         {
-            var now = _keeper.Clock.GetTimestamp();
+            var now = Clock.GetTimestamp();
             var until = Volatile.Read(ref _validUntil);
-            return until >= now ? _keeper.Clock.GetElapsedTime(now, until) : -_keeper.Clock.GetElapsedTime(until, now);
+            return until >= now ? Clock.GetElapsedTime(now, until) : -Clock.GetElapsedTime(until, now);
         }
     }
 
     /// <summary>Who the server takes for the holder.</summary>
-    internal string Owner { get; }
+    public string Owner { get; }
 
-    internal LeaseOptions Options { get; }
+    protected LeaseOptions Options { get; }
 
-    internal long AcquiredAt { get; }
+    protected TimeProvider Clock { get; }
 
-    /// <summary>What a <see cref="LeaseQueue"/> knows of it.</summary>
-    internal LeaseRequest? Request { get; init; }
+    protected LeaseTelemetry Telemetry { get; }
 
-    /// <summary>Throws when the lease is not ours any more. Call it before each step that must not be done twice.</summary>
-    /// <exception cref="LeaseLostException">The lease is lost or was given back.</exception>
     public void ThrowIfLost()
     {
         if (!IsHeld)
@@ -113,14 +102,9 @@ public sealed class Lease : IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// Counts and logs a write that the store refused because of the <see cref="FencingToken"/>: somebody wrote after this
-    /// lease had been handed on.
-    /// </summary>
-    /// <returns>What to throw.</returns>
     public LeaseLostException ReportFenceRejection()
     {
-        _keeper.Telemetry.FenceRejection(this);
+        Telemetry.FenceRejection(this);
         return new LeaseLostException(Resource);
     }
 
@@ -142,15 +126,15 @@ public sealed class Lease : IAsyncDisposable
         // A renewal that is under way is not waited for: the server does not let it revive a lease that was given back.
         disposing?.Cancel();
         _timer.Dispose();
-        _keeper.Telemetry.Held(this, _keeper.Clock);
-        return new ValueTask(_keeper.ReleaseAsync(this));
+        Telemetry.Held(Clock.GetElapsedTime(_acquiredAt));
+        return new ValueTask(ReleaseAsync());
     }
 
     /// <summary>
-    /// Renews it now, in the background, for the server has not heard yet that this holder has it, or it has given it for a
-    /// short time only.
+    /// Renews it now, in the background: the server has not heard yet that this holder has it, or has given it for a short
+    /// time only.
     /// </summary>
-    internal void Confirm()
+    public void RenewNow()
     {
         lock (_gate)
         {
@@ -160,11 +144,11 @@ public sealed class Lease : IAsyncDisposable
             }
             _renewing = true;
         }
-        _ = RenewAsync(CancellationToken.None);
+        _ = KeepRenewingAsync(CancellationToken.None);
     }
 
     /// <summary>Extends what the holder may believe; never beyond what the server was asked for.</summary>
-    internal void ExtendTo(long validUntil)
+    public void ExtendTo(long validUntil)
     {
         lock (_gate)
         {
@@ -177,7 +161,7 @@ public sealed class Lease : IAsyncDisposable
     }
 
     /// <summary>The server says that it is somebody else's.</summary>
-    internal void Lose()
+    public void Lose()
     {
         CancellationTokenSource? lost;
         lock (_gate)
@@ -187,15 +171,24 @@ public sealed class Lease : IAsyncDisposable
                 return;
             }
             _state = State.Lost;
-            Volatile.Write(ref _validUntil, Math.Min(_validUntil, _keeper.Clock.GetTimestamp()));
+            Volatile.Write(ref _validUntil, Math.Min(_validUntil, Clock.GetTimestamp()));
             lost = _lost;
         }
-        _keeper.Telemetry.Lost(this);
+        Telemetry.Lost(this);
         // Callbacks of the holder run elsewhere, and what they throw is theirs: it must not keep the lease from being
         // given back.
         _ = lost?.CancelAsync().ContinueWith(
             static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }
+
+    /// <summary>
+    /// Starts the TTL again on the server. False when the lease is not its holder's any more; throws when that is unknown,
+    /// and then it is tried again until the lease has run out.
+    /// </summary>
+    protected abstract Task<bool> RenewAsync(CancellationToken cancellationToken);
+
+    /// <summary>Gives the lease back. Does not throw: what cannot be given back ends with its TTL.</summary>
+    protected abstract Task ReleaseAsync();
 
     private TimeSpan UntilNextRenewal()
     {
@@ -240,24 +233,24 @@ public sealed class Lease : IAsyncDisposable
         }
         else
         {
-            _ = RenewAsync(disposing);
+            _ = KeepRenewingAsync(disposing);
         }
     }
 
     /// <summary>
     /// Until it is renewed, lost or given back. Never throws: whatever it was, the timer tells the holder of the loss in time.
     /// </summary>
-    private async Task RenewAsync(CancellationToken disposing)
+    private async Task KeepRenewingAsync(CancellationToken disposing)
     {
         while (_state == State.Held && Remaining > TimeSpan.Zero)
         {
             try
             {
                 // Counted from before the request: the server starts the TTL later, so we never believe longer than it does.
-                var asked = _keeper.Clock.GetTimestamp();
-                if (await _keeper.RenewAsync(this, disposing))
+                var asked = Clock.GetTimestamp();
+                if (await RenewAsync(disposing))
                 {
-                    Renewed(LeaseValidity.Until(_keeper.Clock, asked, Options.Ttl));
+                    Renewed(LeaseValidity.Until(Clock, asked, Options.Ttl));
                     return;
                 }
                 Lose();
@@ -270,7 +263,7 @@ public sealed class Lease : IAsyncDisposable
                 var pause = Math.Min(Math.Min(50, Options.Ttl.TotalMilliseconds / 10), Math.Ceiling(Remaining.TotalMilliseconds));
                 if (pause > 0)
                 {
-                    await Task.Delay(TimeSpan.FromMilliseconds(pause), _keeper.Clock, disposing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    await Task.Delay(TimeSpan.FromMilliseconds(pause), Clock, disposing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 }
             }
             catch (Exception)

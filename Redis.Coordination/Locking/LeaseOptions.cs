@@ -1,4 +1,3 @@
-
 namespace AspireRedis.Coordination.Locking;
 
 /// <summary>How a lease is acquired and kept.</summary>

@@ -6,8 +6,8 @@ public static class LeaseProviderExtensions
     /// <summary>Acquires the lease, waiting for at most <see cref="LeaseOptions.WaitTimeout"/>.</summary>
     /// <param name="provider">Whose lease.</param>
     /// <inheritdoc cref="ILeaseProvider.TryAcquireAsync"/>
-    /// <exception cref="LeaseNotAcquiredException">It could not be had before the wait ran out.</exception>
-    public static async Task<Lease> AcquireAsync(
+    /// <exception cref="LeaseNotAcquiredException">Somebody else held it until the wait ran out.</exception>
+    public static async Task<ILease> AcquireAsync(
         this ILeaseProvider provider, string resource, LeaseOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(provider);

@@ -14,11 +14,12 @@ internal sealed class LeaseTelemetry(string kind, ILogger logger)
 
     public ILogger Logger { get; } = logger;
 
-    /// <summary>Whether anybody hears of an acquire.</summary>
-    public static bool IsHeard => CoordinationDiagnostics.ActivitySource.HasListeners() || LeaseMetrics.Acquisitions.Enabled || LeaseMetrics.Wait.Enabled;
+    /// <summary>Whether anybody listens to what <see cref="AcquireAsync"/> reports.</summary>
+    public static bool IsEnabled
+        => CoordinationDiagnostics.ActivitySource.HasListeners() || LeaseMetrics.Acquisitions.Enabled || LeaseMetrics.Wait.Enabled;
 
     /// <summary>One call of acquire, from its beginning to its end.</summary>
-    public async Task<Lease?> AcquireAsync(string resource, TimeProvider clock, Func<Activity?, Task<Lease?>> acquire)
+    public async Task<ILease?> AcquireAsync(string resource, TimeProvider clock, Func<Activity?, Task<ILease?>> acquire)
     {
         using var activity = CoordinationDiagnostics.ActivitySource.StartActivity(
             LeaseKeys.Family(resource) is { } family ? $"lease acquire {family}" : "lease acquire", ActivityKind.Client);
@@ -65,30 +66,25 @@ internal sealed class LeaseTelemetry(string kind, ILogger logger)
 
     public void WaitEnds() => LeaseMetrics.Waiters.Add(-1, _kind);
 
-    /// <param name="local">Passed on within the process.</param>
+    /// <param name="local">Within the process, without asking the server first.</param>
     public void HandedOver(bool local) => LeaseMetrics.HandOvers.Add(1, _kind, local ? s_local : s_remote);
 
-    public void Held(Lease lease, TimeProvider clock)
-    {
-        if (LeaseMetrics.Hold.Enabled)
-        {
-            LeaseMetrics.Hold.Record(clock.GetElapsedTime(lease.AcquiredAt).TotalSeconds, _kind);
-        }
-    }
+    public void Held(TimeSpan time) => LeaseMetrics.Hold.Record(time.TotalSeconds, _kind);
 
-    public void Lost(Lease lease)
+    public void Lost(ILease lease)
     {
         LeaseMetrics.Lost.Add(1, _kind);
         Logger.LogWarning("The lease {Resource} is lost: it ran out or was taken over while it was held.", lease.Resource);
     }
 
-    public void NotGivenBack(Lease lease)
+    public void NotGivenBack(ILease lease)
         => Logger.LogWarning("The lease {Resource} could not be given back; it ends with its TTL.", lease.Resource);
 
-    public void FenceRejection(Lease lease)
+    public void FenceRejection(ILease lease)
     {
         LeaseMetrics.FenceRejections.Add(1, _kind);
         Activity.Current?.AddEvent(new ActivityEvent("lease.fence_rejection"));
-        Logger.LogWarning("A write under the lease {Resource} was refused: fencing token {FencingToken} is stale.", lease.Resource, lease.FencingToken);
+        Logger.LogWarning(
+            "A write under the lease {Resource} was refused: fencing token {FencingToken} is stale.", lease.Resource, lease.FencingToken);
     }
 }

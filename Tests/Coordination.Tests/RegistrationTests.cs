@@ -28,7 +28,9 @@ public sealed class RegistrationTests(RedisFixture redis) : IClassFixture<RedisF
         services.AddConsumerGroup<Numbered, Recorder>(topic, (o, _) => o.Group = "one");
         services.AddConsumerGroup<Numbered, Recorder>(topic, (o, _) => o.Group = "two");
         await using var provider = services.BuildServiceProvider();
-        Assert.NotNull(provider.GetRequiredService<RedisLeaseProvider>());
+        Assert.IsType<RedisLeaseProvider>(provider.GetRequiredService<ILeaseProvider>());
+        Assert.IsType<SharedLeaseProvider>(provider.GetRequiredService<ISharedLeaseProvider>());
+        Assert.IsType<SemaphoreProvider>(provider.GetRequiredService<ISemaphoreProvider>());
         Assert.NotNull(provider.GetRequiredService<DurableWriter>());
         var hosted = provider.GetServices<IHostedService>().ToList();
         foreach (var service in hosted)

@@ -1,5 +1,7 @@
 using AspireRedis.Coordination.Locking.Exclusive;
+using AspireRedis.Coordination.Locking.Queueing;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Locking;
@@ -25,23 +27,28 @@ public sealed class RedisLeaseProvider : ILeaseProvider, IAsyncDisposable
 
     /// <summary>Creates the provider; nothing is connected before the first use.</summary>
     /// <param name="deployment">Where the leases are.</param>
-    /// <param name="clock">Measures waits and validity.</param>
-    /// <param name="logger">Hears of leases that are lost or cannot be given back.</param>
+    /// <param name="clock">Measures waits and validity; null for the system's.</param>
+    /// <param name="logger">Hears of leases that are lost or cannot be given back; null for nobody.</param>
     /// <param name="durable">Needed for <see cref="LeaseOptions.Durability"/> above <see cref="Durability.Memory"/>.</param>
-    public RedisLeaseProvider(RedisDeployment deployment, TimeProvider clock, ILogger<RedisLeaseProvider> logger, DurableWriter? durable = null)
+    public RedisLeaseProvider(
+        RedisDeployment deployment, TimeProvider? clock = null, ILogger<RedisLeaseProvider>? logger = null, DurableWriter? durable = null)
     {
         ArgumentNullException.ThrowIfNull(deployment);
-        ArgumentNullException.ThrowIfNull(clock);
-        ArgumentNullException.ThrowIfNull(logger);
-        _queue = new LeaseQueue(deployment, new ExclusiveScripts(), clock, new LeaseTelemetry("lease", logger), durable);
+        _queue = new LeaseQueue(
+            deployment, new ExclusiveScripts(), clock ?? TimeProvider.System,
+            new LeaseTelemetry("lease", logger ?? NullLogger<RedisLeaseProvider>.Instance), durable);
     }
 
     /// <param name="resource">The name of the lease, which is its key in Redis: 1 to 1024 bytes.</param>
     /// <inheritdoc/>
-    /// <exception cref="RedisConnectionException">Redis is away. A lease that was granted all the same is given back or ends with its TTL.</exception>
-    /// <exception cref="RedisTimeoutException">Redis does not answer; likewise.</exception>
-    /// <exception cref="NotDurableException">No replica confirmed the lease in time, see <see cref="LeaseOptions.Durability"/>; it is given back.</exception>
-    public Task<Lease?> TryAcquireAsync(string resource, LeaseOptions? options = null, CancellationToken cancellationToken = default)
+    /// <exception cref="RedisUnavailableException">There is no primary, as in an outage that lasts.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">The answer was lost.</exception>
+    /// <exception cref="RedisServerException">The server refuses, as when the key is no lease or the user lacks a permission.</exception>
+    /// <exception cref="NotDurableException">
+    /// No replica confirmed the lease in time, see <see cref="LeaseOptions.Durability"/>; it is given back.
+    /// </exception>
+    /// <exception cref="LeaseLostException">It was lost before a replica could confirm it.</exception>
+    public Task<ILease?> TryAcquireAsync(string resource, LeaseOptions? options = null, CancellationToken cancellationToken = default)
         => _queue.TryAcquireAsync(resource, options, cancellationToken);
 
     /// <summary>

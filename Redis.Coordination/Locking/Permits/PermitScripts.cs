@@ -1,9 +1,10 @@
+using AspireRedis.Coordination.Locking.Queueing;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Locking.Permits;
 
-/// <summary>A lease that several may hold at once: how it is wanted, and by how many it can be held.</summary>
-/// <param name="mode">How this kind of holder wants it.</param>
+/// <summary>The scripts of a lease that several may hold at once.</summary>
+/// <param name="mode">Whether these holders share it.</param>
 /// <param name="kind">Sets the keys of kinds apart that may bear the same name.</param>
 /// <param name="limit">How many can hold it; zero for no limit.</param>
 internal sealed class PermitScripts(PermitMode mode, string kind, int limit) : ILeaseScripts
@@ -11,7 +12,7 @@ internal sealed class PermitScripts(PermitMode mode, string kind, int limit) : I
     private static readonly RedisScript s_acquire = RedisScript.Load<PermitScripts>("acquire-permit", repeatable: true);
     private static readonly RedisScript s_renew = RedisScript.Load<PermitScripts>("renew-permit", repeatable: true);
     private static readonly RedisScript s_release = RedisScript.Load<PermitScripts>("release-permit", repeatable: true);
-    private static readonly RedisScript s_handOn = RedisScript.Load<PermitScripts>("hand-on-permits", repeatable: true);
+    private static readonly RedisScript s_reassign = RedisScript.Load<PermitScripts>("reassign-expired-permits", repeatable: true);
 
     private readonly RedisValue _mode = mode == PermitMode.Exclusive ? "x" : "s";
 
@@ -21,37 +22,27 @@ internal sealed class PermitScripts(PermitMode mode, string kind, int limit) : I
         return [keys.Companion($"{kind}:holders"), keys.Companion($"{kind}:permits"), keys.Companion($"{kind}:queue"), keys.Companion($"{kind}:fence")];
     }
 
-    public LeaseScriptCall Acquisition(LeaseRequest request, bool enqueue)
+    public LeaseScriptCall Acquire(LeaseRequest request, bool enqueue)
         => new(s_acquire, request.Keys,
             [request.Owner, Milliseconds(request.Options.Ttl), Milliseconds(request.Options.ClaimTime), enqueue ? 1 : 0, _mode, limit, request.Resource]);
 
-    public LeaseReply ReadAcquisition(RedisResult reply)
+    public AcquireReply ReadAcquire(RedisResult reply)
         => (int)reply[0] == 1
-            ? new LeaseReply { FencingToken = (long)reply[1], HandedOver = (int)reply[2] == 1, Permit = (int)reply[3] }
-            : new LeaseReply { HeldFor = TimeSpan.FromMilliseconds((long)reply[1] + 1), Place = (int)reply[2], Queued = (int)reply[3] == 1 };
+            ? new AcquireReply { FencingToken = (long)reply[1], HandedOver = (int)reply[2] == 1, Permit = (int)reply[3] }
+            : new AcquireReply { HeldFor = TimeSpan.FromMilliseconds((long)reply[1] + 1), Place = (int)reply[2], Queued = (int)reply[3] == 1 };
 
-    public LeaseScriptCall Renewal(LeaseRequest request, Lease lease)
+    public LeaseScriptCall Renew(LeaseRequest request, long fencingToken)
         => new(s_renew, request.Keys, [request.Owner, Milliseconds(request.Options.Ttl)]);
 
-    public LeaseRenewal ReadRenewal(RedisResult reply) => new((long)reply == 1);
+    public RenewReply ReadRenew(RedisResult reply) => new((long)reply == 1);
 
     public LeaseScriptCall Release(LeaseRequest request)
         => new(s_release, request.Keys, [request.Owner, Milliseconds(request.Options.ClaimTime), limit, request.Resource]);
 
     public IReadOnlyList<LeaseHandOver> ReadRelease(RedisResult reply) => Array.ConvertAll((string[])reply!, n => new LeaseHandOver(n));
 
-    public LeaseScriptCall HandOn(string resource, TimeSpan claimTime)
-        => new(s_handOn, KeysOf(resource), [Milliseconds(claimTime), limit, resource]);
+    public LeaseScriptCall ReassignExpiredClaim(string resource, TimeSpan claimTime)
+        => new(s_reassign, KeysOf(resource), [Milliseconds(claimTime), limit, resource]);
 
     private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
-}
-
-/// <summary>How a lease is wanted.</summary>
-internal enum PermitMode
-{
-    /// <summary>Beside others.</summary>
-    Shared,
-
-    /// <summary>Alone.</summary>
-    Exclusive,
 }

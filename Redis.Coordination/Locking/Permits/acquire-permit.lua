@@ -1,10 +1,10 @@
--- KEYS: see permits. ARGV: owner, TTL in ms, claim time in ms, 1 to queue when there is none to be had, mode, limit, resource.
+-- KEYS: see permit-state. ARGV: owner, TTL in ms, claim time in ms, 1 to queue when there is none to be had, mode, limit, resource.
 -- Returns {1, fencing token, 1 when it was handed over, number of the permit} or
 -- {0, ms until the first of those who have one runs out, place in the queue or -1, 1 when queued by this call}.
---@include wake
---@include mint
+--@include wake-waiter
+--@include mint-token
 --@include server-ms
---@include permits
+--@include permit-state
 local owner, ttl, claim, mode, limit, resource = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local now = server_ms()
 expire(now)

@@ -1,9 +1,9 @@
--- KEYS: see permits. ARGV: owner, claim time in ms, limit, resource.
+-- KEYS: see permit-state. ARGV: owner, claim time in ms, limit, resource.
 -- Gives back whatever the owner has: the lease, a claim to it, or a place in the queue. Returns those who have it next.
---@include wake
---@include mint
+--@include wake-waiter
+--@include mint-token
 --@include server-ms
---@include permits
+--@include permit-state
 local owner, now = ARGV[1], server_ms()
 if forget(owner) == 0 then
   if redis.call('LREM', queue, 1, 's' .. owner) == 0 then redis.call('LREM', queue, 1, 'x' .. owner) end

@@ -1,8 +1,8 @@
--- KEYS: see permits. ARGV: owner, TTL in ms. Returns 1, or 0 when it has run out.
---@include wake
---@include mint
+-- KEYS: see permit-state. ARGV: owner, TTL in ms. Returns 1, or 0 when it has run out.
+--@include wake-waiter
+--@include mint-token
 --@include server-ms
---@include permits
+--@include permit-state
 local now = server_ms()
 local until_ms = redis.call('ZSCORE', holders, ARGV[1])
 if not until_ms or tonumber(until_ms) <= now then return 0 end

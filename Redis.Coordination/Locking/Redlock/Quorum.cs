@@ -23,5 +23,5 @@ internal sealed class Quorum(int voters)
 
     /// <summary>Until it is decided; false when that took too long.</summary>
     public Task<bool> DecidedAsync(TimeSpan atMost, TimeProvider clock, CancellationToken cancellationToken)
-        => _decided.Task.ComesWithinAsync(atMost, clock, cancellationToken);
+        => _decided.Task.CompletesWithinAsync(atMost, clock, cancellationToken);
 }

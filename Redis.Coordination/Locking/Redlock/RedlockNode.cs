@@ -6,19 +6,26 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Locking.Redlock;
 
-/// <summary>One independent server: its connection, whether it may vote, and what it has still to be told.</summary>
+/// <summary>One independent server: its connection, whether it may vote, and releases that have not reached it yet.</summary>
 /// <remarks>
+/// Commands go to the connection itself and not by way of a <see cref="RedisDeployment"/>: a node has no failover to wait
+/// for, and an answer counts only within the validity of the lease that it is about. So a round waits for at most
+/// <see cref="RedlockOptions.NodeTimeout"/>, nothing is sent twice within it, and the majority makes up for a node that fails.
+/// <para>
 /// A process that has restarted may have forgotten leases, and a client that reconnects does not notice. What notices is
 /// the script cache: it lives and dies with the process. A grant is always called by hash, and its text is loaded only
 /// after the process has been found old enough, over a connection that ends with that process. A node that answers
-/// NOSCRIPT has restarted, and stays out until it is old enough again. Safe for concurrent use.
+/// NOSCRIPT has restarted, and stays out until it is old enough again.
+/// </para>
+/// Safe for concurrent use.
 /// </remarks>
 internal sealed class RedlockNode : IAsyncDisposable
 {
-    private const int MaxOwed = 1000;
+    // Bounded, for an outage may be long; the rest ends with its TTL.
+    private const int MaxPendingReleases = 1000;
 
-    private static readonly RedisScript s_grant = RedisScript.Load<RedlockProvider>("grant");
-    private static readonly RedisScript s_giveBack = RedisScript.Load<RedlockProvider>("give-back");
+    private static readonly RedisScript s_grant = RedisScript.Load<RedlockNode>("redlock-grant");
+    private static readonly RedisScript s_release = RedisScript.Load<RedlockNode>("redlock-release");
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
 
     private readonly ConfigurationOptions _options;
@@ -29,8 +36,8 @@ internal sealed class RedlockNode : IAsyncDisposable
     private readonly string _grant;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _firstContact = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly ConcurrentDictionary<(string Resource, string Owner), Debt> _owed = new();
-    private readonly Task _keepingReady;
+    private readonly ConcurrentDictionary<(string Resource, string Owner), PendingRelease> _pendingReleases = new();
+    private readonly Task _admission;
     private volatile ConnectionMultiplexer? _connection;
     private volatile Voter? _voter;
     private volatile Exception _absence = new InvalidOperationException("not reached yet");
@@ -52,14 +59,15 @@ internal sealed class RedlockNode : IAsyncDisposable
         _logger = logger;
         Name = RedlockOptions.NameOf(options);
         // Clients with another bound must not take the script for the answer to their own question.
-        _grant = string.Create(CultureInfo.InvariantCulture, $"-- In the cache of a process that may vote; least age {LeastAge.TotalMilliseconds:0} ms.\n{s_grant.Text}");
-        _keepingReady = Task.Run(() => KeepReadyAsync(_stopping.Token));
+        _grant = string.Create(
+            CultureInfo.InvariantCulture, $"-- In the cache of a process that may vote; least age {LeastAge.TotalMilliseconds:0} ms.\n{s_grant.Text}");
+        _admission = Task.Run(() => KeepAdmittedAsync(_stopping.Token));
     }
 
     /// <summary>The address, <c>host:port</c>.</summary>
     public string Name { get; }
 
-    /// <summary>Until it was tried to reach the node for the first time, with whatever success.</summary>
+    /// <summary>Until the first attempt to reach the node has ended, in success or not.</summary>
     public Task FirstContact => _firstContact.Task;
 
     /// <summary>Whether the node votes, as far as is known.</summary>
@@ -72,7 +80,7 @@ internal sealed class RedlockNode : IAsyncDisposable
 
     /// <summary>
     /// Sends the request to grant a lease; call <see cref="Answered"/> with what comes of it. It is on its way when this
-    /// returns, so that a later <see cref="GiveBackAsync"/> is behind it.
+    /// returns, so that a later <see cref="ReleaseAsync"/> is behind it.
     /// </summary>
     /// <exception cref="Exception">The node does not vote; nothing was sent.</exception>
     public Task<RedisResult> GrantAsync(RedisKey[] keys, RedisValue[] arguments)
@@ -107,36 +115,35 @@ internal sealed class RedlockNode : IAsyncDisposable
         {
             _absence = new InvalidOperationException("it has restarted, and its age is not known yet");
             _voter = null;
-            voter.Doubted.TrySetResult();
+            voter.Restarted.TrySetResult();
         }
     }
 
     /// <summary>
-    /// Gives back what the owner may have here. False when that could not be done now; it is done when the node can be
+    /// Releases what the owner may have here. False when that could not be done now; it is done when the node can be
     /// reached again before the lease has run out.
     /// </summary>
     /// <param name="keys">Lease and last fencing token.</param>
     /// <param name="arguments">Owner, fencing token, channel.</param>
     /// <param name="ttl">The TTL of the lease.</param>
-    public async Task<bool> GiveBackAsync(RedisKey[] keys, RedisValue[] arguments, TimeSpan ttl)
+    public async Task<bool> ReleaseAsync(RedisKey[] keys, RedisValue[] arguments, TimeSpan ttl)
     {
         try
         {
             var connection = _connection;
             if (connection is { IsConnected: true })
             {
-                await new RedisShard(() => connection, () => _options).EvaluateAsync(s_giveBack, keys, arguments);
+                await connection.GetDatabase().ScriptEvaluateAsync(s_release.Text, keys, arguments, CommandFlags.DemandMaster);
                 return true;
             }
         }
         catch (Exception e)
         {
-            _logger.LogDebug(e, "The lease {Resource} could not be given back at {Node} yet.", keys[0], Name);
+            _logger.LogDebug(e, "The lease {Resource} could not be released at {Node} yet.", keys[0], Name);
         }
-        // Bounded, for an outage may be long; the rest ends with its TTL.
-        if (_owed.Count < MaxOwed)
+        if (_pendingReleases.Count < MaxPendingReleases)
         {
-            _owed[(keys[0]!, arguments[0]!)] = new Debt(keys, arguments, ttl, _clock.GetTimestamp());
+            _pendingReleases[(keys[0]!, arguments[0]!)] = new PendingRelease(keys, arguments, ttl, _clock.GetTimestamp());
         }
         return false;
     }
@@ -144,7 +151,7 @@ internal sealed class RedlockNode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        await _keepingReady.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _admission.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _voter = null;
         _absence = new ObjectDisposedException(nameof(RedlockProvider));
         _firstContact.TrySetResult();
@@ -172,7 +179,7 @@ internal sealed class RedlockNode : IAsyncDisposable
         _ => new InvalidOperationException(why.Message, why),
     };
 
-    private async Task KeepReadyAsync(CancellationToken stopping)
+    private async Task KeepAdmittedAsync(CancellationToken stopping)
     {
         var wasReady = true;
         while (!stopping.IsCancellationRequested)
@@ -188,8 +195,8 @@ internal sealed class RedlockNode : IAsyncDisposable
                     _firstContact.TrySetResult();
                     _logger.Log(wasReady ? LogLevel.Debug : LogLevel.Information, "The lock node {Node} votes.", Name);
                     wasReady = true;
-                    PayDebts();
-                    await voter.Doubted.Task.WaitAsync(stopping);
+                    RetryPendingReleases();
+                    await voter.Restarted.Task.WaitAsync(stopping);
                     continue;
                 }
                 pause = wait;
@@ -212,7 +219,7 @@ internal sealed class RedlockNode : IAsyncDisposable
     private async Task<ConnectionMultiplexer> ConnectAsync()
     {
         var connection = await ConnectionMultiplexer.ConnectAsync(_options);
-        connection.ConnectionRestored += (_, _) => PayDebts();
+        connection.ConnectionRestored += (_, _) => RetryPendingReleases();
         return connection;
     }
 
@@ -224,7 +231,7 @@ internal sealed class RedlockNode : IAsyncDisposable
         var options = _options.Clone();
         options.AbortOnConnectFail = true;
         options.AllowAdmin = true; // For INFO and SCRIPT LOAD.
-        options.ReconnectRetryPolicy = new NeverAgain();
+        options.ReconnectRetryPolicy = new NeverReconnect();
         options.CommandMap = ConnectionAttempt.WithoutSubscriptions;
         await using var once = await ConnectionMultiplexer.ConnectAsync(options);
         var server = once.GetServer(_options.EndPoints[0]);
@@ -236,7 +243,8 @@ internal sealed class RedlockNode : IAsyncDisposable
             .ToDictionary(line => line.Key, line => line.Value, StringComparer.Ordinal);
         if (_processes.GetOrAdd(info["run_id"], Name) is var first && first != Name)
         {
-            throw new InvalidOperationException($"it is the same server as {first}; {nameof(RedlockOptions)}.{nameof(RedlockOptions.Nodes)} must name different ones");
+            throw new InvalidOperationException(
+                $"it is the same server as {first}; {nameof(RedlockOptions)}.{nameof(RedlockOptions.Nodes)} must name different ones");
         }
         // Whole seconds, cut off at both ends: a second more is needed to be sure.
         var age = TimeSpan.FromSeconds(long.Parse(info["uptime_in_seconds"], CultureInfo.InvariantCulture));
@@ -244,20 +252,21 @@ internal sealed class RedlockNode : IAsyncDisposable
         if (left > TimeSpan.Zero)
         {
             _absence = new InvalidOperationException(
-                $"it started {age.TotalSeconds:0} s ago and is not counted for another {left.TotalSeconds:0.#} s ({nameof(RedlockOptions)}.{nameof(RedlockOptions.MaxTtl)})");
+                $"it started {age.TotalSeconds:0} s ago and is not counted for another {left.TotalSeconds:0.#} s"
+                + $" ({nameof(RedlockOptions)}.{nameof(RedlockOptions.MaxTtl)})");
             return (null, left < s_pause ? s_pause : left);
         }
         var grant = await server.ScriptLoadAsync(_grant).WaitAsync(_redlock.NodeTimeout, _clock, stopping);
         return (new Voter(connection, connection.GetDatabase(), grant), TimeSpan.Zero);
     }
 
-    private void PayDebts()
+    private void RetryPendingReleases()
     {
-        foreach (var (key, debt) in _owed)
+        foreach (var (key, pending) in _pendingReleases)
         {
-            if (_owed.TryRemove(key, out _) && _clock.GetElapsedTime(debt.Since) < debt.Ttl)
+            if (_pendingReleases.TryRemove(key, out _) && _clock.GetElapsedTime(pending.Since) < pending.Ttl)
             {
-                _ = GiveBackAsync(debt.Keys, debt.Arguments, debt.Ttl - _clock.GetElapsedTime(debt.Since));
+                _ = ReleaseAsync(pending.Keys, pending.Arguments, pending.Ttl - _clock.GetElapsedTime(pending.Since));
             }
         }
     }
@@ -265,12 +274,12 @@ internal sealed class RedlockNode : IAsyncDisposable
     /// <summary>A node that votes: <paramref name="Grant"/> is known to its process.</summary>
     private sealed record Voter(IConnectionMultiplexer Connection, IDatabase Database, byte[] Grant)
     {
-        public TaskCompletionSource Doubted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource Restarted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    private sealed record Debt(RedisKey[] Keys, RedisValue[] Arguments, TimeSpan Ttl, long Since);
+    private sealed record PendingRelease(RedisKey[] Keys, RedisValue[] Arguments, TimeSpan Ttl, long Since);
 
-    private sealed class NeverAgain : IReconnectRetryPolicy
+    private sealed class NeverReconnect : IReconnectRetryPolicy
     {
         public bool ShouldRetry(long currentRetryCount, int timeElapsedMillisecondsSinceLastRetry) => false;
     }

@@ -25,14 +25,14 @@ internal sealed class RedlockOutcome(int nodes)
     public bool IsRefused => Held.Count + TokenTooLow > nodes - _needed;
 
     /// <summary>A higher token may be granted by a majority at once.</summary>
-    public bool IsWorthAHigherToken => TokenTooLow > 0 && Granted + TokenTooLow + Unanswered >= _needed;
+    public bool MayGrantHigherToken => TokenTooLow > 0 && Granted + TokenTooLow + Unanswered >= _needed;
 
     /// <summary>Somebody has it. Otherwise several contend and each has a few nodes, or too few answer to tell.</summary>
     public bool IsHeld => Held.GroupBy(h => h.Holder, StringComparer.Ordinal).Any(g => g.Count() >= _needed);
 
     /// <summary>How many of the nodes that are held must be released for a majority to be free.</summary>
-    public int Missing => Math.Max(1, Math.Min(Held.Count, _needed - Granted - TokenTooLow));
+    public int ReleasesNeeded => Math.Max(1, Math.Min(Held.Count, _needed - Granted - TokenTooLow));
 
     /// <summary>When so many are free at the latest.</summary>
-    public TimeSpan FreeIn => Held.Count == 0 ? TimeSpan.Zero : Held.Select(h => h.Left).Order().ElementAt(Missing - 1);
+    public TimeSpan FreeIn => Held.Count == 0 ? TimeSpan.Zero : Held.Select(h => h.Left).Order().ElementAt(ReleasesNeeded - 1);
 }

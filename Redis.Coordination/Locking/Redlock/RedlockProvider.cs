@@ -1,19 +1,18 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AspireRedis.Coordination.Locking.Redlock;
 
 /// <summary>
-/// Leases on N independent servers (Redlock): a lease is held by whom a majority, N/2+1, has granted it. It outlives the
-/// loss of any minority of the nodes.
+/// Leases on N independent servers (Redlock): whoever a majority of them, N/2+1, has granted a lease holds it. The lease
+/// outlives the loss of any minority of the nodes.
 /// </summary>
 /// <remarks>
 /// <para>
-/// All nodes are asked at once. The lease is had with the answer that completes a majority, if validity is left by then
-/// (the TTL less the time that it took and 1% + 2 ms for drift); it is refused with the answer that makes a majority
-/// impossible. What was granted in vain is given back at once, also where the answer is still to come. Renewals need a
+/// All nodes are asked at once. The lease is acquired when a majority has granted it and validity is left by then (the TTL
+/// less the time that it took and 1% + 2 ms for drift); it is refused as soon as no majority is possible any more. What
+/// some nodes granted without a majority is given back at once, also where the answer is still to come. Renewals need a
 /// majority as well.
 /// </para>
 /// <para>
@@ -32,14 +31,14 @@ namespace AspireRedis.Coordination.Locking.Redlock;
 /// Safe for concurrent use. It owns a connection to each node; leases that are held when it is disposed end with their TTL.
 /// </para>
 /// </remarks>
-public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDisposable
+public sealed class RedlockProvider : ILeaseProvider, IAsyncDisposable
 {
     private const int MaxProposals = 3;
 
     private static readonly TimeSpan s_longestBackoff = TimeSpan.FromSeconds(1);
 
     private readonly RedlockOptions _options;
-    private readonly RedlockNode[] _nodes;
+    private readonly RedlockNodeSet _nodes;
     private readonly RedlockTokens _tokens;
     private readonly RedlockQueues _queues;
     private readonly TimeProvider _clock;
@@ -48,28 +47,23 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
     private readonly string _id = Guid.NewGuid().ToString("N");
     private long _lastOwner;
     private int _disposed;
-    private volatile bool _contacted;
 
     /// <summary>Creates the provider and begins to connect to the nodes.</summary>
+    /// <param name="options">The nodes. Not to be changed afterwards.</param>
+    /// <param name="clock">Measures waits and validity, and proposes fencing tokens; null for the system's.</param>
+    /// <param name="logger">Hears of nodes that leave and come back and of leases that are lost; null for nobody.</param>
     /// <exception cref="ArgumentException">An option cannot be used; the message names it.</exception>
-    public RedlockProvider(RedlockOptions options, TimeProvider clock, ILogger<RedlockProvider> logger)
+    public RedlockProvider(RedlockOptions options, TimeProvider? clock = null, ILogger<RedlockProvider>? logger = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        ArgumentNullException.ThrowIfNull(clock);
-        ArgumentNullException.ThrowIfNull(logger);
-        var connections = options.Validate();
+        logger ??= NullLogger<RedlockProvider>.Instance;
         _options = options;
-        _clock = clock;
+        _clock = clock ?? TimeProvider.System;
         _telemetry = new LeaseTelemetry("redlock", logger);
-        _tokens = new RedlockTokens(clock);
-        var processes = new ConcurrentDictionary<string, string>(StringComparer.Ordinal);
-        _nodes = connections.Select(c => new RedlockNode(c, options, processes, clock, logger)).ToArray();
-        _queues = new RedlockQueues(_nodes, clock, logger);
+        _tokens = new RedlockTokens(_clock);
+        _nodes = new RedlockNodeSet(options, _clock, logger);
+        _queues = new RedlockQueues(_nodes.Nodes, _clock, logger);
     }
-
-    TimeProvider ILeaseKeeper.Clock => _clock;
-
-    LeaseTelemetry ILeaseKeeper.Telemetry => _telemetry;
 
     /// <param name="resource">The name of the lease, which is its key on every node: 1 to 1024 bytes.</param>
     /// <inheritdoc/>
@@ -77,7 +71,7 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
     /// So many nodes fail that no majority is possible. A first attempt ends with it at once; who waits already goes on
     /// until the wait is over.
     /// </exception>
-    public Task<Lease?> TryAcquireAsync(string resource, LeaseOptions? options = null, CancellationToken cancellationToken = default)
+    public Task<ILease?> TryAcquireAsync(string resource, LeaseOptions? options = null, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
         options ??= LeaseOptions.Default;
@@ -86,10 +80,12 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
         {
             throw new ArgumentOutOfRangeException(
                 nameof(options), options.Ttl,
-                $"{nameof(LeaseOptions)}.{nameof(LeaseOptions.Ttl)} must not be above {nameof(RedlockOptions)}.{nameof(RedlockOptions.MaxTtl)} ({_options.MaxTtl}), for so long a restarted node stays out.");
+                $"{nameof(LeaseOptions)}.{nameof(LeaseOptions.Ttl)} must not be above {nameof(RedlockOptions)}.{nameof(RedlockOptions.MaxTtl)}"
+                + $" ({_options.MaxTtl}), for so long a restarted node stays out.");
         }
         LeaseKeys.Validate(resource);
-        return _telemetry.AcquireAsync(resource, _clock, activity => AcquireAsync(new Attempt(resource, NewOwner(), options), activity, cancellationToken));
+        var request = new Request(resource, $"{_id}.{Interlocked.Increment(ref _lastOwner):x}", options);
+        return _telemetry.AcquireAsync(resource, _clock, activity => AcquireAsync(request, activity, cancellationToken));
     }
 
     /// <summary>Ends all waits and closes the connections.</summary>
@@ -100,45 +96,24 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
             return;
         }
         await _disposing.CancelAsync();
-        await Task.WhenAll(_nodes.Select(n => n.DisposeAsync().AsTask()));
+        await _nodes.DisposeAsync();
     }
 
-    async Task<bool> ILeaseKeeper.RenewAsync(Lease lease, CancellationToken cancellationToken)
+    private async Task<ILease?> AcquireAsync(Request request, Activity? activity, CancellationToken cancellationToken)
     {
-        var keys = new LeaseKeys(lease.Resource);
-        var round = RedlockRound.Begin(_nodes, [keys.Lease, keys.Fence], lease.Owner, lease.Options.Ttl, lease.FencingToken);
-        var outcome = await OutcomeAsync(round, lease.Options.Ttl, cancellationToken);
-        return round.Quorum.IsReached || (outcome.IsRefused ? false : throw new NoQuorumException(lease.Resource, _nodes.Length, outcome.Errors));
-    }
-
-    async Task ILeaseKeeper.ReleaseAsync(Lease lease)
-    {
-        if (!await GiveBackAsync(_nodes, lease.Resource, lease.Owner, lease.FencingToken, lease.Options.Ttl, tell: true))
-        {
-            _telemetry.NotGivenBack(lease);
-        }
-    }
-
-    private string NewOwner() => $"{_id}.{Interlocked.Increment(ref _lastOwner):x}";
-
-    private async Task<Lease?> AcquireAsync(Attempt attempt, Activity? activity, CancellationToken cancellationToken)
-    {
-        activity?.SetTag("redis.lock.nodes", _nodes.Length);
-        if (!_contacted)
-        {
-            await FirstContactAsync(cancellationToken);
-        }
+        activity?.SetTag("redis.lock.nodes", _nodes.Nodes.Count);
+        await _nodes.FirstContactAsync(cancellationToken);
         var start = _clock.GetTimestamp();
-        var wait = attempt.Options.WaitTimeout;
+        var wait = request.Options.WaitTimeout;
         try
         {
-            if (wait == TimeSpan.Zero || !_queues.IsAwaited(attempt.Resource))
+            if (wait == TimeSpan.Zero || !_queues.IsAwaited(request.Resource))
             {
-                var (lease, outcome) = await LookAsync(attempt, cancellationToken);
-                Describe(activity, attempt, outcome);
+                var (lease, outcome) = await AttemptAsync(request, cancellationToken);
+                Describe(activity, request, outcome);
                 if (lease is null && outcome.IsWithoutQuorum)
                 {
-                    throw new NoQuorumException(attempt.Resource, _nodes.Length, outcome.Errors);
+                    throw new NoQuorumException(request.Resource, _nodes.Nodes.Count, outcome.Errors);
                 }
                 if (lease is not null || wait == TimeSpan.Zero)
                 {
@@ -146,7 +121,7 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
                 }
             }
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposing.Token);
-            return await WaitAsync(attempt, start, activity, ending.Token);
+            return await WaitAsync(request, start, activity, ending.Token);
         }
         catch (OperationCanceledException) when (_disposing.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -154,9 +129,9 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
         }
     }
 
-    private async Task<Lease?> WaitAsync(Attempt attempt, long start, Activity? activity, CancellationToken cancellationToken)
+    private async Task<ILease?> WaitAsync(Request request, long start, Activity? activity, CancellationToken cancellationToken)
     {
-        var queue = _queues.Join(attempt.Resource);
+        var queue = _queues.Join(request.Resource);
         _telemetry.WaitBegins(activity, place: null);
         var hasTurn = false;
         try
@@ -171,10 +146,10 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
             var undecided = 0;
             while (true)
             {
-                queue.BeginLook();
+                queue.BeginAttempt();
                 var asked = _clock.GetTimestamp();
-                var (lease, outcome) = await LookAsync(attempt, cancellationToken);
-                Describe(activity, attempt, outcome);
+                var (lease, outcome) = await AttemptAsync(request, cancellationToken);
+                Describe(activity, request, outcome);
                 if (lease is not null)
                 {
                     return lease;
@@ -184,7 +159,7 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
                 {
                     undecided = 0;
                     // Never longer than our own TTL: the next owner's may be shorter than the present one's.
-                    sleep = Least(outcome.FreeIn, attempt.Options.Ttl) + Random(TimeSpan.FromMilliseconds(5));
+                    sleep = Least(outcome.FreeIn, request.Options.Ttl) + Random(TimeSpan.FromMilliseconds(5));
                 }
                 else
                 {
@@ -194,9 +169,9 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
                 }
                 if (Left() <= TimeSpan.Zero)
                 {
-                    return outcome.IsWithoutQuorum ? throw new NoQuorumException(attempt.Resource, _nodes.Length, outcome.Errors) : null;
+                    return outcome.IsWithoutQuorum ? throw new NoQuorumException(request.Resource, _nodes.Nodes.Count, outcome.Errors) : null;
                 }
-                await queue.WaitAsync(outcome.Missing, Least(sleep, Left()), _clock, cancellationToken);
+                await queue.WaitAsync(outcome.ReleasesNeeded, Least(sleep, Left()), _clock, cancellationToken);
             }
         }
         finally
@@ -209,7 +184,7 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
             _telemetry.WaitEnds();
         }
 
-        TimeSpan Left() => attempt.Options.WaitTimeout - _clock.GetElapsedTime(start) is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        TimeSpan Left() => request.Options.WaitTimeout - _clock.GetElapsedTime(start) is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
     private async Task<bool> TakeTurnAsync(RedlockQueue queue, TimeSpan atMost, CancellationToken cancellationToken)
@@ -228,34 +203,33 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
     }
 
     /// <summary>Asks all nodes once, and gives back what they grant if that is no majority or too late.</summary>
-    private async Task<(Lease? Lease, RedlockOutcome Outcome)> LookAsync(Attempt attempt, CancellationToken cancellationToken)
+    private async Task<(ILease? Lease, RedlockOutcome Outcome)> AttemptAsync(Request request, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        attempt.Looks++;
-        var keys = new LeaseKeys(attempt.Resource);
-        RedisKey[] names = [keys.Lease, keys.Fence];
+        request.Attempts++;
         var above = 0L;
         for (var proposal = 1; ; proposal++)
         {
             // Counted from before the request: the nodes start the TTL later.
             var asked = _clock.GetTimestamp();
             var token = _tokens.Next(above);
-            var round = RedlockRound.Begin(_nodes, names, attempt.Owner, attempt.Options.Ttl, token);
+            var round = _nodes.Ask(request.Resource, request.Owner, request.Options.Ttl, token);
             try
             {
-                var outcome = await OutcomeAsync(round, attempt.Options.Ttl, cancellationToken);
+                var outcome = await _nodes.OutcomeAsync(round, request.Options.Ttl, cancellationToken);
                 if (round.Quorum.IsReached)
                 {
-                    var until = LeaseValidity.Until(_clock, asked, attempt.Options.Ttl);
+                    var until = LeaseValidity.Until(_clock, asked, request.Options.Ttl);
                     if (until > _clock.GetTimestamp())
                     {
-                        return (new Lease(this, attempt.Resource, attempt.Owner, token, until, attempt.Options), outcome);
+                        var lease = new RedlockLease(_nodes, request.Resource, request.Owner, token, until, request.Options, _clock, _telemetry);
+                        return (lease, outcome);
                     }
                 }
                 else if (outcome.TokenTooLow > 0)
                 {
                     _tokens.Learn(above = outcome.HighestToken);
-                    if (outcome.IsWorthAHigherToken && proposal < MaxProposals)
+                    if (outcome.MayGrantHigherToken && proposal < MaxProposals)
                     {
                         // The same owner asks again: what it was granted stays its own.
                         continue;
@@ -270,65 +244,26 @@ public sealed class RedlockProvider : ILeaseProvider, ILeaseKeeper, IAsyncDispos
                 throw;
             }
 
-            void Undo() => _ = GiveBackAsync(round.MayHaveGranted(), attempt.Resource, attempt.Owner, token, attempt.Options.Ttl, tell: false);
+            void Undo()
+                => _ = _nodes.ReleaseAsync(round.MayHaveGranted(), request.Resource, request.Owner, token, request.Options.Ttl, publish: false);
         }
     }
 
-    private async Task<RedlockOutcome> OutcomeAsync(RedlockRound round, TimeSpan ttl, CancellationToken cancellationToken)
-    {
-        // A short lease has no time for slow nodes.
-        var atMost = Least(_options.NodeTimeout, ttl);
-        return await round.Quorum.DecidedAsync(atMost, _clock, cancellationToken) ? round.Outcome() : round.Outcome(atMost);
-    }
-
-    /// <summary>True when a majority of all nodes has answered.</summary>
-    private async Task<bool> GiveBackAsync(IReadOnlyList<RedlockNode> nodes, string resource, string owner, long token, TimeSpan ttl, bool tell)
-    {
-        var keys = new LeaseKeys(resource);
-        RedisKey[] names = [keys.Lease, keys.Fence];
-        RedisValue[] arguments = [owner, token, tell ? (string)RedlockQueue.Channel(resource)! : ""];
-        var quorum = new Quorum(nodes.Count);
-        foreach (var node in nodes)
-        {
-            _ = OneAsync(node);
-        }
-        return nodes.Count == 0 || (await quorum.DecidedAsync(_options.NodeTimeout, _clock, CancellationToken.None) && quorum.IsReached);
-
-        async Task OneAsync(RedlockNode node) => quorum.Vote(await node.GiveBackAsync(names, arguments, ttl));
-    }
-
-    /// <summary>Nodes that have not been reached yet are given a moment, and as long as it takes while there is no majority.</summary>
-    private async Task FirstContactAsync(CancellationToken cancellationToken)
-    {
-        var quorum = new Quorum(_nodes.Length);
-        foreach (var node in _nodes)
-        {
-            _ = node.FirstContact.ContinueWith(_ => quorum.Vote(node.IsReady), cancellationToken, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        }
-        var all = Task.WhenAll(_nodes.Select(n => n.FirstContact));
-        if (await Task.WhenAny(all, Task.Delay(_options.NodeTimeout, _clock, cancellationToken)) != all)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            await quorum.DecidedAsync(_options.NodeTimeout + TimeSpan.FromSeconds(2), _clock, cancellationToken);
-        }
-        _contacted = true;
-    }
-
-    private static void Describe(Activity? activity, Attempt attempt, RedlockOutcome outcome)
+    private static void Describe(Activity? activity, Request request, RedlockOutcome outcome)
     {
         activity?.SetTag("redis.lock.nodes.granted", outcome.Granted);
         activity?.SetTag("redis.lock.nodes.held", outcome.Held.Count);
         activity?.SetTag("redis.lock.nodes.failed", outcome.Errors.Count);
-        activity?.SetTag("redis.lock.attempts", attempt.Looks);
+        activity?.SetTag("redis.lock.attempts", request.Attempts);
     }
 
     private static TimeSpan Least(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
     private static TimeSpan Random(TimeSpan below) => below * System.Random.Shared.NextDouble();
 
-    /// <summary>One call of acquire: the same owner token in all its looks, so that each finds what an earlier one made.</summary>
-    private sealed record Attempt(string Resource, string Owner, LeaseOptions Options)
+    /// <summary>One call of acquire. All its attempts bear the same owner token, so that each finds what an earlier one made.</summary>
+    private sealed record Request(string Resource, string Owner, LeaseOptions Options)
     {
-        public int Looks { get; set; }
+        public int Attempts { get; set; }
     }
 }

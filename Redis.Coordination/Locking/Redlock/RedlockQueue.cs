@@ -43,8 +43,8 @@ internal sealed class RedlockQueue : IDisposable
     /// <summary>On which a node tells of a release.</summary>
     public static RedisChannel Channel(string resource) => RedisChannel.Literal($"redlock-free:{resource}");
 
-    /// <summary>Call before each look: releases from then on are not lost.</summary>
-    public void BeginLook()
+    /// <summary>Call before each attempt: releases from then on are not lost.</summary>
+    public void BeginAttempt()
     {
         lock (_gate)
         {
@@ -58,7 +58,7 @@ internal sealed class RedlockQueue : IDisposable
         }
     }
 
-    /// <summary>Until so many nodes have told of a release since the look began, or the time is over.</summary>
+    /// <summary>Until so many nodes have told of a release since the attempt began, or the time is over.</summary>
     public async Task WaitAsync(int releases, TimeSpan atMost, TimeProvider clock, CancellationToken cancellationToken)
     {
         Task wake;
@@ -71,7 +71,7 @@ internal sealed class RedlockQueue : IDisposable
             }
             wake = _wake.Task;
         }
-        await wake.ComesWithinAsync(atMost, clock, cancellationToken);
+        await wake.CompletesWithinAsync(atMost, clock, cancellationToken);
     }
 
     public async Task UnsubscribeAsync()

@@ -1,3 +1,4 @@
+using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Locking.Redlock;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -10,12 +11,13 @@ namespace AspireRedis.Coordination;
 public static class RedlockServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds a <see cref="RedlockProvider"/>, a singleton, whose nodes are the endpoints of a connection string:
+    /// Adds a <see cref="RedlockProvider"/> as a keyed singleton <see cref="ILeaseProvider"/>, whose key is the connection
+    /// name: <c>[FromKeyedServices("locks")] ILeaseProvider leases</c>. Its nodes are the endpoints of the connection string
     /// <c>host1:6379,host2:6379,host3:6379,password=x</c>. Each endpoint is a node of its own; strings of nodes with
     /// different settings are separated by semicolons.
     /// </summary>
     /// <param name="services">The service collection.</param>
-    /// <param name="connectionName">The key below <c>ConnectionStrings</c>.</param>
+    /// <param name="connectionName">The key below <c>ConnectionStrings</c>, and that of the service.</param>
     /// <param name="configure">Sets further options, and nodes whose password has a semicolon.</param>
     /// <remarks>
     /// Without nodes, or with some that cannot be used, resolving the provider throws an exception that names the option.
@@ -26,14 +28,15 @@ public static class RedlockServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionName);
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(provider =>
+        services.TryAddKeyedSingleton<ILeaseProvider>(connectionName, (provider, _) =>
         {
             var options = new RedlockOptions();
             options.AddNodes(provider.GetService<IConfiguration>()?[$"ConnectionStrings:{connectionName}"] ?? "");
             configure?.Invoke(options, provider);
             return options.Nodes.Count > 0
-                ? new RedlockProvider(options, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RedlockProvider>>())
-                : throw new InvalidOperationException($"No lock nodes are configured: set ConnectionStrings:{connectionName} or {nameof(RedlockOptions)}.{nameof(RedlockOptions.Nodes)}.");
+                ? new RedlockProvider(options, provider.GetRequiredService<TimeProvider>(), provider.GetService<ILogger<RedlockProvider>>())
+                : throw new InvalidOperationException(
+                    $"No lock nodes are configured: set ConnectionStrings:{connectionName} or {nameof(RedlockOptions)}.{nameof(RedlockOptions.Nodes)}.");
         });
         return services;
     }

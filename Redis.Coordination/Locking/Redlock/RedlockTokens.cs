@@ -2,7 +2,7 @@ namespace AspireRedis.Coordination.Locking.Redlock;
 
 /// <summary>
 /// Fencing tokens for leases on independent nodes. The client proposes one, and each node that grants the lease keeps it
-/// in the same step; a node grants only under a token higher than the last that it keeps (<c>grant.lua</c>).
+/// in the same step; a node grants only under a token higher than the last that it keeps (<c>redlock-grant.lua</c>).
 /// </summary>
 /// <remarks>
 /// <para>

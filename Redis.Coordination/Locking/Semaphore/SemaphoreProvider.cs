@@ -1,22 +1,24 @@
 using System.Collections.Concurrent;
 using AspireRedis.Coordination.Locking.Permits;
+using AspireRedis.Coordination.Locking.Queueing;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AspireRedis.Coordination.Locking;
 
 /// <summary>
-/// A counting semaphore across processes: at most a given number hold a permit of a name at a time, such as calls to a
-/// supplier that takes five at once.
+/// Counting semaphores on the primary of a <see cref="RedisDeployment"/>: at most a given number hold a permit of a name at
+/// a time, such as calls to a supplier that takes five at once.
 /// </summary>
 /// <remarks>
-/// Fair: permits are given in the order of arrival. A permit is a <see cref="Lease"/>: it is renewed, announces its loss,
+/// Fair: permits are given in the order of arrival. A permit is an <see cref="ILease"/>: it is renewed, announces its loss,
 /// and a holder that dies gives it up with its TTL.
-/// Fencing: <see cref="Lease.Permit"/> numbers the permits, and tokens rise strictly for each number. Permits are held
+/// Fencing: <see cref="ILease.Permit"/> numbers the permits, and tokens rise strictly for each number. Permits are held
 /// beside one another, so a store that several of them write to keeps the highest token it has seen for each number.
 /// The number of permits is not stored: all clients of a name must use the same, or each admits up to its own.
 /// Otherwise as <see cref="SharedLeaseProvider"/>. Safe for concurrent use.
 /// </remarks>
-public sealed class SemaphoreProvider : IAsyncDisposable
+public sealed class SemaphoreProvider : ISemaphoreProvider, IAsyncDisposable
 {
     /// <summary>The most permits that a semaphore may have: each look examines those that are held.</summary>
     public const int MaxPermits = 1000;
@@ -28,20 +30,18 @@ public sealed class SemaphoreProvider : IAsyncDisposable
     private volatile bool _disposed;
 
     /// <summary>Creates the provider; nothing is connected before the first use.</summary>
-    public SemaphoreProvider(RedisDeployment deployment, TimeProvider clock, ILogger<SemaphoreProvider> logger)
+    /// <param name="deployment">Where the leases are.</param>
+    /// <param name="clock">Measures waits and validity; null for the system's.</param>
+    /// <param name="logger">Hears of leases that are lost or cannot be given back; null for nobody.</param>
+    public SemaphoreProvider(RedisDeployment deployment, TimeProvider? clock = null, ILogger<SemaphoreProvider>? logger = null)
     {
         ArgumentNullException.ThrowIfNull(deployment);
-        ArgumentNullException.ThrowIfNull(clock);
-        ArgumentNullException.ThrowIfNull(logger);
         _deployment = deployment;
-        _clock = clock;
-        _telemetry = new LeaseTelemetry("semaphore", logger);
+        _clock = clock ?? TimeProvider.System;
+        _telemetry = new LeaseTelemetry("semaphore", logger ?? NullLogger<SemaphoreProvider>.Instance);
     }
 
-    /// <summary>Semaphores with <paramref name="permits"/> permits each.</summary>
-    /// <param name="permits">1 to <see cref="MaxPermits"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">Fewer than one or more than <see cref="MaxPermits"/>.</exception>
-    /// <exception cref="ObjectDisposedException">Disposed.</exception>
+    /// <inheritdoc/>
     public ILeaseProvider WithPermits(int permits)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(permits, 1);

@@ -25,7 +25,7 @@ public sealed class LeaseExclusionTests(RedisFixture redis) : IClassFixture<Redi
         await lease.DisposeAsync();
         Assert.False(lease.IsHeld);
         Assert.Throws<LeaseLostException>(lease.ThrowIfLost);
-        Assert.False(lease.Lost.IsCancellationRequested);
+        Assert.False(lease.LostToken.IsCancellationRequested);
         Assert.False(await one.Database.KeyExistsAsync("exclusion"));
 
         await using var next = await other.Leases.AcquireAsync("exclusion", s_once);

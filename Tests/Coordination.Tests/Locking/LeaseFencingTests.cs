@@ -99,6 +99,6 @@ public sealed class LeaseFencingTests(RedisFixture redis) : IClassFixture<RedisF
         return lease.FencingToken;
     }
 
-    private static async Task<bool> WriteAsync(TestClient client, string key, Lease lease, int count)
+    private static async Task<bool> WriteAsync(TestClient client, string key, ILease lease, int count)
         => (int)await client.Deployment.EvaluateAsync(s_increment, [key], [lease.FencingToken, count]) == 1;
 }

@@ -39,7 +39,7 @@ public sealed class LeaseGroupTests(RedisFixture redis) : IClassFixture<RedisFix
         var last = 0L;
         for (var round = 0; round < 20; round++)
         {
-            var won = (await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => client.Leases.TryAcquireAsync("same", s_noWait)))).OfType<Lease>().ToList();
+            var won = (await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => client.Leases.TryAcquireAsync("same", s_noWait)))).OfType<ILease>().ToList();
             var lease = Assert.Single(won);
             Assert.True(lease.FencingToken > last);
             last = lease.FencingToken;
@@ -58,7 +58,7 @@ public sealed class LeaseGroupTests(RedisFixture redis) : IClassFixture<RedisFix
         foreach (var lease in await Task.WhenAll(attempts))
         {
             // Also those that the group had taken before it came to the one that was refused.
-            Assert.Equal($"{lease!.Owner}:{lease.FencingToken}", (string?)await client.Database.StringGetAsync(lease.Resource));
+            Assert.Equal($"{lease!.Owner}:{lease!.FencingToken}", (string?)await client.Database.StringGetAsync(lease!.Resource));
             await lease.DisposeAsync();
             Assert.False(await client.Database.KeyExistsAsync(lease.Resource));
         }

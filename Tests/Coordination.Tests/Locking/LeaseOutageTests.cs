@@ -28,7 +28,7 @@ public sealed class LeaseOutageTests(RedisFixture redis) : IClassFixture<RedisFi
         var lease = await client.Leases.AcquireAsync("frozen", new LeaseOptions { Ttl = TimeSpan.FromSeconds(1) });
         Server.Freeze();
 
-        await Eventually.TrueAsync(() => lease.Lost.IsCancellationRequested, "the holder is told that the lease is lost");
+        await Eventually.TrueAsync(() => lease.LostToken.IsCancellationRequested, "the holder is told that the lease is lost");
 
         Assert.Throws<LeaseLostException>(lease.ThrowIfLost);
         Server.Thaw();
@@ -50,7 +50,7 @@ public sealed class LeaseOutageTests(RedisFixture redis) : IClassFixture<RedisFi
         lease.ThrowIfLost();
         clock.Advance(ttl / 3);
 
-        await Eventually.TrueAsync(() => lease.Lost.IsCancellationRequested, "the holder is told that the lease is lost");
+        await Eventually.TrueAsync(() => lease.LostToken.IsCancellationRequested, "the holder is told that the lease is lost");
         Server.Thaw();
     }
 
@@ -66,7 +66,7 @@ public sealed class LeaseOutageTests(RedisFixture redis) : IClassFixture<RedisFi
         await Eventually.TrueAsync(() => client.Database.KeyExistsAsync("blink"), "the client is connected again");
 
         lease.ThrowIfLost();
-        Assert.False(lease.Lost.IsCancellationRequested);
+        Assert.False(lease.LostToken.IsCancellationRequested);
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed class LeaseOutageTests(RedisFixture redis) : IClassFixture<RedisFi
         var lease = await client.Leases.AcquireAsync("closed", new LeaseOptions { Ttl = TimeSpan.FromMilliseconds(600) });
         await client.Connection.DisposeAsync();
 
-        await Eventually.TrueAsync(() => lease.Lost.IsCancellationRequested, "the holder is told that the lease is lost");
+        await Eventually.TrueAsync(() => lease.LostToken.IsCancellationRequested, "the holder is told that the lease is lost");
 
         await lease.DisposeAsync();
     }

@@ -51,7 +51,7 @@ public sealed class LeaseRenewalTests(RedisFixture redis) : IClassFixture<RedisF
 
         clock.Advance(ttl * 0.98);
         lease.ThrowIfLost();
-        Assert.False(lease.Lost.IsCancellationRequested);
+        Assert.False(lease.LostToken.IsCancellationRequested);
 
         clock.Advance(ttl * 0.02);
         Assert.False(lease.IsHeld);
@@ -100,6 +100,6 @@ public sealed class LeaseRenewalTests(RedisFixture redis) : IClassFixture<RedisF
         Assert.True(await client.Database.KeyTimeToLiveAsync("taken") <= TimeSpan.FromMinutes(1));
     }
 
-    private static Task IsLostAsync(Lease lease)
-        => Eventually.TrueAsync(() => lease.Lost.IsCancellationRequested, "the holder is told that the lease is lost");
+    private static Task IsLostAsync(ILease lease)
+        => Eventually.TrueAsync(() => lease.LostToken.IsCancellationRequested, "the holder is told that the lease is lost");
 }

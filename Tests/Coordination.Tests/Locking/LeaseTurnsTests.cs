@@ -45,7 +45,7 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
         await held.DisposeAsync();
         var next = await waiting.WaitAsync(s_bound);
 
-        await Eventually.TrueAsync(() => next.Lost.IsCancellationRequested, "it is told that the lease is lost");
+        await Eventually.TrueAsync(() => next.LostToken.IsCancellationRequested, "it is told that the lease is lost");
         await next.DisposeAsync();
         Assert.Equal("somebody", await client.Database.StringGetAsync("local-stolen"));
     }
@@ -63,7 +63,7 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
         var next = await waiting.WaitAsync(s_bound);
 
         Assert.True(next.Remaining < shorter.Ttl);
-        await Eventually.TrueAsync(() => next.Lost.IsCancellationRequested, "it is told that the lease has run out");
+        await Eventually.TrueAsync(() => next.LostToken.IsCancellationRequested, "it is told that the lease has run out");
         server.Server.Thaw();
         await next.DisposeAsync();
     }
@@ -146,7 +146,7 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
     }
 
     /// <summary>A lease that the server has confirmed, and a caller of the same process that is next.</summary>
-    private static async Task<(Lease Held, Task<Lease> Waiting)> HeldWithWaiterAsync(TestClient client, string resource, LeaseOptions? waiter = null)
+    private static async Task<(ILease Held, Task<ILease> Waiting)> HeldWithWaiterAsync(TestClient client, string resource, LeaseOptions? waiter = null)
     {
         // Has waited before, so that it listens.
         await client.Database.StringSetAsync(resource, "somebody", TimeSpan.FromMinutes(1));
@@ -156,11 +156,11 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
         var waiting = client.Leases.AcquireAsync(resource, waiter ?? s_long);
         await client.UntilQueuedAsync(resource, 1);
         // The reply that says so is behind that of the waiter.
-        await Eventually.TrueAsync(() => held.Request!.Successor is not null, "the holder knows who is next");
+        await Eventually.TrueAsync(() => held.HasSuccessor, "the holder knows who is next");
         return (held, waiting);
     }
 
-    private static Task OwnerIsAsync(TestClient client, string resource, Lease lease)
+    private static Task OwnerIsAsync(TestClient client, string resource, ILease lease)
         => Eventually.TrueAsync(
             async () => ((string?)await client.Database.StringGetAsync(resource))?.EndsWith($":{lease.FencingToken}", StringComparison.Ordinal) == true,
             "the server takes it for the owner");

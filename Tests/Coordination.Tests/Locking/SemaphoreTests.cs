@@ -18,7 +18,7 @@ public sealed class SemaphoreTests(RedisFixture redis) : IClassFixture<RedisFixt
     {
         await using var one = await TestClient.ConnectAsync(redis.ConnectionString);
         await using var other = await TestClient.ConnectAsync(redis.ConnectionString);
-        var leases = new List<Lease>();
+        var leases = new List<ILease>();
         foreach (var client in new[] { one, other, one })
         {
             leases.Add(await client.Semaphores.WithPermits(3).AcquireAsync("three", s_once));
@@ -39,12 +39,12 @@ public sealed class SemaphoreTests(RedisFixture redis) : IClassFixture<RedisFixt
     {
         await using var one = await TestClient.ConnectAsync(redis.ConnectionString);
         await using var other = await TestClient.ConnectAsync(redis.ConnectionString);
-        var held = new List<Lease>();
+        var held = new List<ILease>();
         for (var i = 0; i < 2; i++)
         {
             held.Add(await one.Semaphores.WithPermits(2).AcquireAsync("fifo", s_long));
         }
-        var waiting = new List<Task<Lease>>();
+        var waiting = new List<Task<ILease>>();
         for (var i = 0; i < 4; i++)
         {
             waiting.Add((i % 2 == 0 ? one : other).Semaphores.WithPermits(2).AcquireAsync("fifo", s_long));
@@ -137,6 +137,6 @@ public sealed class SemaphoreTests(RedisFixture redis) : IClassFixture<RedisFixt
         async () => await client.Database.KeyExistsAsync(
             [$"{{{name}}}:semaphore:queue", $"{{{name}}}:semaphore:holders", $"{{{name}}}:semaphore:permits"]) == 0, "nothing is left but the fence");
 
-    private static async Task<bool> WriteAsync(TestClient client, Lease lease)
+    private static async Task<bool> WriteAsync(TestClient client, ILease lease)
         => (int)await client.Deployment.EvaluateAsync(s_write, ["died:guarded"], [lease.FencingToken, lease.Permit]) == 1;
 }

@@ -61,7 +61,7 @@ public sealed class SharedLeaseTests(RedisFixture redis) : IClassFixture<RedisFi
         await (await last.WaitAsync(s_bound)).DisposeAsync();
         await NothingIsLeftAsync(one, "order");
 
-        async Task<(Task<Lease> Wait, int Place)> QueueReaderAsync(TestClient client, int place)
+        async Task<(Task<ILease> Wait, int Place)> QueueReaderAsync(TestClient client, int place)
         {
             var wait = client.SharedLeases.Shared.AcquireAsync("order", s_long);
             await Eventually.TrueAsync(async () => await client.Database.ListLengthAsync("{order}:shared:queue") >= place - 1, "the reader is queued");
@@ -144,7 +144,7 @@ public sealed class SharedLeaseTests(RedisFixture redis) : IClassFixture<RedisFi
         await using var lease = await client.SharedLeases.Shared.AcquireAsync("died", s_long).WaitAsync(s_bound);
 
         Assert.True(clock.Elapsed > ttl * 0.9, $"{clock.Elapsed}");
-        await Eventually.TrueAsync(() => dead.Lost.IsCancellationRequested, "the loss is announced");
+        await Eventually.TrueAsync(() => dead.LostToken.IsCancellationRequested, "the loss is announced");
     }
 
     [Theory]
@@ -183,7 +183,7 @@ public sealed class SharedLeaseTests(RedisFixture redis) : IClassFixture<RedisFi
 
         await client.Database.KeyDeleteAsync(["{renewed}:shared:holders", "{renewed}:shared:permits"]);
 
-        await Eventually.TrueAsync(() => lease.Lost.IsCancellationRequested, "the loss is announced");
+        await Eventually.TrueAsync(() => lease.LostToken.IsCancellationRequested, "the loss is announced");
 
         async Task<double> EndAsync() => (await client.Database.SortedSetRangeByRankWithScoresAsync("{renewed}:shared:holders")).Single().Score;
     }
@@ -252,6 +252,6 @@ public sealed class SharedLeaseTests(RedisFixture redis) : IClassFixture<RedisFi
         async () => await client.Database.KeyExistsAsync(
             [$"{{{name}}}:shared:queue", $"{{{name}}}:shared:holders", $"{{{name}}}:shared:permits"]) == 0, "nothing is left but the fence");
 
-    private static async Task<bool> WriteAsync(TestClient client, Lease lease, int count)
+    private static async Task<bool> WriteAsync(TestClient client, ILease lease, int count)
         => (int)await client.Deployment.EvaluateAsync(s_increment, ["guarded:count"], [lease.FencingToken, count]) == 1;
 }

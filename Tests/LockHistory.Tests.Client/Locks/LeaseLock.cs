@@ -8,7 +8,7 @@ internal sealed class LeaseLock(ILeaseProvider leases, LeaseOptions options) : I
     public async Task<IHold?> TryAcquireAsync(string resource, TimeSpan wait, CancellationToken cancellationToken)
         => await leases.TryAcquireAsync(resource, options with { WaitTimeout = wait }, cancellationToken) is { } lease ? new Hold(lease) : null;
 
-    private sealed class Hold(Lease lease) : IHold
+    private sealed class Hold(ILease lease) : IHold
     {
         public long Token => lease.FencingToken;
 
@@ -16,7 +16,7 @@ internal sealed class LeaseLock(ILeaseProvider leases, LeaseOptions options) : I
 
         public TimeSpan Remaining => lease.Remaining;
 
-        public CancellationToken Lost => lease.Lost;
+        public CancellationToken Lost => lease.LostToken;
 
         public ValueTask DisposeAsync() => lease.DisposeAsync();
     }

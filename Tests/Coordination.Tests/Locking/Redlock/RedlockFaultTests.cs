@@ -67,7 +67,7 @@ public sealed class RedlockFaultTests
         {
             nodes[i].Kill();
         }
-        await Eventually.TrueAsync(() => lost.Lost.IsCancellationRequested, "the holder is told");
+        await Eventually.TrueAsync(() => lost.LostToken.IsCancellationRequested, "the holder is told");
         await lost.DisposeAsync();
         kept.ThrowIfLost();
     }

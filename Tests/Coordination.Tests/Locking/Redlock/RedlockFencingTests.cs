@@ -73,7 +73,7 @@ public sealed class RedlockFencingTests(RedlockFixture redis) : IClassFixture<Re
         {
             Assert.True(next.FencingToken > paused.FencingToken);
         }
-        await Eventually.TrueAsync(() => paused.Lost.IsCancellationRequested, "the first holder is told");
+        await Eventually.TrueAsync(() => paused.LostToken.IsCancellationRequested, "the first holder is told");
         Assert.Equal(0, await one.HeldOnAsync("handed-on"));
         await paused.DisposeAsync();
     }

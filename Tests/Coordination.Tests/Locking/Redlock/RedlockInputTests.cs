@@ -74,7 +74,7 @@ public sealed class RedlockInputTests(RedlockFixture redis) : IClassFixture<Redl
     public async Task The_nodes_come_from_a_connection_string(char separator)
     {
         await using var services = Services(string.Join(separator, redis.Redis.Topology.LockNodeConnectionStrings));
-        var leases = services.GetRequiredService<RedlockProvider>();
+        var leases = services.GetRequiredKeyedService<ILeaseProvider>("locks");
         await using var client = await RedlockClient.ConnectAsync(redis.Redis);
         await using var lease = await leases.AcquireAsync("configured");
         await Eventually.TrueAsync(async () => await client.HeldOnAsync("configured") == 5, "all nodes have it");
@@ -84,7 +84,7 @@ public sealed class RedlockInputTests(RedlockFixture redis) : IClassFixture<Redl
     public async Task Without_nodes_the_setting_is_named()
     {
         await using var services = Services(null);
-        var thrown = Assert.Throws<InvalidOperationException>(services.GetRequiredService<RedlockProvider>);
+        var thrown = Assert.Throws<InvalidOperationException>(() => services.GetRequiredKeyedService<ILeaseProvider>("locks"));
         Assert.Contains("ConnectionStrings:locks", thrown.Message, StringComparison.Ordinal);
     }
 

@@ -260,7 +260,7 @@ public sealed class RedlockLeaseTests(RedlockFixture redis) : IClassFixture<Redl
         await using var client = await ConnectAsync();
         var lease = await client.Leases.AcquireAsync("orphaned", new LeaseOptions { Ttl = TimeSpan.FromMilliseconds(500) });
         await client.Leases.DisposeAsync();
-        await Eventually.TrueAsync(() => lease.Lost.IsCancellationRequested, "the holder is told");
+        await Eventually.TrueAsync(() => lease.LostToken.IsCancellationRequested, "the holder is told");
         await lease.DisposeAsync();
     }
 

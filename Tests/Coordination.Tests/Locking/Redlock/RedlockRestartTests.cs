@@ -22,7 +22,7 @@ public sealed class RedlockRestartTests
         nodes[1].Kill();
         await nodes[1].StartAsync();
 
-        Lease? second = null;
+        ILease? second = null;
         await Eventually.HoldsAsync(async () => second = await other.Leases.AcquireAsync("amnesia", s_once), "somebody else gets it too");
 
         Assert.True(lease.IsHeld && second!.IsHeld);
@@ -130,7 +130,7 @@ public sealed class RedlockRestartTests
         options.MaxTtl = maxTtl;
     }
 
-    private static async Task<Lease?> TryAsync(RedlockClient client, LeaseOptions options)
+    private static async Task<ILease?> TryAsync(RedlockClient client, LeaseOptions options)
     {
         try
         {
@@ -143,7 +143,7 @@ public sealed class RedlockRestartTests
     }
 
     /// <summary>A lease of the first client that the third node knows nothing of.</summary>
-    private static async Task<(Lease Lease, LeaseOptions Options)> HeldOnFirstTwoAsync(
+    private static async Task<(ILease Lease, LeaseOptions Options)> HeldOnFirstTwoAsync(
         RedlockNodes nodes, RedlockClient one, RedlockClient other, TimeSpan? ttl = null)
     {
         var options = new LeaseOptions { Ttl = ttl ?? TimeSpan.FromMinutes(5), AutoRenew = false, WaitTimeout = TimeSpan.Zero };

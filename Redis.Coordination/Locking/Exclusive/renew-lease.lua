@@ -1,7 +1,7 @@
--- KEYS: lease, queue. ARGV: owner, its fencing token, TTL in ms, the owner that passed it on to this one or ''.
--- Starts the TTL again, and confirms a lease that was handed over by the server or passed on within the process.
+-- KEYS: lease, queue. ARGV: owner, its fencing token, TTL in ms, the owner that handed it over within the process or ''.
+-- Starts the TTL again, and confirms a lease that was handed over by the server or within the process.
 -- Returns 0 when the lease is not ours any more, or who is next in the queue, '' for nobody.
---@include holder
+--@include lease-value
 local value = redis.call('GET', KEYS[1])
 local own = ARGV[1] .. ':' .. ARGV[2]
 if value ~= own and (ARGV[4] == '' or not held_by(value, ARGV[4])) then return 0 end

@@ -1,17 +1,18 @@
+-- Takes the lease if it is free and nobody waits, or if it was handed over to the owner; else queues the owner.
 -- claim is in ms; negative: do not queue. time is what TIME has answered.
 -- Returns the fencing token when the lease was free,
 -- {1, fencing token, 1 when it was handed over, who is next or ''} when it is ours otherwise, or
 -- {0, ms until the present lease or claim runs out, place in the queue or -1, 1 when queued by this call,
 --  the fencing token that it will have there, value of the lease}.
-local function acquire(lease, queue, fence, owner, claim, ttl, time)
-  -- Taken if free. For speed this says in few words what mint says.
+local function take_or_queue(lease, queue, fence, owner, claim, ttl, time)
+  -- Taken if free. For speed this says in few words what mint-token says.
   local token = #time[2] == 6 and time[1] .. time[2] or string.format('%s%06d', time[1], time[2])
   if redis.call('SET', lease, owner .. ':' .. token, 'NX', 'PX', ttl) then
     local last = redis.call('SET', fence, token, 'GET', 'KEEPTTL')
     -- 16 digits and no mark: nobody has queued since. When the sixth digit changes, every three hours, the fence is kept for
     -- longer; it does not live for the 28 hours in which the digit comes round.
     if last and #last == 16 and last < token and string.byte(last, 6) == string.byte(token, 6) then return tonumber(token) end
---@include mint
+--@include mint-token
     if redis.call('EXISTS', queue) == 0 then
       token = mint_above(fence, last, token)
       redis.call('SET', lease, owner .. ':' .. token, 'PX', ttl)
@@ -22,10 +23,10 @@ local function acquire(lease, queue, fence, owner, claim, ttl, time)
     if last then redis.call('SET', fence, last, 'KEEPTTL') else mint_above(fence, nil, token, 'q') end
   end
 
---@include mint
---@include holder
---@include wake
---@include hand-over
+--@include mint-token
+--@include lease-value
+--@include wake-waiter
+--@include lease-queue
   local claim_ms = math.abs(claim)
   local value = redis.call('GET', lease)
   local head = redis.call('ZRANGE', queue, 0, 0)[1]
@@ -54,7 +55,7 @@ local function acquire(lease, queue, fence, owner, claim, ttl, time)
 
   if not value then
     -- It ran out, or was deleted by a client that knows of no queue. The first in the queue is next, whoever looks.
-    local next_owner, next_token = hand_over(lease, queue, '', claim_ms)
+    local next_owner, next_token = hand_over_to_first(lease, queue, '', claim_ms)
     if not next_owner then
       -- All that queued were of a process that is gone.
       next_owner, next_token = owner, mint(fence)

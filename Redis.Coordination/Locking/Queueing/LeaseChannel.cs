@@ -1,63 +1,54 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using AspireRedis.Coordination.Failover;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
-namespace AspireRedis.Coordination.Locking;
+namespace AspireRedis.Coordination.Locking.Queueing;
 
 /// <summary>
 /// The channel on which a provider hears that a lease was handed over to one of its waiters: one subscription, opened
-/// when the first of them needs it and kept.
+/// when the first of them needs it and kept. Safe for concurrent use.
 /// </summary>
-internal sealed class LeaseWakeups : IAsyncDisposable
+internal sealed class LeaseChannel : IAsyncDisposable
 {
-    private readonly ConcurrentDictionary<string, LeaseRequest> _requests = new(StringComparer.Ordinal);
-    private readonly string _id = Guid.NewGuid().ToString("N");
     private readonly RedisChannel _channel;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private Subscription? _subscription;
     private IConnectionMultiplexer? _followed;
-    private long _lastOwner;
 
+    /// <param name="providerId">See <see cref="LeaseRequests.ProviderId"/>.</param>
     /// <param name="logger">Hears of subscriptions that fail.</param>
-    public LeaseWakeups(ILogger logger)
+    public LeaseChannel(string providerId, ILogger logger)
     {
         _logger = logger;
-        _channel = RedisChannel.Literal($"lease-wake:{_id}");
+        _channel = RedisChannel.Literal($"lease-wake:{providerId}");
     }
 
-    /// <summary>The lease is a waiter's, with this fencing token and for this long until it is confirmed.</summary>
-    public event Action<LeaseRequest, long, TimeSpan>? HandedOver;
-
-    /// <summary>A message for an owner that this process knows nothing of, such as one whose wait was cancelled.</summary>
-    public event Action<string, string>? Orphaned;
+    /// <summary>
+    /// The name of a lease, the owner of this provider to whom it was handed over, and for how long until it is confirmed.
+    /// With zeros for token and time the owner is only to try again. It may be unknown, as when its wait was cancelled.
+    /// </summary>
+    public event Action<string, LeaseHandOver, TimeSpan>? HandedOver;
 
     /// <summary>The connection came back: what was said meanwhile was not heard.</summary>
     public event Action? Restored;
-
-    /// <summary>Who waits or has a lease for which somebody waited.</summary>
-    public IEnumerable<LeaseRequest> Requests => _requests.Values;
-
-    /// <summary>A token that nobody else has; it begins with the provider's id, 32 characters.</summary>
-    public string NewOwner() => $"{_id}.{Interlocked.Increment(ref _lastOwner):x}";
 
     public bool IsListening(IConnectionMultiplexer connection)
         => Volatile.Read(ref _subscription) is { } s && ReferenceEquals(s.Connection, connection) && s.Confirmed.IsCompletedSuccessfully;
 
     /// <summary>Until the server has confirmed the subscription.</summary>
+    /// <exception cref="RedisUnavailableException">It did not.</exception>
     public Task ListenAsync(IConnectionMultiplexer connection)
     {
         lock (_gate)
         {
-            if (_subscription is not { } current || !ReferenceEquals(current.Connection, connection) || current.Confirmed.IsFaulted || current.Confirmed.IsCanceled)
+            if (_subscription is not { } current || !ReferenceEquals(current.Connection, connection)
+                || current.Confirmed.IsFaulted || current.Confirmed.IsCanceled)
             {
                 Follow(connection);
-                // The primary says in release whether it reaches us; by way of a replica it would not know.
-                _subscription = current = new Subscription(
-                    connection, connection.GetSubscriber().SubscribeAsync(_channel, OnMessage, CommandFlags.DemandMaster));
+                _subscription = current = new Subscription(connection, SubscribeAsync(connection));
             }
             return current.Confirmed;
         }
@@ -78,25 +69,6 @@ internal sealed class LeaseWakeups : IAsyncDisposable
                 _followed = connection;
                 connection.ConnectionRestored += OnRestored;
                 connection.ConfigurationChanged += OnChanged;
-            }
-        }
-    }
-
-    public void Register(LeaseRequest request) => _requests[request.Owner] = request;
-
-    public void Forget(string owner) => _requests.TryRemove(owner, out _);
-
-    /// <summary>The request of an owner of this process; null when it is another's.</summary>
-    public LeaseRequest? Find(string? owner) => owner is not null && _requests.TryGetValue(owner, out var request) ? request : null;
-
-    /// <summary>Has all waiters of a resource, or all there are, look after their places in the queue.</summary>
-    public void Resynchronise(string? resource)
-    {
-        foreach (var (_, request) in _requests)
-        {
-            if (resource is null || request.Resource == resource)
-            {
-                request.Resynchronise();
             }
         }
     }
@@ -124,6 +96,20 @@ internal sealed class LeaseWakeups : IAsyncDisposable
         }
     }
 
+    private async Task SubscribeAsync(IConnectionMultiplexer connection)
+    {
+        try
+        {
+            // The primary says in a release whether it reaches us; by way of a replica it would not know.
+            await connection.GetSubscriber().SubscribeAsync(_channel, OnMessage, CommandFlags.DemandMaster);
+        }
+        catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
+        {
+            // Whatever became of it, no lease was asked for.
+            throw new RedisUnavailableException(e);
+        }
+    }
+
     private void Unfollow()
     {
         if (_followed is { } connection)
@@ -133,12 +119,12 @@ internal sealed class LeaseWakeups : IAsyncDisposable
         }
     }
 
-    private void OnRestored(object? sender, ConnectionFailedEventArgs e) => _ = ResynchroniseAsync();
+    private void OnRestored(object? sender, ConnectionFailedEventArgs e) => _ = NotifyRestoredAsync();
 
-    private void OnChanged(object? sender, EndPointEventArgs e) => _ = ResynchroniseAsync();
+    private void OnChanged(object? sender, EndPointEventArgs e) => _ = NotifyRestoredAsync();
 
     [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "An event handler: there is nobody to throw at.")]
-    private async Task ResynchroniseAsync()
+    private async Task NotifyRestoredAsync()
     {
         try
         {
@@ -153,25 +139,18 @@ internal sealed class LeaseWakeups : IAsyncDisposable
             _logger.LogDebug(e, "The subscription is not back yet.");
         }
         Restored?.Invoke();
-        Resynchronise(null);
     }
 
     /// <summary>The owner, its fencing token, for how many ms it has the lease, and the name of the lease.</summary>
     private void OnMessage(RedisChannel channel, RedisValue message)
     {
         if (((string?)message)?.Split(' ', 4) is not [var owner, var token, var claim, var resource]
-            || !long.TryParse(token, CultureInfo.InvariantCulture, out var fencingToken) || !long.TryParse(claim, CultureInfo.InvariantCulture, out var ms))
+            || !long.TryParse(token, CultureInfo.InvariantCulture, out var fencingToken)
+            || !long.TryParse(claim, CultureInfo.InvariantCulture, out var ms))
         {
             return;
         }
-        if (Find(owner) is { } request)
-        {
-            HandedOver?.Invoke(request, fencingToken, TimeSpan.FromMilliseconds(ms));
-        }
-        else
-        {
-            Orphaned?.Invoke(resource, owner);
-        }
+        HandedOver?.Invoke(resource, new LeaseHandOver(owner, fencingToken), TimeSpan.FromMilliseconds(ms));
     }
 
     private sealed record Subscription(IConnectionMultiplexer Connection, Task Confirmed);

@@ -3,7 +3,7 @@
 -- permits: a hash of owner to what it holds: 'x' alone, 's' and the number of its permit; a star before it while it is
 --   claimed: granted to one that waited, and not confirmed yet. The field '=' is the token that those who share have.
 -- queue: how it is wanted ('x' or 's') and by whom, first come first served.
--- Needs wake, mint and server-ms. A limit of 0 is none.
+-- Needs wake-waiter, mint-token and server-ms. A limit of 0 is none.
 local holders, permits, queue, fence = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
 local function forget(owner)

@@ -1,11 +1,11 @@
 -- KEYS: lease, queue. ARGV: claim time in ms.
--- Hands the lease on when a claim to it has run out. Returns ms until the present claim runs out, or 0 without one.
---@include holder
---@include wake
---@include hand-over
+-- Gives the lease to the next waiter when the claim of the one before has run out. Returns ms until the present claim runs out, or 0 without one.
+--@include lease-value
+--@include wake-waiter
+--@include lease-queue
 local value = redis.call('GET', KEYS[1])
 if not value then
-  return hand_over(KEYS[1], KEYS[2], '', ARGV[1]) and tonumber(ARGV[1]) or 0
+  return hand_over_to_first(KEYS[1], KEYS[2], '', ARGV[1]) and tonumber(ARGV[1]) or 0
 end
 local head = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
 if head and string.sub(head, 1, 1) == '*' then

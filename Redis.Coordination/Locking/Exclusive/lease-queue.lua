@@ -1,6 +1,6 @@
 -- The queue is a sorted set of owners by their fencing tokens, which are minted when they queue: first come first served,
 -- and tokens rise in the order of service. Its head bears a star while the lease is claimed for it: handed over and not
--- confirmed yet. Needs wake.
+-- confirmed yet. Needs wake-waiter.
 
 -- The claim at the head was not confirmed in time: its process is dead, frozen or cut off. All that it has queued goes,
 -- so that it costs the others one claim and not one for each; whoever lives there queues again.
@@ -14,7 +14,7 @@ end
 
 -- Makes the first waiter the owner for as long as a claim lasts, and returns it and its token; nil when nobody waits.
 -- Call it when the lease is free, or is the caller's to give.
-local function hand_over(lease, queue, giver, claim)
+local function hand_over_to_first(lease, queue, giver, claim)
   local head = redis.call('ZRANGE', queue, 0, 0, 'WITHSCORES')
   if head[1] and string.sub(head[1], 1, 1) == '*' then
     if head[1] == '*' .. giver then redis.call('ZREM', queue, head[1]) else drop_claimant(queue, head[1]) end

@@ -1,10 +1,10 @@
 using StackExchange.Redis;
 
-namespace AspireRedis.Coordination.Locking;
+namespace AspireRedis.Coordination.Locking.Queueing;
 
 /// <summary>
-/// One call of acquire, that waits or is granted its lease, and until that is given back. It has the same owner token in
-/// all its looks, so that each finds what an earlier one made.
+/// One call of acquire, from its first attempt until it has failed or its lease is given back. All its attempts bear the
+/// same owner token, so that each finds what an earlier one made. Safe for concurrent use.
 /// </summary>
 internal sealed class LeaseRequest(string resource, RedisKey[] keys, string owner, LeaseOptions options)
 {
@@ -13,7 +13,7 @@ internal sealed class LeaseRequest(string resource, RedisKey[] keys, string owne
     private bool _wake;
     private bool _resynchronising;
     private bool _closed;
-    private long _token;
+    private long _queueToken;
     private long _queuedSince;
     private Lease? _lease;
 
@@ -26,13 +26,13 @@ internal sealed class LeaseRequest(string resource, RedisKey[] keys, string owne
 
     public LeaseOptions Options { get; } = options;
 
-    /// <summary>The last look.</summary>
-    public Task? Looking { get; set; }
+    /// <summary>The last attempt, which a cancelled caller does not wait for.</summary>
+    public Task? Attempt { get; set; }
 
-    /// <summary>Once it is granted.</summary>
+    /// <summary>The lease that it was granted; null while it waits.</summary>
     public Lease? Lease => Volatile.Read(ref _lease);
 
-    /// <summary>Who passed the lease on, while the server may still take that one for the owner.</summary>
+    /// <summary>Who handed the lease over within the process, while the server may still take that one for the owner.</summary>
     public string? Predecessor { get; set; }
 
     /// <summary>The server takes this one for the owner.</summary>
@@ -44,7 +44,19 @@ internal sealed class LeaseRequest(string resource, RedisKey[] keys, string owne
     /// </summary>
     public LeaseRequest? Successor { get; set; }
 
-    /// <summary>It was woken since its last look began.</summary>
+    /// <summary>See <see cref="AcquireReply.QueueToken"/>; zero when it is not known.</summary>
+    public long QueueToken
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _queueToken;
+            }
+        }
+    }
+
+    /// <summary>It was woken since its last attempt began.</summary>
     public bool IsWoken
     {
         get
@@ -56,7 +68,7 @@ internal sealed class LeaseRequest(string resource, RedisKey[] keys, string owne
         }
     }
 
-    /// <summary>Has it look. Cheap and harmless when it is not waiting.</summary>
+    /// <summary>Has it try again. Cheap and harmless when it is not waiting.</summary>
     public void Wake()
     {
         lock (_gate)
@@ -66,7 +78,7 @@ internal sealed class LeaseRequest(string resource, RedisKey[] keys, string owne
         }
     }
 
-    /// <summary>Has it look because its place may be lost; it need not tell the others of its process.</summary>
+    /// <summary>Has it try again because its place may be lost; it need not tell the others of its process.</summary>
     public void Resynchronise()
     {
         lock (_gate)
@@ -78,10 +90,10 @@ internal sealed class LeaseRequest(string resource, RedisKey[] keys, string owne
     }
 
     /// <summary>
-    /// Call before each look: what wakes it from then on is not lost, and until the answer it is not granted a lease, for
-    /// its place in the queue may be another one. False when it has been granted or closed already.
+    /// Call before each attempt: what wakes it from then on is not lost, and until the answer it is not granted a lease by
+    /// others, for its place in the queue may be another one. False when it has been granted or closed already.
     /// </summary>
-    public bool BeginLook(out bool resynchronising)
+    public bool BeginAttempt(out bool resynchronising)
     {
         lock (_gate)
         {
@@ -91,7 +103,7 @@ internal sealed class LeaseRequest(string resource, RedisKey[] keys, string owne
             {
                 return false;
             }
-            _token = 0;
+            _queueToken = 0;
             _wake = false;
             _woken = null;
             return true;
@@ -99,24 +111,24 @@ internal sealed class LeaseRequest(string resource, RedisKey[] keys, string owne
     }
 
     /// <summary>It is in the queue, and was not granted the lease before <paramref name="since"/>.</summary>
-    public void Queued(long token, long since)
+    public void Queued(long queueToken, long since)
     {
         lock (_gate)
         {
-            _token = token;
+            _queueToken = queueToken;
             _queuedSince = since;
         }
     }
 
     /// <summary>
-    /// Grants the lease to one that waits in the queue with this token. <paramref name="grant"/> gets the time since which
-    /// it has; it may return null to have it look instead.
+    /// Grants the lease to one that waits in the queue with this token. <paramref name="create"/> gets the time since which
+    /// it has waited; it may return null to have it try again instead.
     /// </summary>
-    public bool TryGrant(long token, Func<long, Lease?> grant)
+    public bool TryGrant(long queueToken, Func<long, Lease?> create)
     {
         lock (_gate)
         {
-            if (_closed || _lease is not null || token == 0 || token != _token || grant(_queuedSince) is not { } lease)
+            if (_closed || _lease is not null || queueToken == 0 || queueToken != _queueToken || create(_queuedSince) is not { } lease)
             {
                 return false;
             }
@@ -126,19 +138,7 @@ internal sealed class LeaseRequest(string resource, RedisKey[] keys, string owne
         }
     }
 
-    /// <summary>The token of the place in the queue; zero when that is not known.</summary>
-    public long Token
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _token;
-            }
-        }
-    }
-
-    /// <summary>A look has found that the lease is ours. False when the request was closed meanwhile.</summary>
+    /// <summary>An attempt was answered with the lease. False when the request was closed meanwhile.</summary>
     public bool TryTake(Lease lease)
     {
         lock (_gate)
@@ -182,6 +182,6 @@ internal sealed class LeaseRequest(string resource, RedisKey[] keys, string owne
             _woken ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             woken = _woken.Task;
         }
-        await woken.ComesWithinAsync(atMost, clock, cancellationToken);
+        await woken.CompletesWithinAsync(atMost, clock, cancellationToken);
     }
 }

@@ -1,3 +1,0 @@
--- KEYS: lease, queue, last fencing token. ARGV: owner, claim time in ms (negative: do not queue), TTL in ms.
---@include acquiring
-return acquire(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], redis.call('TIME'))

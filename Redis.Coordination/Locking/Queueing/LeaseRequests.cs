@@ -1,0 +1,40 @@
+using System.Collections.Concurrent;
+
+namespace AspireRedis.Coordination.Locking.Queueing;
+
+/// <summary>
+/// The requests of a provider that wait, or have a lease for which others may wait, by their owner tokens. Safe for
+/// concurrent use.
+/// </summary>
+internal sealed class LeaseRequests
+{
+    private readonly ConcurrentDictionary<string, LeaseRequest> _byOwner = new(StringComparer.Ordinal);
+    private long _lastOwner;
+
+    /// <summary>32 characters with which all owner tokens of this provider begin.</summary>
+    public string ProviderId { get; } = Guid.NewGuid().ToString("N");
+
+    public IEnumerable<LeaseRequest> All => _byOwner.Values;
+
+    /// <summary>A token that nobody else has.</summary>
+    public string NewOwner() => $"{ProviderId}.{Interlocked.Increment(ref _lastOwner):x}";
+
+    public void Add(LeaseRequest request) => _byOwner[request.Owner] = request;
+
+    public void Remove(string owner) => _byOwner.TryRemove(owner, out _);
+
+    /// <summary>The request of an owner of this provider; null when it is another's.</summary>
+    public LeaseRequest? Find(string? owner) => owner is not null && _byOwner.TryGetValue(owner, out var request) ? request : null;
+
+    /// <summary>Has all waiters of a resource, or all there are, look after their places in the queue.</summary>
+    public void Resynchronise(string? resource)
+    {
+        foreach (var (_, request) in _byOwner)
+        {
+            if (resource is null || request.Resource == resource)
+            {
+                request.Resynchronise();
+            }
+        }
+    }
+}
