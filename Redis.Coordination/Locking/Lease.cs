@@ -26,7 +26,8 @@ internal abstract class Lease : ILease
     /// <param name="clock">Measures the validity.</param>
     /// <param name="telemetry">Hears of the loss.</param>
     protected Lease(
-        string resource, string owner, long fencingToken, long validUntil, LeaseOptions options, TimeProvider clock, LeaseTelemetry telemetry)
+        string resource, string owner, long fencingToken, long validUntil, LeaseOptions options, TimeProvider clock,
+        LeaseTelemetry telemetry)
     {
         Resource = resource;
         Owner = owner;
@@ -263,7 +264,8 @@ internal abstract class Lease : ILease
                 var pause = Math.Min(Math.Min(50, Options.Ttl.TotalMilliseconds / 10), Math.Ceiling(Remaining.TotalMilliseconds));
                 if (pause > 0)
                 {
-                    await Task.Delay(TimeSpan.FromMilliseconds(pause), Clock, disposing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    await Task.Delay(TimeSpan.FromMilliseconds(pause), Clock, disposing)
+                        .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 }
             }
             catch (Exception)

@@ -39,19 +39,23 @@ public sealed record LeaseOptions
     {
         if (!Enum.IsDefined(Durability))
         {
-            throw new ArgumentOutOfRangeException(nameof(Durability), Durability, $"{nameof(LeaseOptions)}.{nameof(Durability)} is unknown.");
+            throw new ArgumentOutOfRangeException(
+                nameof(Durability), Durability, $"{nameof(LeaseOptions)}.{nameof(Durability)} is unknown.");
         }
         if (ClaimTime < TimeSpan.FromMilliseconds(10) || ClaimTime > TimeSpan.FromMinutes(1))
         {
-            throw new ArgumentOutOfRangeException(nameof(ClaimTime), ClaimTime, $"{nameof(LeaseOptions)}.{nameof(ClaimTime)} must be between 10 ms and a minute.");
+            throw new ArgumentOutOfRangeException(
+                nameof(ClaimTime), ClaimTime, $"{nameof(LeaseOptions)}.{nameof(ClaimTime)} must be between 10 ms and a minute.");
         }
         if (Ttl < TimeSpan.FromMilliseconds(100) || Ttl > MaxTtl)
         {
-            throw new ArgumentOutOfRangeException(nameof(Ttl), Ttl, $"{nameof(LeaseOptions)}.{nameof(Ttl)} must be between 100 ms and {MaxTtl}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(Ttl), Ttl, $"{nameof(LeaseOptions)}.{nameof(Ttl)} must be between 100 ms and {MaxTtl}.");
         }
         if (WaitTimeout < TimeSpan.Zero || WaitTimeout > TimeSpan.FromDays(1))
         {
-            throw new ArgumentOutOfRangeException(nameof(WaitTimeout), WaitTimeout, $"{nameof(LeaseOptions)}.{nameof(WaitTimeout)} must be between zero and a day.");
+            throw new ArgumentOutOfRangeException(
+                nameof(WaitTimeout), WaitTimeout, $"{nameof(LeaseOptions)}.{nameof(WaitTimeout)} must be between zero and a day.");
         }
     }
 }

@@ -4,7 +4,8 @@ namespace AspireRedis.Coordination.Locking;
 internal static class TaskExtensions
 {
     /// <summary>Waits for a task that does not fail; false when that took too long.</summary>
-    public static async Task<bool> CompletesWithinAsync(this Task task, TimeSpan atMost, TimeProvider clock, CancellationToken cancellationToken)
+    public static async Task<bool> CompletesWithinAsync(
+        this Task task, TimeSpan atMost, TimeProvider clock, CancellationToken cancellationToken)
     {
         try
         {

@@ -36,7 +36,12 @@ internal sealed class ExclusiveScripts : ILeaseScripts
         }
         if ((int)reply[0] == 1)
         {
-            return new AcquireReply { FencingToken = (long)reply[1], HandedOver = (int)reply[2] == 1, Next = NullIfEmpty((string)reply[3]!) };
+            return new AcquireReply
+            {
+                FencingToken = (long)reply[1],
+                HandedOver = (int)reply[2] == 1,
+                Next = NullIfEmpty((string)reply[3]!),
+            };
         }
         var left = (long)reply[1];
         var value = (string)reply[5]!;
@@ -58,7 +63,9 @@ internal sealed class ExclusiveScripts : ILeaseScripts
 
     public LeaseScriptCall Release(LeaseRequest request)
     {
-        RedisValue held = request.Lease is { } lease ? string.Create(CultureInfo.InvariantCulture, $"{request.Owner}:{lease.FencingToken}") : request.Owner;
+        RedisValue held = request.Lease is { } lease
+            ? string.Create(CultureInfo.InvariantCulture, $"{request.Owner}:{lease.FencingToken}")
+            : request.Owner;
         return new(s_release, request.Keys, [held, Milliseconds(request.Options.ClaimTime), request.Predecessor ?? ""], _group);
     }
 

@@ -17,7 +17,7 @@ namespace AspireRedis.Coordination.Locking;
 /// interval. A waiter that died in the queue costs the others <see cref="LeaseOptions.ClaimTime"/>.
 /// A client that uses plain <c>SET key token NX PX ttl</c> and compare-and-delete on the same key is excluded and
 /// excludes us. It knows of no queue: it may overtake, and after its delete, of which nobody is told, waiters get the
-/// lease when they next look: at the end of the TTL that it had, or of their own if that is shorter.
+/// lease when they next try: at the end of the TTL that it had, or of their own if that is shorter.
 /// The single-instance part follows https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/.
 /// Safe for concurrent use.
 /// </remarks>

@@ -19,17 +19,29 @@ internal sealed class PermitScripts(PermitMode mode, string kind, int limit) : I
     public RedisKey[] KeysOf(string resource)
     {
         var keys = new LeaseKeys(resource);
-        return [keys.Companion($"{kind}:holders"), keys.Companion($"{kind}:permits"), keys.Companion($"{kind}:queue"), keys.Companion($"{kind}:fence")];
+        return
+        [
+            keys.Companion($"{kind}:holders"), keys.Companion($"{kind}:permits"),
+            keys.Companion($"{kind}:queue"), keys.Companion($"{kind}:fence"),
+        ];
     }
 
     public LeaseScriptCall Acquire(LeaseRequest request, bool enqueue)
         => new(s_acquire, request.Keys,
-            [request.Owner, Milliseconds(request.Options.Ttl), Milliseconds(request.Options.ClaimTime), enqueue ? 1 : 0, _mode, limit, request.Resource]);
+            [
+                request.Owner, Milliseconds(request.Options.Ttl), Milliseconds(request.Options.ClaimTime),
+                enqueue ? 1 : 0, _mode, limit, request.Resource,
+            ]);
 
     public AcquireReply ReadAcquire(RedisResult reply)
         => (int)reply[0] == 1
             ? new AcquireReply { FencingToken = (long)reply[1], HandedOver = (int)reply[2] == 1, Permit = (int)reply[3] }
-            : new AcquireReply { HeldFor = TimeSpan.FromMilliseconds((long)reply[1] + 1), Place = (int)reply[2], Queued = (int)reply[3] == 1 };
+            : new AcquireReply
+            {
+                HeldFor = TimeSpan.FromMilliseconds((long)reply[1] + 1),
+                Place = (int)reply[2],
+                Queued = (int)reply[3] == 1,
+            };
 
     public LeaseScriptCall Renew(LeaseRequest request, long fencingToken)
         => new(s_renew, request.Keys, [request.Owner, Milliseconds(request.Options.Ttl)]);

@@ -33,7 +33,7 @@ internal sealed class ClaimWatch(RedisDeployment deployment, ILeaseScripts scrip
             }
             catch (Exception e)
             {
-                logger.LogDebug(e, "Whether the claim to the lease {Resource} was confirmed is unknown; its waiters find out themselves.", resource);
+                logger.LogDebug(e, "Whether the claim to {Resource} was confirmed is unknown; its waiters find out themselves.", resource);
                 left = TimeSpan.Zero;
             }
             if (left <= TimeSpan.Zero && _watched.TryRemove(new KeyValuePair<string, long>(resource, handOvers)))

@@ -123,7 +123,7 @@ internal sealed class LeaseChannel : IAsyncDisposable
 
     private void OnChanged(object? sender, EndPointEventArgs e) => _ = NotifyRestoredAsync();
 
-    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "An event handler: there is nobody to throw at.")]
+    [SuppressMessage("Design", "CA1031", Justification = "An event handler: there is nobody to throw at.")]
     private async Task NotifyRestoredAsync()
     {
         try

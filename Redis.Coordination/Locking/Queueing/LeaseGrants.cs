@@ -20,6 +20,10 @@ internal sealed class LeaseGrants(
     LeaseTelemetry telemetry,
     DurableWriter? durable)
 {
+    private TimeProvider Clock => clock;
+
+    private LeaseTelemetry Telemetry => telemetry;
+
     /// <summary>Grants what the server has answered; false when the request was closed meanwhile.</summary>
     /// <param name="request">Who asked.</param>
     /// <param name="fencingToken">The fencing token.</param>
@@ -27,7 +31,8 @@ internal sealed class LeaseGrants(
     /// <param name="asked">When it was asked for.</param>
     public bool TryGrant(LeaseRequest request, long fencingToken, in AcquireReply reply, long asked)
     {
-        var lease = new QueuedLease(this, request, fencingToken, LeaseValidity.Until(clock, asked, request.Options.Ttl)) { Permit = reply.Permit };
+        var until = LeaseValidity.Until(clock, asked, request.Options.Ttl);
+        var lease = new QueuedLease(this, request, fencingToken, until) { Permit = reply.Permit };
         if (!request.TryTake(lease))
         {
             return false;
@@ -105,15 +110,18 @@ internal sealed class LeaseGrants(
     }
 
     private Task ReleaseAsync(LeaseRequest request, QueuedLease lease)
-        => TryHandOverLocally(request, lease) ? Task.CompletedTask : releases.ReleaseAsync(request);
+        => request is { IsConfirmed: true, Successor: { } successor } && TryHandOverLocally(request, lease, successor)
+            ? Task.CompletedTask
+            : releases.ReleaseAsync(request);
 
     /// <summary>
     /// Gives the lease to the first in the queue without a round trip, when that is a caller of this process. The server
     /// takes the old owner for the holder until it hears of the new one; what it has promised the old one lasts as long.
     /// </summary>
-    private bool TryHandOverLocally(LeaseRequest request, QueuedLease lease)
+    private bool TryHandOverLocally(LeaseRequest request, QueuedLease lease, LeaseRequest successor)
     {
-        if (!request.IsConfirmed || request.Successor is not { } successor || successor.QueueToken is var token && token <= lease.FencingToken)
+        var token = successor.QueueToken;
+        if (token <= lease.FencingToken)
         {
             return false;
         }
@@ -133,13 +141,10 @@ internal sealed class LeaseGrants(
             var now = clock.GetTimestamp();
             var promised = now + (long)(remaining.TotalSeconds * clock.TimestampFrequency);
             successor.Predecessor = request.Owner;
-            return new QueuedLease(this, successor, token, Math.Min(promised, LeaseValidity.Until(clock, now, successor.Options.Ttl)));
+            var until = Math.Min(promised, LeaseValidity.Until(clock, now, successor.Options.Ttl));
+            return new QueuedLease(this, successor, token, until);
         }
     }
-
-    private TimeProvider Clock => clock;
-
-    private LeaseTelemetry Telemetry => telemetry;
 
     /// <summary>A lease on the primary, for whose successors there is a queue.</summary>
     internal sealed class QueuedLease(LeaseGrants grants, LeaseRequest request, long fencingToken, long validUntil)
@@ -147,7 +152,7 @@ internal sealed class LeaseGrants(
     {
         internal LeaseRequest Request => request;
 
-        // Not cancelled: the script is short, and its answer is of use to whoever has the lease next.
+        // Not cancelled: whoever gives the lease back does not wait for it.
         protected override Task<bool> RenewAsync(CancellationToken cancellationToken) => grants.RenewAsync(request, FencingToken);
 
         protected override Task ReleaseAsync() => grants.ReleaseAsync(request, this);

@@ -36,7 +36,8 @@ internal sealed class LeaseQueue : IAsyncDisposable
     /// <param name="clock">Measures waits and validity.</param>
     /// <param name="telemetry">Spans, metrics and log lines of the kind.</param>
     /// <param name="durable">Has replicas confirm leases for which <see cref="LeaseOptions.Durability"/> asks that.</param>
-    public LeaseQueue(RedisDeployment deployment, ILeaseScripts scripts, TimeProvider clock, LeaseTelemetry telemetry, DurableWriter? durable = null)
+    public LeaseQueue(
+        RedisDeployment deployment, ILeaseScripts scripts, TimeProvider clock, LeaseTelemetry telemetry, DurableWriter? durable = null)
     {
         _deployment = deployment;
         _scripts = scripts;
@@ -60,7 +61,8 @@ internal sealed class LeaseQueue : IAsyncDisposable
         if (options.Durability != Durability.Memory && !_canReplicate)
         {
             throw new ArgumentException(
-                $"{nameof(LeaseOptions)}.{nameof(LeaseOptions.Durability)} needs a {nameof(DurableWriter)}, and this provider was made without one.", nameof(options));
+                $"{nameof(LeaseOptions)}.{nameof(LeaseOptions.Durability)} needs a {nameof(DurableWriter)}, which this provider has not.",
+                nameof(options));
         }
         ThrowIfDisposed();
         return LeaseTelemetry.IsEnabled
@@ -85,7 +87,8 @@ internal sealed class LeaseQueue : IAsyncDisposable
 
     private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_disposed, typeof(ILeaseProvider));
 
-    private async Task<ILease?> AcquireOrWaitAsync(string resource, LeaseOptions options, Activity? activity, CancellationToken cancellationToken)
+    private async Task<ILease?> AcquireOrWaitAsync(
+        string resource, LeaseOptions options, Activity? activity, CancellationToken cancellationToken)
     {
         var start = _clock.GetTimestamp();
         var request = NewRequest(resource, _requests.NewOwner(), options);
@@ -179,7 +182,8 @@ internal sealed class LeaseQueue : IAsyncDisposable
                     var held = reply.HeldFor < options.Ttl ? reply.HeldFor : options.Ttl;
                     sleep = held + (s_stagger * Math.Min(reply.Place, MaxStagger));
                 }
-                catch (Exception e) when (waiting && e is RedisException or RedisCommandException or TimeoutException && Left() > TimeSpan.Zero)
+                catch (Exception e) when (
+                    waiting && e is RedisException or RedisCommandException or TimeoutException && Left() > TimeSpan.Zero)
                 {
                     // Redis is away, as in a failover. It may have queued us or given us the lease: the same owner token
                     // finds out. The connection wakes us when it is back; a server that refuses is asked again.

@@ -30,7 +30,8 @@ internal sealed class LeaseReleases(
                 // A script that is still under way may be sent once more, by text: nobody would renew that lease, or
                 // confirm that claim.
                 await attempt.ContinueWith(
-                    static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                    static t => _ = t.Exception, CancellationToken.None,
+                    TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             }
             var handOvers = scripts.ReadRelease(await scripts.Release(request).RunAsync(deployment));
             if (handOvers.Count > 0)

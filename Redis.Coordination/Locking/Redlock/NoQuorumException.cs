@@ -2,7 +2,9 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Locking.Redlock;
 
-/// <summary>So many nodes did not vote that no majority was possible. What became of the lease on each is undone or ends with its TTL.</summary>
+/// <summary>
+/// So many nodes did not vote that no majority was possible. What some of them granted is given back or ends with its TTL.
+/// </summary>
 public sealed class NoQuorumException : RedisException
 {
     internal NoQuorumException(string resource, int nodes, IReadOnlyList<RedlockNodeError> errors)

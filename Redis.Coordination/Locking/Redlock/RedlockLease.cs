@@ -2,7 +2,8 @@ namespace AspireRedis.Coordination.Locking.Redlock;
 
 /// <summary>A lease that a majority of the nodes has granted; renewals need a majority as well.</summary>
 internal sealed class RedlockLease(
-    RedlockNodeSet nodes, string resource, string owner, long fencingToken, long validUntil, LeaseOptions options, TimeProvider clock, LeaseTelemetry telemetry)
+    RedlockNodeSet nodes, string resource, string owner, long fencingToken, long validUntil, LeaseOptions options, TimeProvider clock,
+    LeaseTelemetry telemetry)
     : Lease(resource, owner, fencingToken, validUntil, options, clock, telemetry)
 {
     protected override async Task<bool> RenewAsync(CancellationToken cancellationToken)

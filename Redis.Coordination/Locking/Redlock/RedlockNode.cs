@@ -50,7 +50,8 @@ internal sealed class RedlockNode : IAsyncDisposable
     /// <param name="clock">The clock.</param>
     /// <param name="logger">Hears of nodes that leave and come back.</param>
     public RedlockNode(
-        ConfigurationOptions options, RedlockOptions redlock, ConcurrentDictionary<string, string> processes, TimeProvider clock, ILogger logger)
+        ConfigurationOptions options, RedlockOptions redlock, ConcurrentDictionary<string, string> processes, TimeProvider clock,
+        ILogger logger)
     {
         _options = options;
         _redlock = redlock;
@@ -60,7 +61,8 @@ internal sealed class RedlockNode : IAsyncDisposable
         Name = RedlockOptions.NameOf(options);
         // Clients with another bound must not take the script for the answer to their own question.
         _grant = string.Create(
-            CultureInfo.InvariantCulture, $"-- In the cache of a process that may vote; least age {LeastAge.TotalMilliseconds:0} ms.\n{s_grant.Text}");
+            CultureInfo.InvariantCulture,
+            $"-- In the cache of a process that may vote; least age {LeastAge.TotalMilliseconds:0} ms.\n{s_grant.Text}");
         _admission = Task.Run(() => KeepAdmittedAsync(_stopping.Token));
     }
 
@@ -210,7 +212,8 @@ internal sealed class RedlockNode : IAsyncDisposable
                 return;
             }
             _firstContact.TrySetResult();
-            _logger.Log(wasReady ? LogLevel.Warning : LogLevel.Debug, "The lock node {Node} does not vote: {Reason}", Name, _absence.Message);
+            _logger.Log(
+                wasReady ? LogLevel.Warning : LogLevel.Debug, "The lock node {Node} does not vote: {Reason}", Name, _absence.Message);
             wasReady = false;
             await Task.Delay(pause, _clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

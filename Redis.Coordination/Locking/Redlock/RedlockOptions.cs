@@ -50,15 +50,18 @@ public sealed class RedlockOptions
     {
         if (MaxTtl < TimeSpan.FromMilliseconds(100) || MaxTtl > LeaseOptions.MaxTtl)
         {
-            throw new ArgumentOutOfRangeException(nameof(MaxTtl), MaxTtl, $"{nameof(RedlockOptions)}.{nameof(MaxTtl)} must be between 100 ms and {LeaseOptions.MaxTtl}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(MaxTtl), MaxTtl, $"{nameof(RedlockOptions)}.{nameof(MaxTtl)} must be between 100 ms and {LeaseOptions.MaxTtl}.");
         }
         if (NodeTimeout < TimeSpan.FromMilliseconds(10) || NodeTimeout > TimeSpan.FromMinutes(1))
         {
-            throw new ArgumentOutOfRangeException(nameof(NodeTimeout), NodeTimeout, $"{nameof(RedlockOptions)}.{nameof(NodeTimeout)} must be between 10 ms and a minute.");
+            throw new ArgumentOutOfRangeException(
+                nameof(NodeTimeout), NodeTimeout, $"{nameof(RedlockOptions)}.{nameof(NodeTimeout)} must be between 10 ms and a minute.");
         }
         if (!Enum.IsDefined(RestartedNodes))
         {
-            throw new ArgumentOutOfRangeException(nameof(RestartedNodes), RestartedNodes, $"{nameof(RedlockOptions)}.{nameof(RestartedNodes)} is not a known value.");
+            throw new ArgumentOutOfRangeException(
+                nameof(RestartedNodes), RestartedNodes, $"{nameof(RedlockOptions)}.{nameof(RestartedNodes)} is not a known value.");
         }
         var nodes = Nodes.SelectMany(Parse).ToList();
         if (nodes.Count == 0)

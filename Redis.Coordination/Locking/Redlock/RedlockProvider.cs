@@ -80,8 +80,8 @@ public sealed class RedlockProvider : ILeaseProvider, IAsyncDisposable
         {
             throw new ArgumentOutOfRangeException(
                 nameof(options), options.Ttl,
-                $"{nameof(LeaseOptions)}.{nameof(LeaseOptions.Ttl)} must not be above {nameof(RedlockOptions)}.{nameof(RedlockOptions.MaxTtl)}"
-                + $" ({_options.MaxTtl}), for so long a restarted node stays out.");
+                $"{nameof(LeaseOptions)}.{nameof(LeaseOptions.Ttl)} must not be above"
+                + $" {nameof(RedlockOptions)}.{nameof(RedlockOptions.MaxTtl)} ({_options.MaxTtl}), for so long a restarted node stays out.");
         }
         LeaseKeys.Validate(resource);
         var request = new Request(resource, $"{_id}.{Interlocked.Increment(ref _lastOwner):x}", options);
@@ -113,7 +113,7 @@ public sealed class RedlockProvider : ILeaseProvider, IAsyncDisposable
                 Describe(activity, request, outcome);
                 if (lease is null && outcome.IsWithoutQuorum)
                 {
-                    throw new NoQuorumException(request.Resource, _nodes.Nodes.Count, outcome.Errors);
+                    throw NoQuorum(request, outcome);
                 }
                 if (lease is not null || wait == TimeSpan.Zero)
                 {
@@ -169,7 +169,7 @@ public sealed class RedlockProvider : ILeaseProvider, IAsyncDisposable
                 }
                 if (Left() <= TimeSpan.Zero)
                 {
-                    return outcome.IsWithoutQuorum ? throw new NoQuorumException(request.Resource, _nodes.Nodes.Count, outcome.Errors) : null;
+                    return outcome.IsWithoutQuorum ? throw NoQuorum(request, outcome) : null;
                 }
                 await queue.WaitAsync(outcome.ReleasesNeeded, Least(sleep, Left()), _clock, cancellationToken);
             }
@@ -184,7 +184,8 @@ public sealed class RedlockProvider : ILeaseProvider, IAsyncDisposable
             _telemetry.WaitEnds();
         }
 
-        TimeSpan Left() => request.Options.WaitTimeout - _clock.GetElapsedTime(start) is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        TimeSpan Left()
+            => request.Options.WaitTimeout - _clock.GetElapsedTime(start) is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
     private async Task<bool> TakeTurnAsync(RedlockQueue queue, TimeSpan atMost, CancellationToken cancellationToken)
@@ -222,7 +223,8 @@ public sealed class RedlockProvider : ILeaseProvider, IAsyncDisposable
                     var until = LeaseValidity.Until(_clock, asked, request.Options.Ttl);
                     if (until > _clock.GetTimestamp())
                     {
-                        var lease = new RedlockLease(_nodes, request.Resource, request.Owner, token, until, request.Options, _clock, _telemetry);
+                        var lease = new RedlockLease(
+                            _nodes, request.Resource, request.Owner, token, until, request.Options, _clock, _telemetry);
                         return (lease, outcome);
                     }
                 }
@@ -245,9 +247,13 @@ public sealed class RedlockProvider : ILeaseProvider, IAsyncDisposable
             }
 
             void Undo()
-                => _ = _nodes.ReleaseAsync(round.MayHaveGranted(), request.Resource, request.Owner, token, request.Options.Ttl, publish: false);
+                => _ = _nodes.ReleaseAsync(
+                    round.MayHaveGranted(), request.Resource, request.Owner, token, request.Options.Ttl, publish: false);
         }
     }
+
+    private NoQuorumException NoQuorum(Request request, RedlockOutcome outcome)
+        => new(request.Resource, _nodes.Nodes.Count, outcome.Errors);
 
     private static void Describe(Activity? activity, Request request, RedlockOutcome outcome)
     {

@@ -54,7 +54,8 @@ internal sealed class RedlockRound
                     outcome.Unanswered++;
                     if (waited is { } time)
                     {
-                        outcome.Errors.Add(new RedlockNodeError(_nodes[i].Name, new TimeoutException($"no answer within {time.TotalMilliseconds:0} ms")));
+                        var late = new TimeoutException($"no answer within {time.TotalMilliseconds:0} ms");
+                        outcome.Errors.Add(new RedlockNodeError(_nodes[i].Name, late));
                     }
                     break;
             }

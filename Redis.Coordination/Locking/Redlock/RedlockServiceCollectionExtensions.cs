@@ -36,7 +36,8 @@ public static class RedlockServiceCollectionExtensions
             return options.Nodes.Count > 0
                 ? new RedlockProvider(options, provider.GetRequiredService<TimeProvider>(), provider.GetService<ILogger<RedlockProvider>>())
                 : throw new InvalidOperationException(
-                    $"No lock nodes are configured: set ConnectionStrings:{connectionName} or {nameof(RedlockOptions)}.{nameof(RedlockOptions.Nodes)}.");
+                    $"No lock nodes are configured: set ConnectionStrings:{connectionName}"
+                    + $" or {nameof(RedlockOptions)}.{nameof(RedlockOptions.Nodes)}.");
         });
         return services;
     }

@@ -20,7 +20,7 @@ namespace AspireRedis.Coordination.Locking;
 /// </remarks>
 public sealed class SemaphoreProvider : ISemaphoreProvider, IAsyncDisposable
 {
-    /// <summary>The most permits that a semaphore may have: each look examines those that are held.</summary>
+    /// <summary>The most permits that a semaphore may have: each attempt examines those that are held.</summary>
     public const int MaxPermits = 1000;
 
     private readonly RedisDeployment _deployment;
