@@ -34,15 +34,15 @@ app.MapPost("/items/{item}/take", async (
 });
 app.Run();
 
-sealed record ItemTaken(string Item, long Left)
+internal sealed record ItemTaken(string Item, long Left)
 {
     public static StreamTopic<ItemTaken> Topic { get; } = new("items-taken", "item-taken", schemaVersion: 1, Contract.Default.ItemTaken);
 }
 
 [JsonSerializable(typeof(ItemTaken))]
-sealed partial class Contract : JsonSerializerContext;
+internal sealed partial class Contract : JsonSerializerContext;
 
-sealed class Warehouse(ILogger<Warehouse> logger) : IStreamHandler<ItemTaken>
+internal sealed class Warehouse(ILogger<Warehouse> logger) : IStreamHandler<ItemTaken>
 {
     public Task<HandlerResult> HandleAsync(StreamMessage<ItemTaken> message, CancellationToken cancellationToken)
     {
