@@ -1,5 +1,4 @@
 using AspireRedis.Client;
-using AspireRedis.Client.Streams;
 using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using AspireRedis.Inventory.Products;

@@ -1,4 +1,3 @@
-using AspireRedis.Client.Streams;
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
@@ -11,25 +10,30 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Client;
 
-/// <summary>Redis, wired into a host.</summary>
+/// <summary>Adds Redis to a host.</summary>
 public static class RedisClientBuilderExtensions
 {
     // What the service needs from others is there; a restart would not help.
     private const string Ready = "ready";
 
     /// <summary>
-    /// Adds the shared connection, leases, streams and durable writes, and the health checks <c>redis</c>
-    /// and <c>consumers</c>, and gives OpenTelemetry the spans and metrics of the library. The service
-    /// starts without Redis too; use it through <see cref="RedisDeployment"/>, which then fails at once instead of
-    /// blocking a thread for the time of a connection attempt.
+    /// Adds the shared connection, leases, streams and durable writes, and the health checks <c>redis</c> (unhealthy without
+    /// a primary that answers, degraded without a replica or a quorum of Sentinels where there are Sentinels) and
+    /// <c>consumers</c> (see <see cref="ConsumerHealthOptions"/>), both with the tag <c>ready</c>, and gives
+    /// OpenTelemetry the spans and metrics of the library. The service starts without
+    /// Redis too; use it through <see cref="RedisDeployment"/>, which then fails at once instead of blocking a thread for the
+    /// time of a connection attempt.
     /// </summary>
+    /// <typeparam name="TBuilder">The type of the builder.</typeparam>
     /// <param name="builder">The host under construction.</param>
     /// <param name="connectionName">
-    /// The key below <c>ConnectionStrings</c>. Beside it <c>NAME_ENDPOINTMAP</c> (<c>10.0.0.10:6379=127.0.0.1:31001,...</c>:
-    /// where to connect instead of the addresses that Sentinels report) is looked for, which the AppHost sets when Redis runs in containers.
+    /// The key below <c>ConnectionStrings</c>. Beside it <c>NAME_ENDPOINTMAP</c> is looked for, in capitals and with
+    /// underscores for hyphens, which the AppHost sets when Redis runs in containers: <c>10.0.0.10:6379=127.0.0.1:31001,...</c>
+    /// says where to connect instead of an address that Sentinels give.
     /// </param>
-    /// <exception cref="InvalidOperationException">There is no such connection string.</exception>
-    /// <exception cref="FormatException">The endpoint map is none.</exception>
+    /// <returns>The builder.</returns>
+    /// <exception cref="InvalidOperationException">There is no such connection string; the message names its key.</exception>
+    /// <exception cref="FormatException">The endpoint map cannot be read; the message has the entry.</exception>
     public static TBuilder AddRedisCoordination<TBuilder>(this TBuilder builder, string connectionName = "redis")
         where TBuilder : IHostApplicationBuilder
     {

@@ -46,7 +46,11 @@ public sealed class RedisScript
     /// <summary>What the server knows the script by.</summary>
     internal string Hash { get; }
 
-    /// <summary>Loads <paramref name="name"/><c>.lua</c> from the namespace of <typeparamref name="TOwner"/>.</summary>
+    /// <summary>
+    /// Loads <paramref name="name"/><c>.lua</c>, an embedded resource in the namespace of <typeparamref name="TOwner"/>, as
+    /// <c>&lt;EmbeddedResource Include="**/*.lua" /&gt;</c> makes of a file beside it. For a class without a namespace that is
+    /// the project's folder.
+    /// </summary>
     /// <typeparam name="TOwner">The class beside which the file lies.</typeparam>
     /// <param name="name">The file name without <c>.lua</c>.</param>
     /// <param name="repeatable">See <see cref="Repeatable"/>. Default false.</param>
@@ -61,7 +65,7 @@ public sealed class RedisScript
     {
         ArgumentNullException.ThrowIfNull(owner);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        return new RedisScript(name, Expand(Read(owner.Assembly, $"{owner.Namespace}.{name}.lua")), repeatable);
+        return new RedisScript(name, Expand(Read(owner.Assembly, $"{owner.Namespace ?? owner.Assembly.GetName().Name}.{name}.lua")), repeatable);
     }
 
     /// <summary>One <c>EVALSHA</c> and nothing else; it fails when the server does not know the script.</summary>

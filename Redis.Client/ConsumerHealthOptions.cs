@@ -1,6 +1,9 @@
-namespace AspireRedis.Client.Streams;
+namespace AspireRedis.Client;
 
-/// <summary>The section <c>Consumer:Health</c>: when a consumer group counts as behind.</summary>
+/// <summary>
+/// When a consumer group of this service counts as behind: the health check <c>consumers</c> is then degraded, and never
+/// unhealthy. Bound to the section <c>Consumer:Health</c>.
+/// </summary>
 public sealed class ConsumerHealthOptions
 {
     /// <summary>Entries that may wait for delivery. Default 10,000. A lag that the server does not know counts as none.</summary>

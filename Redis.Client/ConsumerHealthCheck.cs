@@ -4,7 +4,7 @@ using AspireRedis.Coordination.Streams;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 
-namespace AspireRedis.Client.Streams;
+namespace AspireRedis.Client;
 
 /// <summary>
 /// Whether the consumer groups of this service keep up. It degrades and never fails: a restart would not make a backlog

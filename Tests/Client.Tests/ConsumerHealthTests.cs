@@ -1,4 +1,3 @@
-using AspireRedis.Client;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Testing;
 using Microsoft.AspNetCore.Builder;
@@ -6,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 
-namespace AspireRedis.Shop.Tests;
+namespace AspireRedis.Client.Tests;
 
 public sealed class ConsumerHealthTests(RedisFixture redis) : IClassFixture<RedisFixture>
 {

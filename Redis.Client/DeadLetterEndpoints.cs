@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 
-namespace AspireRedis.Client.Streams;
+namespace AspireRedis.Client;
 
 /// <summary>A group of this service, and how it stands.</summary>
 /// <param name="Stream">The stream's key.</param>
@@ -23,7 +23,7 @@ internal sealed record Requeued(string EntryId);
 
 /// <summary>
 /// Endpoints for operators: the dead letters of the groups that this service runs. They belong behind whatever keeps
-/// customers out, as <c>/health</c> does.
+/// customers out, as <c>/health</c> does: <c>app.MapDeadLetters().RequireAuthorization("operators")</c>, or a port of its own.
 /// </summary>
 public static class DeadLetterEndpoints
 {
@@ -35,9 +35,12 @@ public static class DeadLetterEndpoints
 
     /// <summary>
     /// Maps <c>GET /dead-letters</c> (the groups), <c>GET /dead-letters/{stream}?after=&amp;count=</c>,
-    /// <c>GET</c> and <c>DELETE /dead-letters/{stream}/{id}</c>, and <c>POST /dead-letters/{stream}/{id}/requeue</c>.
+    /// <c>GET</c> and <c>DELETE /dead-letters/{stream}/{id}</c>, and <c>POST /dead-letters/{stream}/{id}/requeue</c>. Errors
+    /// are problem details (RFC 9457).
     /// </summary>
-    public static void MapDeadLetters(this IEndpointRouteBuilder routes)
+    /// <param name="routes">The application, or a group of its routes.</param>
+    /// <returns>The group of these endpoints, for example for <c>RequireAuthorization()</c>.</returns>
+    public static RouteGroupBuilder MapDeadLetters(this IEndpointRouteBuilder routes)
     {
         ArgumentNullException.ThrowIfNull(routes);
         var letters = routes.MapGroup("").WithTags("Dead letters");
@@ -46,6 +49,7 @@ public static class DeadLetterEndpoints
         letters.MapGet("/dead-letters/{stream}/{id}", GetAsync).WithName("GetDeadLetter").WithSummary("One dead letter.");
         letters.MapPost("/dead-letters/{stream}/{id}/requeue", RequeueAsync).WithName("RequeueDeadLetter").WithSummary("Has its group try it again.");
         letters.MapDelete("/dead-letters/{stream}/{id}", DeleteAsync).WithName("DeleteDeadLetter").WithSummary("Deletes it for good.");
+        return letters;
     }
 
     private static async Task<Ok<List<ConsumerGroupView>>> GroupsAsync(
