@@ -20,7 +20,7 @@ public sealed class SimulatedNetworkTests : IAsyncLifetime
         _server = new TcpListener(IPAddress.Parse(SimulatedNetwork.Actual), _port);
         _server.Start();
         _network.Add("server", () => null, _port);
-        // Each says a word every 50 ms over one connection.
+        // Each sends a line every 50 ms over one connection.
         var script = string.Create(CultureInfo.InvariantCulture, $"exec 3<>/dev/tcp/{SimulatedNetwork.Announced}/{_port}; while true; do echo $1 >&3; sleep 0.05; done");
         _one = ServiceProcess.Start("bash", ["-c", script, "bash", "one"]);
         _two = ServiceProcess.Start("bash", ["-c", script, "bash", "two"]);

@@ -27,7 +27,7 @@ public sealed class CrashTests(FaultyShopFixture fixture) : IAsyncLifetime
         await smtp.WaitForConnectionAsync(ShopSystem.LongBound);
         doomed.Process.Kill();
 
-        // Read by the dead, acknowledged by nobody.
+        // Read by the dead consumer, acknowledged by nobody.
         var pending = await _shop.Database.StreamPendingAsync(ShopSystem.Mails, "mailers");
         Assert.Equal(1, pending.PendingMessageCount);
         Assert.EndsWith($"-{doomed.Process.ProcessId}", Assert.Single(pending.Consumers).Name, StringComparison.Ordinal);

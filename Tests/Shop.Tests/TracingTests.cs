@@ -40,7 +40,7 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
         }
         catch
         {
-            // Nobody else does when this method fails.
+            // Nobody else disposes it when this method fails.
             await DisposeAsync();
             throw;
         }

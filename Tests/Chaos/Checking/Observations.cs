@@ -14,7 +14,7 @@ internal sealed record Observations(
 /// <param name="Lines">The items.</param>
 /// <param name="Payable">Whether the gateway authorises it.</param>
 /// <param name="Acknowledged">The order id of each 201.</param>
-/// <param name="Refused">Whether the last word was that there is no order, as with 409.</param>
+/// <param name="Refused">Whether the last answer was that there is no order, as with 409.</param>
 internal sealed record Purchase(
     string UserId, string Email, IReadOnlyList<Line> Lines, bool Payable, IReadOnlyList<string> Acknowledged, bool Refused);
 

@@ -57,5 +57,5 @@ internal enum ViolationKind
 
 /// <summary>One thing that must not have happened.</summary>
 /// <param name="Kind">What.</param>
-/// <param name="Detail">To whom, for the one who looks into it.</param>
+/// <param name="Detail">To whom, for a diagnosis.</param>
 internal sealed record Violation(ViolationKind Kind, string Detail);

@@ -8,7 +8,7 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Chaos.Faults;
 
-/// <summary>Does faults to the system and ends them.</summary>
+/// <summary>Injects faults into the system and ends them.</summary>
 internal sealed class FaultInjector(ShopUnderTest shop)
 {
     // Sentinel demotes an old primary about 8 s after it came back.
@@ -16,7 +16,7 @@ internal sealed class FaultInjector(ShopUnderTest shop)
 
     private LocalRedis Redis => shop.Redis;
 
-    /// <summary>Does one fault, for its duration, and undoes it.</summary>
+    /// <summary>Injects one fault for its duration, and undoes it.</summary>
     /// <param name="fault">What to do.</param>
     /// <param name="onTarget">Called when it is known to whom it happens.</param>
     /// <param name="cancellationToken">Ends it early; it is undone all the same.</param>

@@ -43,7 +43,7 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
-            // The shop closes; who is in it is served.
+            // No new customers; those under way are served.
         }
         await Task.WhenAll(buying);
     }

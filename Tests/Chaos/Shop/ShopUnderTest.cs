@@ -137,7 +137,7 @@ internal sealed class ShopUnderTest : IAsyncDisposable
                 }
                 if (now != missing)
                 {
-                    // For who wants to know what the time was spent on.
+                    // Shows what the time was spent on.
                     missing = now;
                     await File.AppendAllTextAsync(Path.Combine(_directory, "logs", "recovery.log"), $"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} {now}\n", bound.Token);
                 }

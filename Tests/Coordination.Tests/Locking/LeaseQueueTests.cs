@@ -9,7 +9,6 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Tests.Locking;
 
 /// <summary>Who gets a lease next, and that the queue neither stops nor leaves anything behind.</summary>
-[Collection(AloneCollection.Name)]
 public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFixture>
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(30);

@@ -1,8 +1,8 @@
 namespace AspireRedis.Coordination.Tests.Support;
 
 /// <summary>
-/// Runs when the parallel classes have ended: for tests that compare times with each other, and for those that read all of the process'
-/// telemetry. New classes are parallel.
+/// Runs when the parallel classes have ended: for tests that read telemetry in which those of other classes would appear too. New classes
+/// are parallel.
 /// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class AloneCollection

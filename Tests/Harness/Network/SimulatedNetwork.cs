@@ -116,7 +116,7 @@ public sealed class SimulatedNetwork : IAsyncDisposable
                 }
             }
 
-            // Only when there is a cut that could matter, and outside of the lock: the look through /proc is dear.
+            // Only when there is a cut that could matter, and outside of the lock: reading /proc is expensive.
             Identify([connection]);
             lock (_gate)
             {

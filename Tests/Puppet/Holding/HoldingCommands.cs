@@ -37,7 +37,7 @@ internal static class HoldingCommands
     {
         await using var deployment = await ConnectAsync(arguments[0]);
         var group = new ConsumerGroup<Numbered>(
-            deployment, Numbered.Topic(arguments[1]), new ConsumerGroupOptions<Numbered> { Group = arguments[2], Consumer = arguments[3] },
+            deployment, Numbered.Topic(arguments[1]), new() { Group = arguments[2], Consumer = arguments[3] },
             new StuckHandler(), TimeProvider.System, NullLogger<ConsumerGroup<Numbered>>.Instance);
         await group.RunAsync(CancellationToken.None);
     }
@@ -47,7 +47,8 @@ internal static class HoldingCommands
     {
         using var child = ChildProcess.Start("sh", ["-c", "echo up; exec sleep 600"], arguments[0]);
         await Poll.UntilAsync(
-            _ => Task.FromResult(child.LogTail().Contains("up", StringComparison.Ordinal) ? null : "no output"), s_childBound, "the child is up");
+            _ => Task.FromResult(child.LogTail().Contains("up", StringComparison.Ordinal) ? null : "no output"),
+            s_childBound, "the child is up");
         child.Freeze();
         Console.WriteLine($"holding {child.Id}");
         await Task.Delay(Timeout.Infinite);
