@@ -10,25 +10,25 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Client;
 
-/// <summary>Redis, wired into a host.</summary>
+/// <summary>Adds Redis coordination to a host.</summary>
 public static class RedisClientBuilderExtensions
 {
-    // What the service needs from others is there; a restart would not help.
+    // Tag of checks that say whether dependencies are available; a restart does not help when they fail.
     private const string Ready = "ready";
 
     /// <summary>
-    /// Adds the shared connection, leases, streams and durable writes, and the health checks <c>redis</c>
-    /// and <c>consumers</c>. The service
-    /// starts without Redis too; use it through <see cref="RedisDeployment"/>, which then fails at once instead of
-    /// blocking a thread for the time of a connection attempt.
+    /// Adds the shared connection, leases, streams, durable writes, and the health checks <c>redis</c> and
+    /// <c>consumers</c>. The service also starts while Redis is unavailable. Use Redis through
+    /// <see cref="RedisDeployment"/>, which then fails at once; resolving <see cref="IConnectionMultiplexer"/> would block a
+    /// thread for the duration of a connection attempt.
     /// </summary>
     /// <param name="builder">The host under construction.</param>
     /// <param name="connectionName">
-    /// The key below <c>ConnectionStrings</c>. Beside it <c>NAME_ENDPOINTMAP</c> (see <see cref="EndpointMap"/>) is looked
-    /// for, which the AppHost sets when Redis runs in containers.
+    /// The name of the connection string. <c>NAME_ENDPOINTMAP</c> (see <see cref="EndpointMap"/>), which the AppHost sets
+    /// when Redis runs in containers, is read as well.
     /// </param>
-    /// <exception cref="InvalidOperationException">There is no such connection string.</exception>
-    /// <exception cref="FormatException">The endpoint map is none.</exception>
+    /// <exception cref="InvalidOperationException">The connection string is missing or empty; thrown when Redis is first resolved.</exception>
+    /// <exception cref="FormatException"><c>NAME_ENDPOINTMAP</c> is not a valid endpoint map.</exception>
     public static TBuilder AddRedisCoordination<TBuilder>(this TBuilder builder, string connectionName = "redis")
         where TBuilder : IHostApplicationBuilder
     {
@@ -45,8 +45,8 @@ public static class RedisClientBuilderExtensions
                 {
                     throw new InvalidOperationException($"No Redis is configured: set ConnectionStrings:{connectionName}.");
                 }
-                settings.DisableHealthChecks = true; // RedisHealthCheck says more.
-                settings.DisableAutoActivation = true; // RedisConnector outlives a Redis that is away.
+                settings.DisableHealthChecks = true; // RedisHealthCheck replaces it and says more.
+                settings.DisableAutoActivation = true; // RedisConnector keeps trying while Redis is unavailable.
             },
             options =>
             {
@@ -55,7 +55,7 @@ public static class RedisClientBuilderExtensions
                 options.ClientName = clientName;
             });
 
-        // It logs each step of each attempt, and ten errors a second while Redis is away. RedisConnector says it once.
+        // The client logs each step of each attempt, and ten errors a second during an outage. RedisConnector logs it once.
         builder.Logging.AddFilter("StackExchange.Redis", LogLevel.None);
 
         builder.Services.AddSingleton<RedisConnector>();

@@ -10,23 +10,23 @@ public static class PortAllocator
     private const int Lowest = 10000;
     private const int UsualFirstEphemeral = 32768;
 
-    private static readonly Lock Gate = new();
-    private static readonly HashSet<int> Taken = [];
-    private static readonly int FirstEphemeral = ReadFirstEphemeral();
+    private static readonly Lock s_gate = new();
+    private static readonly HashSet<int> s_taken = [];
+    private static readonly int s_firstEphemeral = ReadFirstEphemeral();
 
     /// <summary>A free port, never the same twice in one process.</summary>
     /// <returns>The port; it is not reserved against other processes.</returns>
     /// <exception cref="InvalidOperationException">No free port was found.</exception>
     public static int Next()
     {
-        lock (Gate)
+        lock (s_gate)
         {
             for (var attempt = 0; attempt < 1000; attempt++)
             {
                 // Not an ephemeral port where that can be helped: while a node is down, any outgoing connection may take
                 // its port, and a client that keeps trying to reconnect may even connect to itself.
-                var port = FirstEphemeral - Lowest >= 2000 ? TryListen(Random.Shared.Next(Lowest, FirstEphemeral)) : TryListen(0);
-                if (port is not null && Taken.Add(port.Value))
+                var port = s_firstEphemeral - Lowest >= 2000 ? TryListen(Random.Shared.Next(Lowest, s_firstEphemeral)) : TryListen(0);
+                if (port is not null && s_taken.Add(port.Value))
                 {
                     return port.Value;
                 }
@@ -42,9 +42,9 @@ public static class PortAllocator
     /// <exception cref="InvalidOperationException">No free port was found.</exception>
     public static int Next(int preferred)
     {
-        lock (Gate)
+        lock (s_gate)
         {
-            if (TryListen(preferred) is not null && Taken.Add(preferred))
+            if (TryListen(preferred) is not null && s_taken.Add(preferred))
             {
                 return preferred;
             }

@@ -11,7 +11,7 @@ public sealed partial record RedisServerBinary(string Path, Version Version)
     /// <summary>The environment variable that names the executable; without it <c>PATH</c> is searched.</summary>
     public const string EnvironmentVariable = "REDIS_SERVER";
 
-    private static readonly TimeSpan VersionBound = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_versionBound = TimeSpan.FromSeconds(30);
 
     /// <summary>Locates the executable and asks for its version.</summary>
     /// <returns>The executable.</returns>
@@ -59,10 +59,10 @@ public sealed partial record RedisServerBinary(string Path, Version Version)
 
         using (process)
         {
-            if (!process.WaitForExit(VersionBound))
+            if (!process.WaitForExit(s_versionBound))
             {
                 process.Kill();
-                throw new InvalidOperationException($"'{path} --version' did not end within {VersionBound.TotalSeconds} s.");
+                throw new InvalidOperationException($"'{path} --version' did not end within {s_versionBound.TotalSeconds} s.");
             }
 
             var output = process.StandardOutput.ReadToEnd();

@@ -4,8 +4,8 @@ using OpenTelemetry;
 namespace AspireRedis.ServiceDefaults;
 
 /// <summary>
-/// Keeps Redis commands that belong to no request and no message out of traces: consumer groups look after their
-/// entries every few seconds for ever, and each command would be a trace of its own.
+/// Drops root spans of Redis commands, which belong to no request and no message: consumer groups maintain their entries
+/// every few seconds, and each of these commands would be a trace of its own.
 /// </summary>
 internal sealed class HousekeepingSpanFilter : BaseProcessor<Activity>
 {

@@ -4,13 +4,13 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AspireRedis.Client.Streams;
 
-/// <summary>Settings of consumer groups and streams.</summary>
+/// <summary>Binds options of consumer groups and streams to the configuration.</summary>
 public static class ConsumerConfiguration
 {
     /// <summary>
-    /// Binds the section <c>Consumer</c>, and over it <c>Consumer:GROUP</c>, whose name must be set before.
-    /// <c>Consumer:Name</c> is the instance's name: give each instance one that survives its restarts (a StatefulSet's
-    /// pod name, say), and it finds at once what it had not finished.
+    /// Binds the section <c>Consumer</c>, then <c>Consumer:GROUP</c>, which overrides it;
+    /// <see cref="ConsumerGroupOptions.Group"/> must be set before. <c>Consumer:Name</c> is the name of the instance: with a
+    /// unique name that survives restarts (the pod name of a StatefulSet, for example) it resumes unfinished work at once.
     /// </summary>
     public static void BindConsumer(this ConsumerGroupOptions options, IServiceProvider provider)
     {
@@ -23,7 +23,10 @@ public static class ConsumerConfiguration
         options.Group = group;
     }
 
-    /// <summary>Binds the section <c>Streams</c>: <c>Streams:KeepFor</c> is how long handled events are kept; without it, for ever.</summary>
+    /// <summary>
+    /// Binds the section <c>Streams</c>: <c>Streams:KeepFor</c> is how long handled events are kept. Without it they
+    /// are never removed.
+    /// </summary>
     public static void BindRetention(this StreamRetentionOptions options, IServiceProvider provider)
     {
         ArgumentNullException.ThrowIfNull(options);

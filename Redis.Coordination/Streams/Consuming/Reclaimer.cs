@@ -23,7 +23,8 @@ internal sealed class Reclaimer(GroupContext group, InFlightEntries inFlight, Di
         for (var last = "0-0"; last.Length > 0;)
         {
             last = await ClaimAsync(() => s_resume.EvaluateAsync(group.Database, [group.Stream],
-                [group.Options.Group, group.Options.Consumer, last, Batch, .. inFlight.Snapshot().Select(e => (RedisValue)e.Id)]), stopping);
+                [group.Options.Group, group.Options.Consumer, last, Batch, .. inFlight.Snapshot().Select(e => (RedisValue)e.Id)]),
+                stopping);
         }
     }
 
