@@ -5,8 +5,8 @@ internal interface ISuite
 {
     string Name { get; }
 
-    /// <summary>Measures; prints what it is doing, for some suites take minutes.</summary>
-    /// <param name="quick">A short run for a look; its numbers are noisier.</param>
+    /// <summary>Measures, and prints its progress, since some suites take minutes.</summary>
+    /// <param name="quick">A short run with noisier figures.</param>
     Task<SuiteResult> RunAsync(bool quick);
 
     /// <summary>The part of one worker process, see <see cref="Worker"/>; it prints what it measured.</summary>

@@ -15,7 +15,8 @@ if (args is [Worker.Verb, var of, .. var rest])
 var suite = args.Length > 0 ? Array.Find(suites, s => s.Name == args[0]) : null;
 if (suite is null)
 {
-    Console.Error.WriteLine($"Benchmarks SUITE [--quick] [--json FILE] [--report FOLDER]; suites: {string.Join(", ", suites.Select(s => s.Name))}");
+    Console.Error.WriteLine(
+        $"Benchmarks SUITE [--quick] [--json FILE] [--report FOLDER]; suites: {string.Join(", ", suites.Select(s => s.Name))}");
     return 2;
 }
 var quick = args.Contains("--quick");

@@ -13,7 +13,9 @@ internal static class Report
         var page = new StringBuilder();
         page.AppendLine(CultureInfo.InvariantCulture, $"# Benchmark: {suite.Name}");
         page.AppendLine();
-        page.AppendLine(CultureInfo.InvariantCulture, $"`dotnet run -c Release --project Benchmarks -- {suite.Name}{(quick ? " --quick" : "")}`, {DateTime.UtcNow:yyyy-MM-dd}, {Environment.ProcessorCount} cores. A ratio is against bare commands of the same run.");
+        page.AppendLine(CultureInfo.InvariantCulture,
+            $"`dotnet run -c Release --project Benchmarks -- {suite.Name}{(quick ? " --quick" : "")}`, "
+            + $"{DateTime.UtcNow:yyyy-MM-dd}, {Environment.ProcessorCount} cores. A ratio is against bare commands of the same run.");
         page.AppendLine();
         page.AppendLine("| name | value | unit | target |");
         page.AppendLine("|---|---:|---|---|");
@@ -24,7 +26,7 @@ internal static class Report
         foreach (var chart in result.Charts)
         {
             var file = chart.FileName + ".svg";
-            // The exporter takes text for narrower than browsers draw it, and cuts labels off.
+            // The exporter assumes narrower text than browsers draw, and would cut labels off.
             chart.Plot.Padding = new OxyThickness(56, 8, 32, 16);
             await using (var stream = File.Create(Path.Combine(folder, file)))
             {

@@ -2,13 +2,13 @@ using System.Diagnostics;
 
 namespace AspireRedis.Benchmarks;
 
-/// <summary>The same thing over and over, for a time.</summary>
+/// <summary>Repeats an action for a given time.</summary>
 internal static class Round
 {
     /// <summary>How long each took, in milliseconds.</summary>
-    /// <param name="concurrency">How many do it beside one another; each gets its number.</param>
+    /// <param name="concurrency">The number of concurrent callers; each gets its index.</param>
     /// <param name="length">For how long.</param>
-    /// <param name="action">What they do.</param>
+    /// <param name="action">The measured action.</param>
     public static async Task<IReadOnlyList<double>> RunAsync(int concurrency, TimeSpan length, Func<int, Task> action)
     {
         var start = Stopwatch.GetTimestamp();

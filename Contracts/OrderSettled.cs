@@ -4,6 +4,6 @@ namespace AspireRedis.Contracts;
 /// <param name="OrderId">The order.</param>
 public sealed record OrderConfirmed(string OrderId);
 
-/// <summary>The payment was declined, and the items went back.</summary>
+/// <summary>The payment was declined and the items were returned to stock.</summary>
 /// <param name="OrderId">The order.</param>
 public sealed record OrderRejected(string OrderId);

@@ -1,6 +1,6 @@
 namespace AspireRedis.Contracts;
 
-/// <summary>The <c>type</c> of a problem (RFC 9457) that a caller tells apart by more than its status.</summary>
+/// <summary>The <c>type</c> of problems (RFC 9457) that a caller must distinguish by more than the status.</summary>
 public static class ProblemTypes
 {
     /// <summary>404: no such product.</summary>
@@ -12,10 +12,10 @@ public static class ProblemTypes
     /// <summary>409: fewer items left than asked for.</summary>
     public const string OutOfStock = "urn:aspireredis:problem:out-of-stock";
 
-    /// <summary>409: the items of this order were given back; it cannot be placed any more.</summary>
+    /// <summary>409: the items of this order were returned; it can no longer be placed.</summary>
     public const string ReservationEnded = "urn:aspireredis:problem:reservation-ended";
 
-    /// <summary>409: this order id has a reservation of other items.</summary>
+    /// <summary>409: this order id has a reservation for different items.</summary>
     public const string ReservationDiffers = "urn:aspireredis:problem:reservation-differs";
 
     /// <summary>422: the idempotency key was used for another request.</summary>

@@ -6,21 +6,21 @@ namespace AspireRedis.Contracts;
 /// <summary>The streams of the shop.</summary>
 public static class Topics
 {
-    /// <summary>Every order, consumed by the groups <c>payments</c> and <c>sales</c>.</summary>
+    /// <summary>All placed orders, consumed by the groups <c>payments</c> and <c>sales</c>.</summary>
     public static StreamTopic<OrderPlaced> OrderPlaced { get; } =
         new("events:order-placed", "order-placed", 1, EventJson.Default.OrderPlaced);
 
-    /// <summary>The end of an order that could be paid, in its journal.</summary>
+    /// <summary>An order was paid; appended to its journal.</summary>
     public static StreamTopic<OrderConfirmed> OrderConfirmed { get; } =
         new("events:order-confirmed", "order-confirmed", 1, EventJson.Default.OrderConfirmed);
 
-    /// <summary>The end of an order that could not be paid, in its journal.</summary>
+    /// <summary>An order could not be paid; appended to its journal.</summary>
     public static StreamTopic<OrderRejected> OrderRejected { get; } =
         new("events:order-rejected", "order-rejected", 1, EventJson.Default.OrderRejected);
 
     /// <summary>
-    /// The journal of one order: its events, from the first to the last, in a stream of its own. It is kept as long as
-    /// the order; the streams that all orders share are trimmed once every group has handled an event.
+    /// The journal of one order: all of its events, in a stream of its own, kept as long as the order. The streams that all
+    /// orders share are trimmed after every group has handled an event.
     /// </summary>
     public static string JournalOf(string orderId) => $"order:{{{orderId}}}:events";
 
@@ -29,8 +29,9 @@ public static class Topics
         new("email_stream", "email-requested", 1, EventJson.Default.EmailRequested);
 }
 
-/// <summary>How events are written: snake_case, because people read streams in redis-cli.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+/// <summary>Serialization of events: snake_case, because people read streams in redis-cli.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(OrderPlaced))]
 [JsonSerializable(typeof(OrderConfirmed))]

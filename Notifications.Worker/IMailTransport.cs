@@ -3,15 +3,15 @@ using MimeKit;
 
 namespace AspireRedis.Notifications;
 
-/// <summary>Takes mails off our hands. It may be called concurrently.</summary>
+/// <summary>Sends mails. Safe for concurrent use.</summary>
 internal interface IMailTransport
 {
-    /// <summary>For spans and logs.</summary>
+    /// <summary>The name for spans and logs.</summary>
     string Name { get; }
 
-    /// <summary>Notes on the span where mails go.</summary>
+    /// <summary>Adds tags for the destination to the span.</summary>
     void Describe(Activity span);
 
-    /// <summary>Returns when the mail is in safe hands. Its exceptions carry no address.</summary>
+    /// <summary>Completes when the transport has accepted the mail. Its exceptions contain no mail address.</summary>
     Task SendAsync(MimeMessage mail, CancellationToken cancellationToken);
 }

@@ -7,7 +7,7 @@ using MimeKit;
 
 namespace AspireRedis.Notifications;
 
-/// <summary>Makes a mail of an event; of the same event, the same mail.</summary>
+/// <summary>Composes the mail for an event; the same event always gives the same mail.</summary>
 internal sealed class MailComposer(IOptions<MailOptions> options)
 {
     public const string OrderIdHeader = "X-Order-Id";
@@ -20,7 +20,7 @@ internal sealed class MailComposer(IOptions<MailOptions> options)
     public MimeMessage Compose(StreamMessage<EmailRequested> message)
     {
         var request = message.Value;
-        // Bare names are addresses too for the parser, but no mail goes there.
+        // The parser accepts names without a domain, to which no mail can be sent.
         if (!MailboxAddress.TryParse(request.Recipient, out var recipient) || string.IsNullOrEmpty(recipient.Domain))
         {
             throw new StreamDecodeException("the recipient is not a mail address");
@@ -39,15 +39,16 @@ internal sealed class MailComposer(IOptions<MailOptions> options)
         mail.From.Add(_from);
         mail.To.Add(recipient);
         mail.Headers.Add(OrderIdHeader, OneLine(request.OrderId));
-        // So that out-of-office replies stay away (RFC 3834).
+        // Prevents out-of-office replies (RFC 3834).
         mail.Headers.Add("Auto-Submitted", "auto-generated");
-        // Chooses the transfer encoding; every relay takes seven bits.
+        // Chooses the transfer encoding; every relay accepts seven bits.
         mail.Prepare(EncodingConstraint.SevenBit);
         return mail;
     }
 
     /// <summary>
-    /// The event id, fit for a Message-ID and a file name. One that is not gets a hash, so that different ids stay so.
+    /// The event id in a form that is valid in a Message-ID and a file name. If it has to be changed, a hash is appended, so
+    /// that different ids stay different.
     /// </summary>
     private static string Identify(string eventId)
     {
@@ -57,7 +58,7 @@ internal sealed class MailComposer(IOptions<MailOptions> options)
             : $"{safe}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(eventId)).AsSpan(0, 8))}";
     }
 
-    /// <summary>What comes from the stream must not begin a header of its own.</summary>
+    /// <summary>Replaces control characters: text from the stream must not start a header of its own.</summary>
     private static string OneLine(string text)
         => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
 }

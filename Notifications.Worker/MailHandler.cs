@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 
 namespace AspireRedis.Notifications;
 
-/// <summary>Sends the mails of the stream. A mail can go out twice, when we die in between; its Message-ID tells.</summary>
+/// <summary>Sends the requested mails. After a crash a mail can be sent twice, with the same Message-ID.</summary>
 internal sealed class MailHandler(
     MailComposer composer, IMailTransport transport, DurableWriter writer, IOptions<MailOptions> options, ILogger<MailHandler> logger)
     : IStreamHandler<EmailRequested>
@@ -20,7 +20,7 @@ internal sealed class MailHandler(
         ArgumentNullException.ThrowIfNull(message);
         using var mail = composer.Compose(message);
         var orderId = mail.Headers[MailComposer.OrderIdHeader];
-        // A failover may forget a request that no replica has, and with it what the mail says.
+        // A failover may lose a request that no replica has, and with it the order that the mail confirms.
         if (!await writer.ConfirmAsync(message, options.Value.Durability, cancellationToken))
         {
             logger.LogWarning("The request of mail {MessageId} was lost in a failover.", mail.MessageId);

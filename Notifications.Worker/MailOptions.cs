@@ -1,6 +1,5 @@
 using AspireRedis.Coordination;
 
-
 namespace AspireRedis.Notifications;
 
 /// <summary>The configuration section <c>Mail</c>.</summary>
@@ -11,11 +10,11 @@ internal sealed class MailOptions
     /// <summary>The sender; its domain is also that of the Message-IDs.</summary>
     public string From { get; set; } = "AspireRedis Shop <shop@example.org>";
 
-    /// <summary>Where mails are put when no SMTP server is configured; relative to the content root.</summary>
+    /// <summary>The folder for mails when no SMTP server is configured, relative to the content root.</summary>
     public string PickupFolder { get; set; } = "mail";
 
     /// <summary>
-    /// What the request of a mail must survive before the mail goes out, which no failover takes back. Default
+    /// What the request for a mail must survive before the mail is sent, since a sent mail cannot be taken back. Default
     /// <see cref="Coordination.Durability.Replica"/>; a deployment without replicas must choose Memory.
     /// </summary>
     public Durability Durability { get; set; } = Durability.Replica;

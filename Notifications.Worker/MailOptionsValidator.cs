@@ -44,7 +44,8 @@ internal sealed class MailOptionsValidator : IValidateOptions<MailOptions>
         }
         if (smtp.UserName.Length > 0 && smtp.Security is not (SecureSocketOptions.StartTls or SecureSocketOptions.SslOnConnect))
         {
-            errors.AddError("must be StartTls or SslOnConnect, or the password could go over the network in the clear.", "Mail:Smtp:Security");
+            errors.AddError("must be StartTls or SslOnConnect, or the password could go over the network in the clear.",
+                "Mail:Smtp:Security");
         }
         if (smtp.UserName.Length == 0 != (smtp.Password.Length == 0))
         {

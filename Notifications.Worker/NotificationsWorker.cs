@@ -1,4 +1,4 @@
 namespace AspireRedis.Notifications;
 
-/// <summary>Stands for this assembly in <c>WebApplicationFactory&lt;NotificationsWorker&gt;</c>.</summary>
+/// <summary>Identifies this assembly, for example to <c>WebApplicationFactory</c>.</summary>
 public sealed class NotificationsWorker;

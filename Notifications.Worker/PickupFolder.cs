@@ -5,8 +5,8 @@ using MimeKit;
 namespace AspireRedis.Notifications;
 
 /// <summary>
-/// Puts each mail into a folder as <c>EVENT-ID.eml</c> (RFC 5322). Whoever reads the folder never sees half a file, and a
-/// second delivery of the event replaces the first one's file.
+/// Writes each mail to a folder as <c>EVENT-ID.eml</c> (RFC 5322). A reader of the folder never sees a partial file, and a
+/// second delivery of the event replaces the file of the first.
 /// </summary>
 internal sealed class PickupFolder : IMailTransport
 {
@@ -17,21 +17,21 @@ internal sealed class PickupFolder : IMailTransport
     public PickupFolder(IOptions<MailOptions> options, IHostEnvironment environment, ILogger<PickupFolder> logger)
     {
         _folder = Path.GetFullPath(options.Value.PickupFolder, environment.ContentRootPath);
-        logger.LogInformation("Mails go to the folder {Folder}: no Mail:Smtp:Host is configured.", _folder);
+        logger.LogInformation("Mails are written to the folder {Folder}: no Mail:Smtp:Host is configured.", _folder);
     }
 
     public string Name => "pickup folder";
 
     public void Describe(Activity span)
     {
-        // The folder says nothing to who reads a trace.
+        // The folder is of no use in a trace.
     }
 
     public async Task SendAsync(MimeMessage mail, CancellationToken cancellationToken)
     {
         var messageId = mail.MessageId ?? throw new ArgumentException("The mail has no Message-ID.", nameof(mail));
         var id = messageId[..messageId.IndexOf('@', StringComparison.Ordinal)];
-        // Each time: the folder may be cleared away while we run.
+        // Each time, since the folder may be removed while the service runs.
         Directory.CreateDirectory(_folder);
         // Renaming is atomic within one file system only, hence the same folder.
         var temporary = Path.Combine(_folder, $".{id}.{Guid.NewGuid():N}.tmp");
@@ -40,7 +40,7 @@ internal sealed class PickupFolder : IMailTransport
             await using (var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
             {
                 await mail.WriteToAsync(s_format, file, cancellationToken);
-                // The entry is acknowledged next; after that nobody would send the mail again.
+                // To disk, since the entry is acknowledged next and the mail would not be sent again.
                 file.Flush(flushToDisk: true);
             }
             File.Move(temporary, Path.Combine(_folder, $"{id}.eml"), overwrite: true);

@@ -13,7 +13,7 @@ builder.AddMail();
 builder.Services.AddConsumerGroup<EmailRequested, MailHandler>(Topics.Email, (options, provider) =>
 {
     options.Group = "mailers";
-    // A mail server may be away for a while: more than an hour at the default pace.
+    // A mail server may be unavailable for a while: more than an hour at the default retry delays.
     options.MaxDeliveries = 30;
     options.BindConsumer(provider);
 });
@@ -25,5 +25,5 @@ app.MapDefaultEndpoints();
 app.MapDeadLetters();
 app.Run();
 
-// Otherwise the SDK makes it public, and three services with a public Program meet in the tests.
+// Otherwise the SDK makes it public, and the tests reference three services with a public Program.
 internal sealed partial class Program;

@@ -5,14 +5,14 @@ namespace AspireRedis.Notifications;
 /// <summary>The configuration section <c>Mail:Smtp</c>.</summary>
 internal sealed class SmtpOptions
 {
-    /// <summary>The server; empty for the pickup folder.</summary>
+    /// <summary>The server; empty to use the pickup folder.</summary>
     public string Host { get; set; } = "";
 
     public int Port { get; set; } = 587;
 
     /// <summary>
     /// <c>StartTls</c>, <c>SslOnConnect</c> (TLS from the first byte, port 465), <c>None</c>, or one of the other two of
-    /// <see cref="SecureSocketOptions"/>, which go on in the clear when the server offers no TLS.
+    /// <see cref="SecureSocketOptions"/>, which continue unencrypted when the server offers no TLS.
     /// </summary>
     public SecureSocketOptions Security { get; set; } = SecureSocketOptions.StartTls;
 
@@ -21,6 +21,6 @@ internal sealed class SmtpOptions
 
     public string Password { get; set; } = "";
 
-    /// <summary>For one mail, from connecting to the server's answer.</summary>
+    /// <summary>Bound for one mail, from connecting to the server's reply.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(15);
 }

@@ -8,7 +8,7 @@ using MimeKit;
 
 namespace AspireRedis.Notifications;
 
-/// <summary>Hands mails to an SMTP server, over a connection each: it needs no upkeep and no lock.</summary>
+/// <summary>Sends mails to an SMTP server, each over a connection of its own, which needs neither keep-alive nor a lock.</summary>
 internal sealed class SmtpTransport(IOptions<MailOptions> options) : IMailTransport
 {
     private readonly SmtpOptions _options = options.Value.Smtp;
@@ -36,7 +36,7 @@ internal sealed class SmtpTransport(IOptions<MailOptions> options) : IMailTransp
             await client.SendAsync(mail, bounded.Token);
             await QuitAsync(client, bounded.Token);
         }
-        // The texts of the server's replies contain addresses and stay out of logs and traces.
+        // The server's replies contain addresses and must not reach logs and traces.
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw NotSent($"did not take the mail within {_options.Timeout}");
@@ -51,7 +51,7 @@ internal sealed class SmtpTransport(IOptions<MailOptions> options) : IMailTransp
         }
         catch (SslHandshakeException)
         {
-            throw NotSent($"could not agree on TLS with us (Mail:Smtp:Security is {_options.Security})");
+            throw NotSent($"could not negotiate TLS (Mail:Smtp:Security is {_options.Security})");
         }
         catch (Exception e) when (e is SocketException or IOException or ProtocolException or NotSupportedException)
         {
@@ -67,7 +67,7 @@ internal sealed class SmtpTransport(IOptions<MailOptions> options) : IMailTransp
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or ProtocolException or CommandException)
         {
-            // The server has the mail; a failure here must not send it again.
+            // The server has accepted the mail; a failure here must not send it again.
         }
     }
 

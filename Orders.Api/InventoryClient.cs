@@ -7,22 +7,23 @@ namespace AspireRedis.Orders;
 /// <summary>Calls Inventory.Api. Both calls may be repeated with the same order id, which the resilience handler does.</summary>
 internal sealed class InventoryClient(HttpClient http)
 {
-    /// <summary>Sets the items aside, or says why not: 404 and 409 are answers, everything else is an exception.</summary>
+    /// <summary>Reserves the items, or returns the refusal: known problems with 404 or 409 are results, everything else throws.</summary>
     public async Task<(Reservation? Reservation, ProblemDetails? Refusal)> ReserveAsync(
         string orderId, IReadOnlyList<ReservationLine> lines, CancellationToken cancellationToken)
     {
         using var response = await http.PutAsJsonAsync(ReservationOf(orderId), new ReservationRequest(lines), cancellationToken);
         if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Conflict
-            && await response.Content.ReadFromJsonAsync<ProblemDetails>(cancellationToken) is { Type: ProblemTypes.UnknownSku or ProblemTypes.OutOfStock or ProblemTypes.ReservationEnded or ProblemTypes.ReservationDiffers } problem)
+            && await response.Content.ReadFromJsonAsync<ProblemDetails>(cancellationToken) is { Type: ProblemTypes.UnknownSku
+            or ProblemTypes.OutOfStock or ProblemTypes.ReservationEnded or ProblemTypes.ReservationDiffers } problem)
         {
             return (null, problem);
         }
         response.EnsureSuccessStatusCode();
         return (await response.Content.ReadFromJsonAsync<Reservation>(cancellationToken)
-            ?? throw new HttpRequestException("Inventory.Api answered a reservation with nothing."), null);
+            ?? throw new HttpRequestException("Inventory.Api answered a reservation with an empty body."), null);
     }
 
-    /// <summary>Gives the items of an order back.</summary>
+    /// <summary>Returns the items of an order to stock.</summary>
     public async Task GiveBackAsync(string orderId, CancellationToken cancellationToken)
     {
         using var response = await http.DeleteAsync(ReservationOf(orderId), cancellationToken);

@@ -3,11 +3,11 @@ using AspireRedis.Contracts;
 
 namespace AspireRedis.Orders;
 
-/// <summary>Where an order stands.</summary>
+/// <summary>The status of an order.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<OrderStatus>))]
 public enum OrderStatus
 {
-    /// <summary>Its items are reserved; the payment is under way.</summary>
+    /// <summary>Its items are reserved; the payment is pending.</summary>
     [JsonStringEnumMemberName("placed")]
     Placed,
 
@@ -15,14 +15,15 @@ public enum OrderStatus
     [JsonStringEnumMemberName("confirmed")]
     Confirmed,
 
-    /// <summary>The payment was declined and the items went back.</summary>
+    /// <summary>The payment was declined and the items were returned to stock.</summary>
     [JsonStringEnumMemberName("rejected")]
     Rejected,
 }
 
 /// <summary>An order as it is stored in <c>order:{id}</c>.</summary>
 internal sealed record Order(
-    string OrderId, string UserId, string Email, decimal Total, IReadOnlyList<OrderedLine> Lines, OrderStatus Status, DateTimeOffset PlacedAt);
+    string OrderId, string UserId, string Email, decimal Total, IReadOnlyList<OrderedLine> Lines, OrderStatus Status,
+    DateTimeOffset PlacedAt);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(IReadOnlyList<OrderedLine>))]

@@ -15,22 +15,22 @@ internal enum PlaceOutcome
     /// <summary>An earlier attempt has placed it.</summary>
     Existed,
 
-    /// <summary>The reservation had run out.</summary>
+    /// <summary>The reservation had expired.</summary>
     Late,
 }
 
 /// <summary>
-/// Orders in Redis. State and event change in one script, so that no order exists without its event and no event without
-/// its order; the payment's outcome, the mail about it and the acknowledgement of the event likewise.
+/// Orders in Redis. One script writes state and event, so that no order exists without its event and no event without its
+/// order. The same holds for the outcome of the payment, its mail and the acknowledgement of the event.
 /// </summary>
 /// <remarks>
-/// The scripts touch an order and a stream, which lie in different slots of a Redis Cluster: this design is for one
+/// The scripts access an order and a stream, which are in different slots of a Redis Cluster: this design is for one
 /// primary with replicas (Sentinel).
 /// </remarks>
 internal sealed class OrderStore(
     RedisDeployment redis, DurableWriter writer, StreamProducer producer, Inbox inbox, IOptions<OrderOptions> options)
 {
-    /// <summary>What the placing script says when it wrote nothing because the reservation had run out.</summary>
+    /// <summary>The result of <c>place-order.lua</c> when it wrote nothing because the reservation had expired.</summary>
     public const string Late = "late";
 
     private static readonly RedisScript s_place = RedisScript.Load<OrderStore>("place-order", repeatable: true);
@@ -54,15 +54,15 @@ internal sealed class OrderStore(
         }, repeatable: true, cancellationToken);
 
     /// <summary>
-    /// Acknowledges an order that an earlier attempt has placed, at the level that orders are promised. False when it is
-    /// not there any more: a failover can lose an order that was not acknowledged.
+    /// Makes an order that an earlier attempt has placed as durable as orders must be. False when it no longer exists: a
+    /// failover can lose an order that was not acknowledged.
     /// </summary>
     public async Task<bool> AcknowledgeAsync(string orderId, CancellationToken cancellationToken)
-        // The deadline of an unknown order is long past: the script writes an existing one again, or nothing.
+        // With a deadline of 0 the script writes an existing order again, or nothing.
         => (string?)await writer.EvaluateAsync(
             s_place, [Key(orderId), Topics.OrderPlaced.Key, Topics.JournalOf(orderId)], [0, 0], options.Value.Durability, cancellationToken) == "existed";
 
-    /// <summary>Writes the order and appends <see cref="OrderPlaced"/>, unless the time for it is over.</summary>
+    /// <summary>Writes the order and appends <see cref="OrderPlaced"/>, unless the deadline has passed.</summary>
     public async Task<PlaceOutcome> PlaceAsync(Order order, DateTimeOffset placeBefore, CancellationToken cancellationToken)
     {
         using var append = producer.PrepareAppend(Topics.OrderPlaced,
@@ -95,13 +95,13 @@ internal sealed class OrderStore(
     }
 
     /// <summary>
-    /// Ends a placed order, notes so in its journal, requests the mail about it and acknowledges the event that led here,
-    /// in one script. False when the order had ended before; the event is acknowledged all the same.
+    /// Settles a placed order, appends to its journal, requests the mail and acknowledges the event, in one script. False
+    /// when the order had been settled before; the event is acknowledged in any case.
     /// </summary>
     public async Task<bool> SettleAsync(StreamMessage<OrderPlaced> cause, OrderStatus status, EmailRequested mail, CancellationToken cancellationToken)
     {
         var name = status == OrderStatus.Confirmed ? "confirmed" : "rejected";
-        // Event ids are the same at each redelivery; that of the mail becomes its Message-ID.
+        // The event ids are the same at each redelivery; that of the mail becomes its Message-ID.
         var eventId = $"{mail.OrderId}-{name}";
         var journal = Topics.JournalOf(mail.OrderId);
         using var settled = status == OrderStatus.Confirmed

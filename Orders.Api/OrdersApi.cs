@@ -1,4 +1,4 @@
 namespace AspireRedis.Orders;
 
-/// <summary>Names this assembly, for example to <c>WebApplicationFactory</c>.</summary>
+/// <summary>Identifies this assembly, for example to <c>WebApplicationFactory</c>.</summary>
 public sealed class OrdersApi;

@@ -26,8 +26,8 @@ builder.Services.AddSingleton<IPaymentGateway, SimulatedPaymentGateway>();
 builder.Services.AddConsumerGroup<OrderPlaced, PaymentHandler>(Topics.OrderPlaced, (options, provider) =>
 {
     options.Group = PaymentHandler.Group;
-    // A payment must end in one way or the other: while the gateway or the inventory is away it is tried again, for more
-    // than two days at this pace, and only what cannot be read goes to the dead letters at once.
+    // A payment must be settled one way or the other: while the gateway or the inventory is unavailable it is retried, for
+    // more than two days at this rate. Only what cannot be decoded goes to the dead letters at once.
     options.MaxDeliveries = 10_000;
     options.MaxRetryDelay = TimeSpan.FromSeconds(30);
     options.BindConsumer(provider);

@@ -1,13 +1,13 @@
--- KEYS: order, stream, journal of the order. ARGV: ms until which the order may be placed, number of the order's fields
--- and values, these, the fields and values of the event. Returns placed, existed or late.
+-- KEYS: order, stream, journal of the order. ARGV: server time in ms until which the order may be placed, number of the
+-- order's fields and values, these, the fields and values of the event. Returns placed, existed or late.
 local placed_at = redis.call('HGET', KEYS[1], 'placed_at')
 if placed_at then
-  -- Written again, so that a WAIT behind this script speaks for the order too: the earlier attempt may not have been
+  -- Written again, so that a WAIT after this script covers the order too: the earlier attempt may not have been
   -- acknowledged by a replica.
   redis.call('HSET', KEYS[1], 'placed_at', placed_at)
   return 'existed'
 end
--- After the deadline the inventory gives the items back, trusting that no order can appear any more.
+-- After the deadline the inventory returns the items, relying on this check: no order can be placed any more.
 local time = redis.call('TIME')
 if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[1]) then return 'late' end
 local last = 2 + tonumber(ARGV[2])

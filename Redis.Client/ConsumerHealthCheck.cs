@@ -7,18 +7,19 @@ using Microsoft.Extensions.Options;
 namespace AspireRedis.Client;
 
 /// <summary>
-/// Whether the consumer groups of this service keep up. It degrades and never fails: a restart would not make a backlog
-/// smaller, and a service that is behind still answers requests.
+/// Whether the consumer groups of this service keep up. It reports Degraded and never Unhealthy: a restart would not reduce
+/// a backlog, and a service that is behind still answers requests.
 /// </summary>
 internal sealed class ConsumerHealthCheck(
-    StreamGroups groups, IEnumerable<ConsumerGroupRegistration> registrations, IOptions<ConsumerHealthOptions> options, TimeProvider clock) : IHealthCheck
+    StreamGroups groups, IEnumerable<ConsumerGroupRegistration> registrations, IOptions<ConsumerHealthOptions> options,
+    TimeProvider clock) : IHealthCheck
 {
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(2);
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         var data = new Dictionary<string, object>();
-        List<string> complaints = [];
+        List<string> problems = [];
         foreach (var (stream, group) in registrations)
         {
             try
@@ -27,21 +28,22 @@ internal sealed class ConsumerHealthCheck(
                 data[group] = status is null
                     ? "no such group yet"
                     : string.Create(CultureInfo.InvariantCulture,
-                        $"lag {status.Lag?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}, pending {status.Pending}, oldest pending {Seconds(status.OldestPendingAge)}, dead letters of the stream {status.DeadLetters}");
-                complaints.AddRange(Complaints(stream, group, status));
+                        $"lag {status.Lag?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}, pending {status.Pending}, "
+                        + $"oldest pending {Seconds(status.OldestPendingAge)}, dead letters of the stream {status.DeadLetters}");
+                problems.AddRange(ProblemsOf(stream, group, status));
             }
             catch (Exception e) when (e.IsOfRedis())
             {
-                // The check of Redis says more.
-                complaints.Add($"Group {group} of {stream} cannot be asked for.");
+                // The check `redis` says more.
+                problems.Add($"The state of group {group} of {stream} is not available.");
             }
         }
-        return complaints.Count == 0
+        return problems.Count == 0
             ? HealthCheckResult.Healthy(data: data)
-            : HealthCheckResult.Degraded(string.Join(' ', complaints), data: data);
+            : HealthCheckResult.Degraded(string.Join(' ', problems), data: data);
     }
 
-    private IEnumerable<string> Complaints(string stream, string group, StreamGroupStatus? status)
+    private IEnumerable<string> ProblemsOf(string stream, string group, StreamGroupStatus? status)
     {
         if (status?.Lag > options.Value.MaxLag)
         {
@@ -49,7 +51,7 @@ internal sealed class ConsumerHealthCheck(
         }
         if (status?.OldestPendingAge > options.Value.MaxPendingAge)
         {
-            yield return $"Group {group} of {stream} has an entry that is unhandled for {Seconds(status.OldestPendingAge)}.";
+            yield return $"Group {group} of {stream} has had an unhandled entry for {Seconds(status.OldestPendingAge)}.";
         }
         if (status?.DeadLetters > options.Value.MaxDeadLetters)
         {
@@ -57,5 +59,6 @@ internal sealed class ConsumerHealthCheck(
         }
     }
 
-    private static string Seconds(TimeSpan? age) => age is { } known ? string.Create(CultureInfo.InvariantCulture, $"{known.TotalSeconds:0} s") : "none";
+    private static string Seconds(TimeSpan? age) => age is { } known
+        ? string.Create(CultureInfo.InvariantCulture, $"{known.TotalSeconds:0} s") : "none";
 }

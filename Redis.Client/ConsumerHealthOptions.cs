@@ -6,12 +6,12 @@ namespace AspireRedis.Client;
 /// </summary>
 public sealed class ConsumerHealthOptions
 {
-    /// <summary>Entries that may wait for delivery. Default 10,000. A lag that the server does not know counts as none.</summary>
+    /// <summary>Highest healthy lag: entries not delivered yet. An unknown lag counts as healthy. Default 10,000.</summary>
     public long MaxLag { get; set; } = 10_000;
 
-    /// <summary>How old the oldest entry may be that is delivered and not handled. Default 5 min.</summary>
+    /// <summary>Highest healthy age of the oldest pending entry. Default 5 min.</summary>
     public TimeSpan MaxPendingAge { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>Dead letters that a stream may have. Null, the default, for any number.</summary>
+    /// <summary>Highest healthy number of dead letters of a stream. Null, the default, means no limit.</summary>
     public long? MaxDeadLetters { get; set; }
 }

@@ -8,17 +8,18 @@ using Microsoft.AspNetCore.Routing;
 
 namespace AspireRedis.Client;
 
-/// <summary>A group of this service, and how it stands.</summary>
-/// <param name="Stream">The stream's key.</param>
-/// <param name="Group">The group.</param>
+/// <summary>A consumer group of this service and its state.</summary>
+/// <param name="Stream">The key of the stream.</param>
+/// <param name="Group">The name of the group.</param>
 /// <param name="Lag">Entries not delivered yet; null when the server does not know.</param>
 /// <param name="Pending">Entries delivered and not acknowledged.</param>
-/// <param name="OldestPendingSeconds">Age of the oldest of these; null when there is none.</param>
+/// <param name="OldestPendingSeconds">Age of the oldest pending entry; null when there is none.</param>
 /// <param name="DeadLetters">Dead letters of the stream, of all groups.</param>
-internal sealed record ConsumerGroupView(string Stream, string Group, long? Lag, long Pending, double? OldestPendingSeconds, long DeadLetters);
+internal sealed record ConsumerGroupView(string Stream, string Group, long? Lag, long Pending, double? OldestPendingSeconds,
+    long DeadLetters);
 
-/// <summary>The answer to a requeue.</summary>
-/// <param name="EntryId">The new entry.</param>
+/// <summary>The response to a requeue.</summary>
+/// <param name="EntryId">The id of the new entry.</param>
 internal sealed record Requeued(string EntryId);
 
 /// <summary>
@@ -45,7 +46,8 @@ public static class DeadLetterEndpoints
         ArgumentNullException.ThrowIfNull(routes);
         var letters = routes.MapGroup("").WithTags("Dead letters");
         letters.MapGet("/dead-letters", GroupsAsync).WithName("ListConsumerGroups").WithSummary("The consumer groups of this service.");
-        letters.MapGet("/dead-letters/{stream}", ListAsync).WithName("ListDeadLetters").WithSummary("What could not be handled, the oldest first.");
+        letters.MapGet("/dead-letters/{stream}", ListAsync).WithName("ListDeadLetters")
+            .WithSummary("Entries that could not be handled, oldest first.");
         letters.MapGet("/dead-letters/{stream}/{id}", GetAsync).WithName("GetDeadLetter").WithSummary("One dead letter.");
         letters.MapPost("/dead-letters/{stream}/{id}/requeue", RequeueAsync).WithName("RequeueDeadLetter").WithSummary("Has its group try it again.");
         letters.MapDelete("/dead-letters/{stream}/{id}", DeleteAsync).WithName("DeleteDeadLetter").WithSummary("Deletes it for good.");
@@ -53,21 +55,24 @@ public static class DeadLetterEndpoints
     }
 
     private static async Task<Ok<List<ConsumerGroupView>>> GroupsAsync(
-        [FromServices] IEnumerable<ConsumerGroupRegistration> registrations, [FromServices] StreamGroups groups, CancellationToken cancellationToken)
+        [FromServices] IEnumerable<ConsumerGroupRegistration> registrations, [FromServices] StreamGroups groups,
+        CancellationToken cancellationToken)
     {
         List<ConsumerGroupView> views = [];
         foreach (var (stream, group) in registrations)
         {
             if (await groups.DescribeAsync(stream, group, cancellationToken) is { } status)
             {
-                views.Add(new ConsumerGroupView(stream, group, status.Lag, status.Pending, status.OldestPendingAge?.TotalSeconds, status.DeadLetters));
+                views.Add(new ConsumerGroupView(stream, group, status.Lag, status.Pending, status.OldestPendingAge?.TotalSeconds,
+                    status.DeadLetters));
             }
         }
         return TypedResults.Ok(views);
     }
 
     private static async Task<Results<Ok<DeadLetterPage>, ValidationProblem, ProblemHttpResult>> ListAsync(
-        string stream, string? after, int? count, [FromServices] IEnumerable<ConsumerGroupRegistration> registrations, [FromServices] DeadLetters letters,
+        string stream, string? after, int? count, [FromServices] IEnumerable<ConsumerGroupRegistration> registrations,
+        [FromServices] DeadLetters letters,
         CancellationToken cancellationToken)
     {
         if (OwnGroups(registrations, stream) is not { Count: > 0 } own)
@@ -82,30 +87,36 @@ public static class DeadLetterEndpoints
         {
             return Invalid("after", "An id has the form MILLISECONDS-SEQUENCE.");
         }
-        // A service runs one group of a stream as a rule; with several all that are here are shown.
+        // A service usually runs one group per stream. With several, the page is filtered afterwards and may be shorter.
         var page = await letters.ListAsync(stream, own.Count == 1 ? own.First() : null, after, count ?? 100, cancellationToken);
         return TypedResults.Ok(page with { Items = [.. page.Items.Where(l => own.Contains(l.Group))] });
     }
 
     private static async Task<Results<Ok<DeadLetter>, ProblemHttpResult>> GetAsync(
-        string stream, string id, [FromServices] IEnumerable<ConsumerGroupRegistration> registrations, [FromServices] DeadLetters letters, CancellationToken cancellationToken)
-        => await FindAsync(stream, id, registrations, letters, cancellationToken) is { } letter ? TypedResults.Ok(letter) : NoLetter(stream, id);
+        string stream, string id, [FromServices] IEnumerable<ConsumerGroupRegistration> registrations, [FromServices] DeadLetters letters,
+        CancellationToken cancellationToken)
+        => await FindAsync(stream, id, registrations, letters, cancellationToken) is { } letter ? TypedResults.Ok(letter)
+            : NoLetter(stream, id);
 
     private static async Task<Results<Ok<Requeued>, ProblemHttpResult>> RequeueAsync(
-        string stream, string id, [FromServices] IEnumerable<ConsumerGroupRegistration> registrations, [FromServices] DeadLetters letters, CancellationToken cancellationToken)
+        string stream, string id, [FromServices] IEnumerable<ConsumerGroupRegistration> registrations, [FromServices] DeadLetters letters,
+        CancellationToken cancellationToken)
         => await FindAsync(stream, id, registrations, letters, cancellationToken) is not null
             && await letters.RequeueAsync(stream, id, cancellationToken) is { } entryId
             ? TypedResults.Ok(new Requeued(entryId))
             : NoLetter(stream, id);
 
     private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
-        string stream, string id, [FromServices] IEnumerable<ConsumerGroupRegistration> registrations, [FromServices] DeadLetters letters, CancellationToken cancellationToken)
-        => await FindAsync(stream, id, registrations, letters, cancellationToken) is not null && await letters.DeleteAsync(stream, id, cancellationToken)
+        string stream, string id, [FromServices] IEnumerable<ConsumerGroupRegistration> registrations, [FromServices] DeadLetters letters,
+        CancellationToken cancellationToken)
+        => await FindAsync(stream, id, registrations, letters, cancellationToken) is not null
+            && await letters.DeleteAsync(stream, id, cancellationToken)
             ? TypedResults.NoContent()
             : NoLetter(stream, id);
 
     private static async Task<DeadLetter?> FindAsync(
-        string stream, string id, IEnumerable<ConsumerGroupRegistration> registrations, DeadLetters letters, CancellationToken cancellationToken)
+        string stream, string id, IEnumerable<ConsumerGroupRegistration> registrations, DeadLetters letters,
+        CancellationToken cancellationToken)
         => OwnGroups(registrations, stream) is { Count: > 0 } own && StreamEntryId.IsValid(id)
             && await letters.FindAsync(stream, id, cancellationToken) is { } letter && own.Contains(letter.Group)
             ? letter
@@ -115,7 +126,8 @@ public static class DeadLetterEndpoints
         => [.. registrations.Where(r => r.Stream == stream).Select(r => r.Group)];
 
     private static ProblemHttpResult NoStream(string stream)
-        => TypedResults.Problem($"This service runs no consumer group of '{stream}'.", statusCode: StatusCodes.Status404NotFound, title: "Unknown stream", type: UnknownStream);
+        => TypedResults.Problem($"This service runs no consumer group of '{stream}'.", statusCode: StatusCodes.Status404NotFound,
+        title: "Unknown stream", type: UnknownStream);
 
     private static ProblemHttpResult NoLetter(string stream, string id)
         => TypedResults.Problem($"There is no dead letter '{id}' of '{stream}' that a group of this service could not handle.",

@@ -13,7 +13,7 @@ namespace AspireRedis.Client;
 /// <summary>Adds Redis to a host.</summary>
 public static class RedisClientBuilderExtensions
 {
-    // What the service needs from others is there; a restart would not help.
+    // Tag of checks that say whether dependencies are available; a restart does not help when they fail.
     private const string Ready = "ready";
 
     /// <summary>
@@ -61,7 +61,7 @@ public static class RedisClientBuilderExtensions
                 options.ClientName = clientName;
             });
 
-        // It logs each step of each attempt, and ten errors a second while Redis is away. RedisConnector says it once.
+        // The client logs each step of each attempt, and ten errors a second during an outage. RedisConnector logs it once.
         builder.Logging.AddFilter("StackExchange.Redis", LogLevel.None);
 
         builder.Services.AddOpenTelemetry()

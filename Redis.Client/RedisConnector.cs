@@ -7,8 +7,8 @@ using StackExchange.Redis;
 namespace AspireRedis.Client;
 
 /// <summary>
-/// Makes the shared connection in the background. The first resolution of <see cref="IConnectionMultiplexer"/> blocks
-/// its thread, and holds up all others that resolve it, for as long as the attempt lasts; with Sentinel away it throws.
+/// Opens the shared connection in the background. The first resolution of <see cref="IConnectionMultiplexer"/> blocks its
+/// thread, and every other thread that resolves it, for the duration of the attempt; without a Sentinel it throws.
 /// </summary>
 internal sealed class RedisConnector(IServiceProvider services, ILogger<RedisConnector> logger) : IHostedService, IDisposable
 {
@@ -21,12 +21,13 @@ internal sealed class RedisConnector(IServiceProvider services, ILogger<RedisCon
 
     /// <exception cref="RedisConnectionException">There is no connection yet.</exception>
     public IConnectionMultiplexer Connection => _connection
-        ?? throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, "Redis has not been reached since this service started.");
+        ?? throw new RedisConnectionException(ConnectionFailureType.UnableToConnect,
+        "Redis has not been reached since this service started.");
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         _connecting = ConnectAsync(_stopping.Token);
-        // Where Redis is there, nothing that starts after us finds it missing; where it is not, the service starts all the same.
+        // When Redis is available, services that start after this one find it connected; otherwise the host starts without it.
         if (await Task.WhenAny(_connecting, Task.Delay(s_startupWait, cancellationToken)) == _connecting)
         {
             await _connecting;
@@ -47,11 +48,11 @@ internal sealed class RedisConnector(IServiceProvider services, ILogger<RedisCon
         {
             try
             {
-                // On a thread of its own; one that is still at it when the host stops is left behind.
+                // On a thread of its own, which is abandoned if it is still connecting when the host stops.
                 var connection = await Task.Factory.StartNew(services.GetRequiredService<IConnectionMultiplexer>,
                     CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(stopping);
                 Watch(connection);
-                // Also when no node answers yet: from here on the client reconnects by itself.
+                // Even when no node answers yet: from now on the client reconnects by itself.
                 _connection = connection;
                 return;
             }
@@ -59,10 +60,11 @@ internal sealed class RedisConnector(IServiceProvider services, ILogger<RedisCon
             {
                 return;
             }
-            // The two others speak of a missing or malformed connection string, which ends the start.
+            // These two mean a missing or malformed connection string, which ends the start.
             catch (Exception e) when (e is not (InvalidOperationException or ArgumentException))
             {
-                logger.Log(attempt == 1 ? LogLevel.Warning : LogLevel.Debug, "Redis cannot be reached and is tried again: {Reason}", e.Message);
+                logger.Log(attempt == 1 ? LogLevel.Warning : LogLevel.Debug, "Redis cannot be reached; the next attempt follows: {Reason}",
+                    e.Message);
             }
             await Task.Delay(s_pause, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -73,7 +75,7 @@ internal sealed class RedisConnector(IServiceProvider services, ILogger<RedisCon
         connection.ConnectionFailed += (_, e) => logger.LogWarning(
             "The {ConnectionType} connection to {Node} failed: {FailureType}", e.ConnectionType, Text(e.EndPoint), e.FailureType);
         connection.ConnectionRestored += (_, e) => logger.LogInformation(
-            "The {ConnectionType} connection to {Node} is back.", e.ConnectionType, Text(e.EndPoint));
+            "The {ConnectionType} connection to {Node} is restored.", e.ConnectionType, Text(e.EndPoint));
         if (!connection.IsConnected)
         {
             logger.LogWarning("Redis cannot be reached yet.");

@@ -6,8 +6,8 @@ using StackExchange.Redis;
 namespace AspireRedis.Client;
 
 /// <summary>
-/// Asks the node that we take for the primary whether it is one and takes commands. Nothing is written. Degraded while the
-/// next failure would hurt: without a replica, or without a quorum of Sentinels, where there are Sentinels.
+/// Asks the current primary whether it still is the primary and accepts commands. Nothing is written. Degraded when the
+/// next failure could not be handled: in a Sentinel deployment without a replica or without a quorum of Sentinels.
 /// </summary>
 internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider clock) : IHealthCheck
 {
@@ -36,7 +36,7 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
         var data = new Dictionary<string, object> { ["node"] = node };
         try
         {
-            // ROLE is answered in every state; PING tells of one that takes no commands (LOADING, MISCONF).
+            // ROLE is answered in every state; PING fails on a node that accepts no commands (LOADING, MISCONF).
             var ping = server.PingAsync();
             var role = server.RoleAsync();
             var follower = shard.Follower is { Primary: not null } following ? following : null;
@@ -45,7 +45,7 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
             data["role"] = (await role).Value;
             if (await role is not Role.Master primary)
             {
-                return Failed($"{node} is not the primary any more: its role is {data["role"]}.", data);
+                return Failed($"{node} is no longer the primary: its role is {data["role"]}.", data);
             }
             var replicas = primary.Replicas?.Count ?? 0;
             data["replicas"] = replicas;
@@ -61,7 +61,7 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
         }
         catch (RedisServerException e)
         {
-            // The first word is the error code; the rest may tell more than a probe should know.
+            // The first word is the error code; the rest may contain details that a probe must not show.
             return Failed($"{node} answered {e.Message.Split(' ', 2)[0]}.", data);
         }
         catch (Exception e) when (e.IsOfRedis())

@@ -13,25 +13,25 @@ internal static class PortAllocator
     private const int Lowest = 10000;
     private const int UsualFirstEphemeral = 32768;
 
-    private static readonly Lock Gate = new();
+    private static readonly Lock s_gate = new();
 
     // A server may be down when another process looks for a port. What says that its port is taken is the UDP port of the same number,
     // which the system gives back when the process ends, however it ends.
-    private static readonly Dictionary<int, Socket> Reserved = [];
-    private static readonly int FirstEphemeral = ReadFirstEphemeral();
+    private static readonly Dictionary<int, Socket> s_reserved = [];
+    private static readonly int s_firstEphemeral = ReadFirstEphemeral();
 
     /// <summary>A free port, never the same twice in one process.</summary>
     /// <returns>The port.</returns>
     /// <exception cref="InvalidOperationException">No free port was found.</exception>
     public static int Next()
     {
-        lock (Gate)
+        lock (s_gate)
         {
             for (var attempt = 0; attempt < 1000; attempt++)
             {
                 // Not an ephemeral port where that can be helped: while a node is down, any outgoing connection may take
                 // its port, and a client that keeps trying to reconnect may even connect to itself.
-                var port = FirstEphemeral - Lowest >= 2000 ? TryListen(Random.Shared.Next(Lowest, FirstEphemeral)) : TryListen(0);
+                var port = s_firstEphemeral - Lowest >= 2000 ? TryListen(Random.Shared.Next(Lowest, s_firstEphemeral)) : TryListen(0);
                 if (port is not null && Reserve(port.Value))
                 {
                     return port.Value;
@@ -48,7 +48,7 @@ internal static class PortAllocator
     /// <exception cref="InvalidOperationException">No free port was found.</exception>
     public static int Next(int preferred)
     {
-        lock (Gate)
+        lock (s_gate)
         {
             if (TryListen(preferred) is not null && Reserve(preferred))
             {
@@ -75,7 +75,7 @@ internal static class PortAllocator
 
     private static bool Reserve(int port)
     {
-        if (Reserved.ContainsKey(port))
+        if (s_reserved.ContainsKey(port))
         {
             return false;
         }
@@ -91,7 +91,7 @@ internal static class PortAllocator
             return false;
         }
 
-        Reserved.Add(port, reservation);
+        s_reserved.Add(port, reservation);
         return true;
     }
 

@@ -9,9 +9,9 @@ namespace AspireRedis.ServiceDefaults;
 public static class DefaultEndpointsExtensions
 {
     /// <summary>
-    /// Maps <c>/health</c> (all checks; 503 unless the service can do its work) and <c>/alive</c> (the process works), in
-    /// every environment, for whatever runs the service asks them. That is fine: they show names and states, and have no
-    /// side effect.
+    /// Maps <c>/health</c> (all checks; 503 unless the service can work) and <c>/alive</c> (the process is running), in
+    /// every environment, because orchestrators use them. They have no side effect, but they are not authenticated and show
+    /// details: keep <c>/health</c> internal.
     /// </summary>
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
     {
@@ -26,7 +26,7 @@ public static class DefaultEndpointsExtensions
         return app;
     }
 
-    /// <summary>Keeps probes, which come every few seconds for ever, out of traces and HTTP metrics.</summary>
+    /// <summary>Excludes probes, which come every few seconds, from traces and HTTP metrics.</summary>
     private static void WithoutTelemetry(this IEndpointConventionBuilder builder)
     {
         builder.DisableHttpMetrics();
@@ -37,7 +37,7 @@ public static class DefaultEndpointsExtensions
             {
                 if (context.Features.Get<IHttpActivityFeature>()?.Activity is { } span)
                 {
-                    // Exporters skip it, and the spans of the checks below it inherit the decision.
+                    // Exporters skip it, and the child spans of the checks inherit the decision.
                     span.IsAllDataRequested = false;
                     span.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
                 }

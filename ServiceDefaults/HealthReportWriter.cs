@@ -4,7 +4,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace AspireRedis.ServiceDefaults;
 
-/// <summary>Writes each check's state as JSON.</summary>
+/// <summary>Writes the state of each check as JSON.</summary>
 internal static partial class HealthReportWriter
 {
     public static Task WriteAsync(HttpContext context, HealthReport report)
@@ -13,7 +13,7 @@ internal static partial class HealthReportWriter
                 entry => entry.Key,
                 entry => new Check(
                     entry.Value.Status,
-                    // A check that threw has the exception's text for a description.
+                    // When a check throws, its description is the exception's message, which is not for outsiders.
                     entry.Value.Exception is null ? entry.Value.Description : null,
                     entry.Value.Data.Count == 0 ? null : entry.Value.Data.ToDictionary(item => item.Key, item => $"{item.Value}")))),
             ReportJson.Default.Report,

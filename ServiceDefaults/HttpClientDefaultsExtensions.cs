@@ -10,7 +10,7 @@ internal static class HttpClientDefaultsExtensions
 {
     public static void AddHttpClientDefaults(this IHostApplicationBuilder builder)
     {
-        // Two lines for each call, among them those that export these very lines.
+        // Polly logs two lines per call, including the calls that export these log lines.
         builder.Logging.AddFilter("Polly", LogLevel.Warning);
         builder.Services.AddServiceDiscovery();
         builder.Services.ConfigureHttpClientDefaults(http =>
@@ -19,11 +19,11 @@ internal static class HttpClientDefaultsExtensions
             {
                 // PUT and DELETE between our services are idempotent and may be repeated.
                 options.Retry.DisableFor(HttpMethod.Post, HttpMethod.Patch);
-                // The default of 2 s is for services far away.
+                // The default of 2 s is meant for remote services.
                 options.Retry.Delay = TimeSpan.FromMilliseconds(200);
-                // Longer than a service waits for a lease: its answer says more than our timeout.
+                // Longer than a service waits for a lease, because its response says more than our timeout.
                 options.AttemptTimeout.Timeout = TimeSpan.FromSeconds(15);
-                // A service that answers is there. With its 503s counted, one contended resource would cut off all others.
+                // A service that responds is available. If 503 counted, one contended resource would open the circuit for all others.
                 options.CircuitBreaker.ShouldHandle = static args => ValueTask.FromResult(
                     args.Outcome.Exception is HttpRequestException or TimeoutRejectedException);
             });

@@ -9,12 +9,12 @@ using Microsoft.Extensions.Hosting;
 
 namespace AspireRedis.ServiceDefaults;
 
-/// <summary>Every error of an API is a problem in the sense of RFC 9457, in Development as in Production.</summary>
+/// <summary>Makes every error response a problem (RFC 9457), in Development and in Production.</summary>
 public static class ProblemDetailsDefaultsExtensions
 {
     private const long MaxRequestBodySize = 64 * 1024;
 
-    /// <summary>Adds the problem details and limits request bodies to 64 KiB.</summary>
+    /// <summary>Adds problem details and limits request bodies to 64 KiB.</summary>
     public static TBuilder AddProblemDetailsDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
@@ -22,22 +22,22 @@ public static class ProblemDetailsDefaultsExtensions
         builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = Customize);
         builder.Services.AddSingleton<IProblemDetailsWriter, AnyAcceptProblemDetailsWriter>();
         builder.Services.AddExceptionHandler<ProblemExceptionHandler>();
-        // Else a request that cannot be bound ends in a bare 400 that does not say why.
+        // Otherwise a request that cannot be bound gets a 400 that does not say why.
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
-        // The reader that .NET 10 prefers leaves the request body half read when the JSON is wrong, upon which Kestrel
-        // drops the connection with a warning.
+        // The default reader of .NET 10 leaves the request body partly unread when the JSON is invalid, and Kestrel then
+        // closes the connection with a warning.
         AppContext.SetSwitch("Microsoft.AspNetCore.UseStreamBasedJsonParsing", true);
         builder.Services.Configure<KestrelServerOptions>(options => options.Limits.MaxRequestBodySize = MaxRequestBodySize);
         return builder;
     }
 
-    /// <summary>Turns exceptions and bodiless errors into problems. Call it before all other middleware.</summary>
+    /// <summary>Converts exceptions and error responses without a body into problems. Call it before all other middleware.</summary>
     public static WebApplication UseProblemDetailsDefaults(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
         app.UseExceptionHandler(new ExceptionHandlerOptions
         {
-            // What is not our fault needs no stack trace; ProblemExceptionHandler notes a 503 in one line.
+            // Only a 500 is a defect that needs a stack trace; ProblemExceptionHandler logs a 503 in one line.
             SuppressDiagnosticsCallback = context => context.HttpContext.Response.StatusCode != StatusCodes.Status500InternalServerError,
         });
         // The constructor of the result fills in title and type.
@@ -47,7 +47,7 @@ public static class ProblemDetailsDefaultsExtensions
 
     internal static void Customize(ProblemDetailsContext context)
     {
-        // The bare trace id, as dashboards search for it.
+        // The trace id alone, which is what dashboards search for.
         context.ProblemDetails.Extensions["traceId"] = Activity.Current?.TraceId.ToString() ?? context.HttpContext.TraceIdentifier;
         if (context.ProblemDetails.Status == StatusCodes.Status503ServiceUnavailable && context.HttpContext.Response.Headers.RetryAfter.Count == 0)
         {

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace AspireRedis.ServiceDefaults;
 
-/// <summary>Maps exceptions to problems. One of an aborted request does not come here: the framework ends that with 499.</summary>
+/// <summary>Maps exceptions to problems. Those of aborted requests do not arrive here: the framework answers with 499.</summary>
 internal sealed class ProblemExceptionHandler(IProblemDetailsService problems, ILogger<ProblemExceptionHandler> logger) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
@@ -17,7 +17,7 @@ internal sealed class ProblemExceptionHandler(IProblemDetailsService problems, I
         {
             BadHttpRequestException e => (e.StatusCode, Explain(e)),
             _ when Unavailability.Explain(exception) is { } reason => (StatusCodes.Status503ServiceUnavailable, reason),
-            _ => (StatusCodes.Status500InternalServerError, "The service failed. Its log has more under the trace id."),
+            _ => (StatusCodes.Status500InternalServerError, "The service failed. See its log for this trace id."),
         };
         httpContext.Response.StatusCode = status;
         if (status == StatusCodes.Status503ServiceUnavailable)
@@ -35,13 +35,13 @@ internal sealed class ProblemExceptionHandler(IProblemDetailsService problems, I
     private static string Explain(BadHttpRequestException exception) => exception switch
     {
         { InnerException: JsonException json } => Explain(json),
-        // Speaks of parameters and services of ours.
+        // The original message names parameters and services of ours.
         { StatusCode: StatusCodes.Status400BadRequest } when exception.Message.Contains("no body was provided", StringComparison.Ordinal)
             || exception.Message.Contains("not provided from body", StringComparison.Ordinal) => "A JSON body is required.",
         _ => exception.Message,
     };
 
-    /// <summary>The message of the exception has our type names in it; the caller needs the place.</summary>
+    /// <summary>The exception's message contains type names; the caller needs the position in the JSON.</summary>
     private static string Explain(JsonException exception)
     {
         const string Missing = "missing required properties including: ";

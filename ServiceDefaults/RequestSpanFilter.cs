@@ -10,12 +10,12 @@ using Microsoft.AspNetCore.Http.Metadata;
 namespace AspireRedis.ServiceDefaults;
 
 /// <summary>
-/// Adds what ASP.NET Core 10 leaves out of its server span: the route, the status code, and a name made of method and
-/// route (https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span). Version 11 does it by itself.
+/// Adds what the server span of ASP.NET Core 10 lacks: the route, the status code, and a name made of method and route
+/// (https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span). Version 11 adds them itself.
 /// </summary>
 internal sealed class RequestSpanFilter : IStartupFilter
 {
-    // A startup filter, so as to be outside of the middleware that turns exceptions into status codes.
+    // A startup filter runs outside of the middleware that converts exceptions into status codes.
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
         app.Use(async (context, handle) =>
@@ -37,7 +37,7 @@ internal sealed class RequestSpanFilter : IStartupFilter
 
     private static void Describe(Activity span, HttpContext context)
     {
-        // The exception handler takes the endpoint off the context.
+        // The exception handler removes the endpoint from the context.
         var failure = context.Features.Get<IExceptionHandlerFeature>();
         var route = (failure?.Endpoint ?? context.GetEndpoint())?.Metadata.GetMetadata<IRouteDiagnosticsMetadata>()?.Route;
         var method = span.GetTagItem("http.request.method") as string ?? "_OTHER";
@@ -47,7 +47,7 @@ internal sealed class RequestSpanFilter : IStartupFilter
 
         var status = context.Response.StatusCode;
         span.SetTag("http.response.status_code", status);
-        // The caller's errors are not the server's.
+        // A 4xx is an error of the caller, not of the server.
         if (status >= StatusCodes.Status500InternalServerError)
         {
             span.SetTag("error.type", failure?.Error.GetType().FullName ?? status.ToString(CultureInfo.InvariantCulture));

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace AspireRedis.ServiceDefaults;
 
-/// <summary>What every service of the shop starts with.</summary>
+/// <summary>Defaults of every service of the shop.</summary>
 public static class ServiceDefaultsExtensions
 {
     /// <summary>Adds telemetry, resilient HTTP clients with service discovery, and the check behind <c>/alive</c>.</summary>

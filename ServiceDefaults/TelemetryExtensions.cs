@@ -8,7 +8,7 @@ using OpenTelemetry.Trace;
 
 namespace AspireRedis.ServiceDefaults;
 
-/// <summary>Traces, metrics and logs. There are no instrumentation packages: the framework emits its own telemetry.</summary>
+/// <summary>Traces, metrics and logs. No instrumentation packages: the framework emits this telemetry itself.</summary>
 internal static class TelemetryExtensions
 {
     public static void AddTelemetry(this IHostApplicationBuilder builder)
@@ -34,7 +34,7 @@ internal static class TelemetryExtensions
                 "System.Runtime",
                 "Polly"));
 
-        // Would win over the environment, so only where that does not name the service.
+        // This would override the environment variable, so only when that is not set.
         if (string.IsNullOrEmpty(builder.Configuration["OTEL_SERVICE_NAME"]))
         {
             telemetry.ConfigureResource(resource => resource.AddService(builder.Environment.ApplicationName));

@@ -8,16 +8,16 @@ using StackExchange.Redis;
 
 namespace AspireRedis.ServiceDefaults;
 
-/// <summary>Knows which exceptions mean that the same request may succeed in a moment.</summary>
+/// <summary>Decides which exceptions mean that the same request may succeed shortly afterwards.</summary>
 internal static class Unavailability
 {
-    private const string NoAnswer = "Redis did not answer. The outcome is open; try again.";
+    private const string NoAnswer = "Redis did not answer. The outcome is unknown; try again.";
 
     // Error codes of a server that is starting, failing over, demoted, busy, or not allowed to write.
     private static readonly string[] s_transient =
         ["LOADING", "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "OOM", "BUSY"];
 
-    /// <summary>What to tell the caller; null when the exception is something else.</summary>
+    /// <summary>The explanation for the caller; null when the exception does not mean unavailability.</summary>
     public static string? Explain(Exception exception) => exception switch
     {
         NotDurableException => "The change was made, but is not yet safe against a failover. Repeat the request to learn its outcome.",

@@ -1,6 +1,9 @@
 namespace AspireRedis.Benchmarks.Availability;
 
-/// <summary>What failures and maintenance of the primary cost, and what durability costs, with the shop's settings (down-after 2 s).</summary>
+/// <summary>
+/// What failures and maintenance of the primary cost, and what durability costs, with the shop's settings (down-after
+/// 2 s).
+/// </summary>
 internal sealed class AvailabilitySuite : ISuite
 {
     public string Name => "availability";

@@ -20,15 +20,18 @@ internal static class Blackouts
             var primary = await deployment.Redis.CurrentPrimaryAsync();
             await using var roles = await RoleProbe.StartAsync(deployment.Redis, primary);
             var (durableKey, memoryKey) = ($"blackout:{round}:replica", $"blackout:{round}:memory");
-            await using var durable = WriteLoad.Start(100, id => deployment.Writer.EvaluateAsync(Scripts.Add, [durableKey], [id], Durability.Replica, default));
-            await using var light = WriteLoad.Start(100, id => deployment.Writer.EvaluateAsync(Scripts.Add, [memoryKey], [id], Durability.Memory, default));
+            await using var durable = WriteLoad.Start(100, id => deployment.Writer.EvaluateAsync(Scripts.Add, [durableKey], [id],
+                Durability.Replica, default));
+            await using var light = WriteLoad.Start(100, id => deployment.Writer.EvaluateAsync(Scripts.Add, [memoryKey], [id],
+                Durability.Memory, default));
             await Task.Delay(TimeSpan.FromSeconds(1));
 
             var killed = Stopwatch.GetTimestamp();
             deployment.Redis[primary].Kill();
             var promoted = await roles.Promoted.WaitAsync(s_bound);
-            // One that ended before the promotion was on its way when the primary died.
-            var (backDurable, backLight) = (await durable.FirstSuccessAsync(promoted, s_bound), await light.FirstSuccessAsync(promoted, s_bound));
+            // A write that ended before the promotion was under way when the primary was killed.
+            var (backDurable, backLight) = (await durable.FirstSuccessAsync(promoted, s_bound),
+                await light.FirstSuccessAsync(promoted, s_bound));
             var announced = await roles.Announced.WaitAsync(s_bound);
             await Task.Delay(TimeSpan.FromSeconds(1));
             await durable.StopAsync();
@@ -43,8 +46,11 @@ internal static class Blackouts
             var present = (await deployment.Client.Database.SetMembersAsync(durableKey)).Select(v => (int)v).ToHashSet();
             lost += durable.Samples.Count(s => !s.Failed && !present.Contains(s.Id));
             Console.WriteLine(
-                $"  kill -9: promoted after {Milliseconds(killed, promoted):0} ms, announced after {Milliseconds(killed, announced):0} ms; first write after {memory[^1]:0} ms, first on a replica after {replica[^1]:0} ms; {failed} of {durable.Samples.Count} failed");
-            chart ??= Timeline.Of("availability-blackout", $"A primary killed at 0 s under 100 writes/s at each level: when each write began and how long it took", killed,
+                $"  kill -9: promoted after {Milliseconds(killed, promoted):0} ms, announced after {Milliseconds(killed, announced):0} ms; "
+                + $"first write after {memory[^1]:0} ms, "
+                + $"first on a replica after {replica[^1]:0} ms; {failed} of {durable.Samples.Count} failed");
+            chart ??= Timeline.Of("availability-blackout",
+                $"A primary killed at 0 s under 100 writes/s at each level: when each write began and how long it took", killed,
                 [("level Replica", durable.Samples), ("level Memory", light.Samples)], [("promoted", promoted), ("announced", announced)]);
             await deployment.Redis[primary].StartAsync();
             await deployment.Redis.WaitUntilCompleteAsync();

@@ -28,7 +28,8 @@ internal sealed class Deployment : IAsyncDisposable
 
     public static async Task<Deployment> StartAsync()
     {
-        var redis = await LocalRedis.StartAsync(RedisTopology.Create(), Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);
+        var redis = await LocalRedis.StartAsync(RedisTopology.Create(), Directory.CreateTempSubdirectory("aspire-redis-").FullName,
+            deleteDirectory: true);
         var options = ConfigurationOptions.Parse(redis.Topology.ConnectionString);
         options.ClientName = "benchmark";
         var client = await RedisDeployment.ConnectAsync(options);
@@ -36,11 +37,12 @@ internal sealed class Deployment : IAsyncDisposable
         return new Deployment(redis, client, new DurableWriter(client, new OptionsWrapper<DurableWriterOptions>(new())));
     }
 
-    /// <summary>What an operator does who knows of nothing better.</summary>
+    /// <summary>A failover by Sentinel's own command, as an operator would do it.</summary>
     public async Task PlainFailoverAsync()
     {
         var sentinel = Redis.Topology.Sentinels[0];
-        await using var connection = await ConnectionMultiplexer.ConnectAsync(Redis.Topology.ConnectionStringOf(sentinel), o => o.CommandMap = CommandMap.Sentinel);
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(Redis.Topology.ConnectionStringOf(sentinel),
+            o => o.CommandMap = CommandMap.Sentinel);
         await connection.GetServer(sentinel.Host, sentinel.Port).SentinelFailoverAsync(Service);
     }
 

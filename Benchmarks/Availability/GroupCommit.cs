@@ -26,11 +26,14 @@ internal static class GroupCommit
             var grouped = await Round.RunAsync(Concurrency, round, DurableAsync);
             throughput.Add(grouped.Count / (double)bare.Count);
             var (waited, durable, unwaited) = (Statistics.Median(await Round.RunAsync(1, round, BareWithWaitAsync)),
-                Statistics.Median(await Round.RunAsync(1, round, DurableAsync)), Statistics.Median(await Round.RunAsync(1, round, BareAsync)));
+                Statistics.Median(await Round.RunAsync(1, round, DurableAsync)),
+                Statistics.Median(await Round.RunAsync(1, round, BareAsync)));
             single.Add(durable / waited);
             alone.Add(durable / unwaited);
             Console.WriteLine(
-                $"  {Concurrency} writers: {grouped.Count / round.TotalSeconds:0}/s grouped, {bare.Count / round.TotalSeconds:0}/s each with its WAIT; alone p50 {durable * 1000:0} us, with bare WAIT {waited * 1000:0} us, without {unwaited * 1000:0} us");
+                $"  {Concurrency} writers: {grouped.Count / round.TotalSeconds:0}/s grouped, "
+                + $"{bare.Count / round.TotalSeconds:0}/s each with its WAIT; "
+                + $"alone p50 {durable * 1000:0} us, with bare WAIT {waited * 1000:0} us, without {unwaited * 1000:0} us");
         }
         await Task.WhenAll(connections.Select(c => c.CloseAsync()));
         return new SuiteResult(
@@ -40,7 +43,8 @@ internal static class GroupCommit
             new("availability.wait.p50.ratio", Statistics.Median(alone), "1", "at most 2"),
         ]);
 
-        Task DurableAsync(int writer) => deployment.Writer.EvaluateAsync(Scripts.Add, [$"group:{writer}"], [1], Durability.Replica, default);
+        Task DurableAsync(int writer) => deployment.Writer.EvaluateAsync(Scripts.Add, [$"group:{writer}"], [1], Durability.Replica,
+            default);
 
         Task BareAsync(int writer) => connections[writer].GetDatabase().ScriptEvaluateAsync(Scripts.Add.Text, [$"group:{writer}"], [1]);
 

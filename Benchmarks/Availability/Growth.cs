@@ -9,17 +9,20 @@ using OxyPlot.Series;
 
 namespace AspireRedis.Benchmarks.Availability;
 
-/// <summary>What is left of many changes of the primary, planned and not in turns: memory of the process, and its connections at all nodes.</summary>
+/// <summary>
+/// Whether memory and connections of the process grow over many changes of the primary, planned and unplanned in turns.
+/// </summary>
 internal static class Growth
 {
-    // The first ones load code and fill pools.
+    // The first changes load code and fill pools.
     private const int WarmUp = 2;
 
     public static async Task<SuiteResult> RunAsync(int failovers)
     {
         await using var deployment = await Deployment.StartAsync();
         var (memory, connections) = (new List<double>(), new List<int>());
-        await using (var load = WriteLoad.Start(50, id => deployment.Writer.EvaluateAsync(Scripts.Add, ["growth"], [id % 100], Durability.Replica, default)))
+        await using (var load = WriteLoad.Start(50, id => deployment.Writer.EvaluateAsync(Scripts.Add, ["growth"], [id % 100],
+            Durability.Replica, default)))
         {
             for (var i = 0; i < WarmUp + failovers; i++)
             {
@@ -52,9 +55,10 @@ internal static class Growth
         return new SuiteResult(
         [
             new("availability.failovers.connection_growth", connections[^1] - connections[0], "1", "0"),
-            // From the median of the first quarter to that of the last, for single values swing.
+            // From the median of the first quarter to that of the last, since single values vary.
             new("availability.failovers.memory_growth_mb",
-                Statistics.Median(memory.TakeLast((memory.Count + 3) / 4)) - Statistics.Median(memory.Take((memory.Count + 3) / 4)), "MiB", "below 2"),
+                Statistics.Median(memory.TakeLast((memory.Count + 3) / 4)) - Statistics.Median(memory.Take((memory.Count + 3) / 4)), "MiB",
+                "below 2"),
         ])
         { Charts = [new Chart("availability-growth", "Memory and connections over changes of the primary", plot)] };
     }
@@ -65,8 +69,9 @@ internal static class Growth
         var count = 0;
         foreach (var node in deployment.Redis.Topology.Nodes)
         {
-            // The client library treats a Sentinel its own way; this only asks.
-            var clients = await RespConnection.OnceAsync(node.Address, deployment.Redis.Topology.Options.Password, CancellationToken.None, "CLIENT", "LIST");
+            // The client library would treat a Sentinel specially; this only asks.
+            var clients = await RespConnection.OnceAsync(node.Address, deployment.Redis.Topology.Options.Password, CancellationToken.None,
+                "CLIENT", "LIST");
             count += ((string)clients!).Split('\n').Count(line => line.Contains(" name=benchmark", StringComparison.Ordinal));
         }
         return count;

@@ -22,7 +22,8 @@ internal static class Switchovers
         for (var round = 0; round < rounds; round++)
         {
             var key = $"switchover:{round}";
-            await using var load = WriteLoad.Start(PerSecond, id => deployment.Writer.EvaluateAsync(Scripts.Add, [key], [id], Durability.Replica, default));
+            await using var load = WriteLoad.Start(PerSecond,
+                id => deployment.Writer.EvaluateAsync(Scripts.Add, [key], [id], Durability.Replica, default));
             await Task.Delay(TimeSpan.FromSeconds(1));
             var began = Stopwatch.GetTimestamp();
             var result = await new PlannedSwitchover(deployment.Options, NullLogger<PlannedSwitchover>.Instance).RunAsync();
@@ -31,14 +32,22 @@ internal static class Switchovers
             failed += load.Samples.Count(s => s.Failed);
             longest = Math.Max(longest, load.Samples.Max(s => s.Milliseconds));
             lost += await LostAsync(deployment, load, key);
-            Console.WriteLine($"  switchover: servers paused {result.Paused.TotalMilliseconds:0} ms, longest write {load.Samples.Max(s => s.Milliseconds):0} ms, {load.Samples.Count(s => s.Failed)} of {load.Samples.Count} failed");
-            chart ??= Timeline.Of("availability-switchover", $"A planned switchover at 0 s under {PerSecond} writes/s at level Replica", began, [("level Replica", load.Samples)], []);
+            Console.WriteLine(
+                $"  switchover: servers paused {result.Paused.TotalMilliseconds:0} ms, "
+                + $"longest write {load.Samples.Max(s => s.Milliseconds):0} ms, "
+                + $"{load.Samples.Count(s => s.Failed)} of {load.Samples.Count} failed");
+            chart ??= Timeline.Of("availability-switchover", $"A planned switchover at 0 s under {PerSecond} writes/s at level Replica",
+                began, [("level Replica", load.Samples)], []);
             await deployment.Redis.WaitUntilCompleteAsync();
         }
-        var (ownFailed, ownLost) = await PlainAsync(deployment, "plain:own", id => deployment.Writer.EvaluateAsync(Scripts.Add, ["plain:own"], [id], Durability.Replica, default));
+        var (ownFailed, ownLost) = await PlainAsync(deployment, "plain:own",
+            id => deployment.Writer.EvaluateAsync(Scripts.Add, ["plain:own"], [id], Durability.Replica, default));
         await using var stock = await ConnectionMultiplexer.ConnectAsync(deployment.Options);
-        var (stockFailed, stockLost) = await PlainAsync(deployment, "plain:stock", id => stock.GetDatabase().SetAddAsync("plain:stock", id));
-        Console.WriteLine($"  SENTINEL FAILOVER: {ownFailed} failed and {ownLost} lost at level Replica; {stockFailed} failed and {stockLost} lost with StackExchange.Redis as it comes");
+        var (stockFailed, stockLost) = await PlainAsync(deployment, "plain:stock",
+            id => stock.GetDatabase().SetAddAsync("plain:stock", id));
+        Console.WriteLine(
+            $"  SENTINEL FAILOVER: {ownFailed} failed and {ownLost} lost at level Replica; "
+            + $"{stockFailed} failed and {stockLost} lost with StackExchange.Redis as it comes");
         return new SuiteResult(
         [
             new("availability.switchover.failed", failed, "1", "0"),
@@ -56,7 +65,7 @@ internal static class Switchovers
         await using var load = WriteLoad.Start(PerSecond, write);
         await Task.Delay(TimeSpan.FromSeconds(1));
         await deployment.PlainFailoverAsync();
-        // Until Sentinel has demoted the old primary, and the writes that it took are gone.
+        // Until Sentinel has demoted the old primary and the writes that it accepted are lost.
         await Task.Delay(TimeSpan.FromSeconds(15));
         await load.StopAsync();
         await deployment.Redis.WaitUntilCompleteAsync();

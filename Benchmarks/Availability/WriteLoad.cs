@@ -9,7 +9,7 @@ internal readonly record struct WriteSample(int Id, long Began, long Ended, bool
     public double Milliseconds => Stopwatch.GetElapsedTime(Began, Ended).TotalMilliseconds;
 }
 
-/// <summary>Writes at a fixed rate whether earlier ones have ended or not, as customers do: a stall shows in all it holds up.</summary>
+/// <summary>Writes at a fixed rate whether earlier writes have ended or not, so that a stall shows in every write it delays.</summary>
 internal sealed class WriteLoad : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
@@ -23,7 +23,7 @@ internal sealed class WriteLoad : IAsyncDisposable
 
     public static WriteLoad Start(int perSecond, Func<int, Task> write) => new(perSecond, write);
 
-    /// <summary>Begins no more and waits for those that are under way.</summary>
+    /// <summary>Starts no more writes and waits for those under way.</summary>
     public async Task StopAsync()
     {
         if (!_stopping.IsCancellationRequested)
@@ -33,7 +33,7 @@ internal sealed class WriteLoad : IAsyncDisposable
         await _running;
     }
 
-    /// <summary>Until a write has succeeded that began after <paramref name="since"/>.</summary>
+    /// <summary>Waits until a write has succeeded that began after <paramref name="since"/>.</summary>
     public async Task<WriteSample> FirstSuccessAsync(long since, TimeSpan bound)
     {
         var start = Stopwatch.GetTimestamp();

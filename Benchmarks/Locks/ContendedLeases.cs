@@ -5,7 +5,7 @@ using AspireRedis.Coordination.Locking;
 namespace AspireRedis.Benchmarks.Locks;
 
 /// <summary>
-/// 50 contenders on one lease, spread over processes: each holds it for 5 ms and thinks for 100 ms. All clocks are the
+/// 50 contenders on one lease, spread over processes: each holds it for 5 ms and pauses for 100 ms. All clocks are the
 /// machine's monotonic one, so that times of different processes compare.
 /// </summary>
 internal static class ContendedLeases
@@ -19,8 +19,11 @@ internal static class ContendedLeases
     /// <param name="name">For the charts.</param>
     /// <param name="processes">Over how many the contenders are spread.</param>
     /// <param name="window">How long is measured, after a warm-up.</param>
-    /// <param name="worker">Starts a process with so many contenders, that begin at this time of the monotonic clock, in ns, and try for so long.</param>
-    public static async Task<ContendedResult> RunAsync(string name, int processes, TimeSpan window, Func<int, long, TimeSpan, Process> worker)
+    /// <param name="worker">
+    /// Starts a process: the number of contenders, when they begin (monotonic clock, in ns), and how long they try.
+    /// </param>
+    public static async Task<ContendedResult> RunAsync(string name, int processes, TimeSpan window,
+        Func<int, long, TimeSpan, Process> worker)
     {
         var start = Now() + 2_000_000_000L;
         var workers = Enumerable.Range(0, processes)
@@ -43,9 +46,12 @@ internal static class ContendedLeases
         var gaps = inside.Zip(inside.Skip(1)).Select(t => (t.Second.Acquired - t.First.Released) / 1e6);
         var wins = inside.CountBy(t => t.Contender).Select(w => w.Value).ToList();
         var result = new ContendedResult(
-            name, held / (double)(to - from), Statistics.Median(gaps), [.. wins.Concat(Enumerable.Repeat(0, Contenders - wins.Count)).Order()]);
+            name, held / (double)(to - from), Statistics.Median(gaps),
+            [.. wins.Concat(Enumerable.Repeat(0, Contenders - wins.Count)).Order()]);
         Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"  {name}: held {result.Utilisation:P1}, hand-over p50 {result.HandOver:0.000} ms, {result.Wins[0]} to {result.Wins[^1]} wins"));
+            CultureInfo.InvariantCulture,
+            $"  {name}: held {result.Utilisation:P1}, hand-over p50 {result.HandOver:0.000} ms, "
+            + $"{result.Wins[0]} to {result.Wins[^1]} wins"));
         return result;
     }
 
@@ -83,9 +89,11 @@ internal static class ContendedLeases
     private static long Now() => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
 }
 
-/// <summary>What came of the contention.</summary>
+/// <summary>The result of one contention run.</summary>
 /// <param name="Name">For the charts.</param>
-/// <param name="Utilisation">Share of the window in which somebody held the lease: from a returned acquire to the call of its release.</param>
+/// <param name="Utilisation">
+/// Share of the window in which somebody held the lease: from a returned acquire to the call of its release.
+/// </param>
 /// <param name="HandOver">Median ms from the call of a release to the return of the next acquire.</param>
 /// <param name="Wins">How often each contender had the lease, in rising order.</param>
 internal sealed record ContendedResult(string Name, double Utilisation, double HandOver, int[] Wins)
@@ -94,7 +102,7 @@ internal sealed record ContendedResult(string Name, double Utilisation, double H
     [
         new($"{names}.utilisation", Utilisation, "1", utilisation),
         new($"{names}.handover.p50.ms", HandOver, "ms", handOver),
-        // With a contender that had no turn at all, as if it had had one: infinity is no number in JSON.
+        // A contender without any win counts as one win: infinity is not a number in JSON.
         new($"{names}.fairness", Wins[^1] / (double)Math.Max(1, Wins[0]), "max/min", fairness),
     ];
 }

@@ -14,7 +14,8 @@ internal sealed class LocksSuite : ISuite
         var round = TimeSpan.FromSeconds(quick ? 0.5 : 2);
         var window = TimeSpan.FromSeconds(quick ? 5 : 20);
         var topology = RedisTopology.Create(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.None });
-        await using var redis = await LocalRedis.StartAsync(topology, Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);
+        await using var redis = await LocalRedis.StartAsync(topology, Directory.CreateTempSubdirectory("aspire-redis-").FullName,
+            deleteDirectory: true);
         List<Measurement> measurements =
         [
             await UncontendedLeases.RunAsync(topology.ConnectionString, 1, round),
@@ -33,7 +34,8 @@ internal sealed class LocksSuite : ISuite
         }
         return new SuiteResult(measurements) { Charts = [.. LeaseCharts.Of(contended)] };
 
-        Task<ContendedResult> ContendedAsync(string name, int processes) => ContendedLeases.RunAsync(name, processes, window, (contenders, start, length)
+        Task<ContendedResult> ContendedAsync(string name, int processes)
+            => ContendedLeases.RunAsync(name, processes, window, (contenders, start, length)
             => Worker.Start(this, topology.ConnectionString, Text(contenders), Text(start), Text(length.TotalSeconds)));
     }
 

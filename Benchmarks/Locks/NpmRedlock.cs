@@ -20,7 +20,8 @@ internal static class NpmRedlock
                 return null;
             }
             return await ContendedLeases.RunAsync("npm redlock", processes, window, (contenders, start, length) => Process.Start(
-                new ProcessStartInfo("node", [Path.Combine(folder, Driver), Text(port), Text(contenders), Text(start), Text(length.TotalSeconds)])
+                new ProcessStartInfo("node", [Path.Combine(folder, Driver), Text(port), Text(contenders), Text(start),
+                Text(length.TotalSeconds)])
                 {
                     RedirectStandardOutput = true,
                 })!);

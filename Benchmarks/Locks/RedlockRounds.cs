@@ -22,8 +22,10 @@ internal static class RedlockRounds
 
     public static async Task<Measurement> RunAsync(TimeSpan round)
     {
-        var topology = RedisTopology.Create(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, LockNodes = Nodes, Persistence = RedisPersistence.None });
-        await using var redis = await LocalRedis.StartAsync(topology, Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);
+        var topology = RedisTopology.Create(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, LockNodes = Nodes,
+            Persistence = RedisPersistence.None });
+        await using var redis = await LocalRedis.StartAsync(topology, Directory.CreateTempSubdirectory("aspire-redis-").FullName,
+            deleteDirectory: true);
         var connections = await Task.WhenAll(topology.LockNodeConnectionStrings.Select(ConnectAsync));
         var databases = connections.Select(c => c.GetDatabase()).ToArray();
         // The nodes have just started, and nothing was granted before.
@@ -70,7 +72,7 @@ internal static class RedlockRounds
         return (Statistics.Median(lease), Statistics.Median(bare));
     }
 
-    /// <summary>Until the nodes that were not waited for have answered too.</summary>
+    /// <summary>Waits until the other nodes have answered too.</summary>
     private static Task<TimeSpan[]> IdleAsync(IDatabase[] nodes) => Task.WhenAll(nodes.Select(n => n.PingAsync()));
 
     private static async Task ThirdAnswerAsync(IDatabase[] nodes, string script, RedisKey[] keys, RedisValue[] arguments)

@@ -27,7 +27,7 @@ internal static class UncontendedLeases
         return new Measurement(name, Statistics.Median(ratios), "1", "at most 1.25");
     }
 
-    /// <summary>From then on the provider listens, and its attempts can queue at once.</summary>
+    /// <summary>Makes the provider subscribe, after which its attempts can queue at once.</summary>
     private static async Task WaitOnceAsync(LockClient client)
     {
         await using var held = await client.Leases.AcquireAsync("uncontended");

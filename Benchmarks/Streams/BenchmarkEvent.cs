@@ -8,7 +8,8 @@ internal sealed record BenchmarkEvent(string OrderId, string UserId, decimal Tot
 {
     public const string AtField = "at";
 
-    public static StreamTopic<BenchmarkEvent> Topic(string key) => new(key, "benchmark-event", 1, BenchmarkEventJson.Default.BenchmarkEvent);
+    public static StreamTopic<BenchmarkEvent> Topic(string key)
+        => new(key, "benchmark-event", 1, BenchmarkEventJson.Default.BenchmarkEvent);
 
     public static BenchmarkEvent Now(long number) => new($"order-{number}", "88", 49.90m, System.Diagnostics.Stopwatch.GetTimestamp());
 }

@@ -2,13 +2,13 @@ using System.Diagnostics;
 
 namespace AspireRedis.Benchmarks.Streams;
 
-/// <summary>Appends events at a rate, from a thread of its own so that the pace does not hang on a busy thread pool.</summary>
+/// <summary>Appends events at a rate, on a thread of its own, so that the rate does not depend on the thread pool.</summary>
 internal static class EventSource
 {
     /// <param name="client">Whose producer appends.</param>
     /// <param name="key">The stream.</param>
     /// <param name="count">How many.</param>
-    /// <param name="perSecond">What is late is made up for at once.</param>
+    /// <param name="perSecond">The rate; late events are caught up at once.</param>
     public static async Task AppendAsync(StreamClient client, string key, int count, int perSecond)
     {
         var topic = BenchmarkEvent.Topic(key);
@@ -24,7 +24,7 @@ internal static class EventSource
                 }
                 Thread.Sleep(1);
             }
-            // One connection: when the last is appended, all are.
+            // One connection: when the last event is appended, all are.
             return last;
         }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         await appending;

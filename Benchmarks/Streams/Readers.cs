@@ -5,12 +5,13 @@ internal static class Readers
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(30);
 
-    /// <summary>Until so many connections are inside a blocking read.</summary>
+    /// <summary>Waits until so many connections are inside a blocking read.</summary>
     public static async Task SeenAsync(StreamClient client, int count)
     {
         using var deadline = new CancellationTokenSource(s_bound);
         while (((string)(await client.Database.ExecuteAsync("CLIENT", "LIST"))!).Split('\n')
-            .Count(c => c.Contains(" cmd=xreadgroup ", StringComparison.Ordinal) && c.Contains(" flags=b ", StringComparison.Ordinal)) < count)
+            .Count(c => c.Contains(" cmd=xreadgroup ", StringComparison.Ordinal)
+            && c.Contains(" flags=b ", StringComparison.Ordinal)) < count)
         {
             await Task.Delay(20, deadline.Token);
         }

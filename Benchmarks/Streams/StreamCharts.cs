@@ -10,10 +10,12 @@ internal static class StreamCharts
 {
     public static Chart Drain(DrainResult drain, PeerResult? peer)
     {
-        (string Name, double Rate)[] rates = [("bare loop", drain.Bare), ("ours", drain.Ours), .. peer is null ? Array.Empty<(string, double)>() : [("bullmq", peer.Rate)]];
+        (string Name, double Rate)[] rates = [("bare loop", drain.Bare), ("ours", drain.Ours), .. peer is null
+            ? Array.Empty<(string, double)>() : [("bullmq", peer.Rate)]];
         var plot = new PlotModel { Title = "Backlog drained by one process" };
         plot.Axes.Add(new CategoryAxis { Position = AxisPosition.Left, ItemsSource = rates.Select(r => r.Name).Reverse().ToArray() });
-        plot.Axes.Add(new LinearAxis { Position = AxisPosition.Bottom, Title = "entries per second", Minimum = 0, StringFormat = "#,0", MajorGridlineStyle = LineStyle.Dot });
+        plot.Axes.Add(new LinearAxis { Position = AxisPosition.Bottom, Title = "entries per second", Minimum = 0, StringFormat = "#,0",
+            MajorGridlineStyle = LineStyle.Dot });
         plot.Series.Add(new BarSeries
         {
             ItemsSource = rates.Reverse().Select(r => new BarItem(r.Rate)).ToArray(),
@@ -27,7 +29,8 @@ internal static class StreamCharts
     {
         var plot = new PlotModel { Title = "From append to handler at 1,000 events/s" };
         plot.Axes.Add(new LogarithmicAxis { Position = AxisPosition.Bottom, Title = "milliseconds", MajorGridlineStyle = LineStyle.Dot });
-        plot.Axes.Add(new LinearAxis { Position = AxisPosition.Left, Title = "share of events", Minimum = 0, Maximum = 1, MajorGridlineStyle = LineStyle.Dot });
+        plot.Axes.Add(new LinearAxis { Position = AxisPosition.Left, Title = "share of events", Minimum = 0, Maximum = 1,
+            MajorGridlineStyle = LineStyle.Dot });
         plot.Legends.Add(new Legend { LegendPosition = LegendPosition.RightBottom });
         plot.Series.Add(Distribution("bare loop", delivery.Bare));
         plot.Series.Add(Distribution("ours", delivery.Ours));
@@ -52,7 +55,7 @@ internal static class StreamCharts
     private static LineSeries Distribution(string title, IReadOnlyList<double> milliseconds)
     {
         var sorted = milliseconds.Order().ToArray();
-        // As many points as the picture can show, without the farthest hundredth of a per cent.
+        // As many points as the picture can show, without the highest 0.01%.
         var shares = Enumerable.Range(0, 400).Select(i => 0.0025 * i).Append(0.9999);
         return Line(title, shares.Select(s => new DataPoint(sorted[(int)(s * (sorted.Length - 1))], s)));
     }

@@ -12,12 +12,14 @@ internal sealed class StreamsSuite : ISuite
     public async Task<SuiteResult> RunAsync(bool quick)
     {
         var topology = RedisTopology.Create(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.None });
-        await using var redis = await LocalRedis.StartAsync(topology, Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);
+        await using var redis = await LocalRedis.StartAsync(topology, Directory.CreateTempSubdirectory("aspire-redis-").FullName,
+            deleteDirectory: true);
         var window = TimeSpan.FromSeconds(quick ? 4 : 15);
         var drain = await StreamDrain.RunAsync(topology.ConnectionString, backlog: quick ? 100_000 : 1_000_000, rounds: quick ? 5 : 3);
         var delivery = await StreamDelivery.RunAsync(this, topology.ConnectionString, window, rounds: quick ? 3 : 5);
         var peer = await BullMq.RunAsync(topology.Primary.Port, jobs: quick ? 20_000 : 100_000, window);
-        var memory = await StreamMemory.RunAsync(this, topology.ConnectionString, quick ? TimeSpan.FromMinutes(1) : TimeSpan.FromMinutes(10));
+        var memory = await StreamMemory.RunAsync(this, topology.ConnectionString, quick ? TimeSpan.FromMinutes(1)
+            : TimeSpan.FromMinutes(10));
         List<Measurement> measurements =
         [
             new("stream.drain.ratio", drain.Ratio, "1", "at least 0.6"),
@@ -36,7 +38,8 @@ internal sealed class StreamsSuite : ISuite
             measurements.Add(new("peer.bullmq.drain.rate", peer.Rate, "1/s", ""));
             measurements.Add(new("peer.bullmq.delivery.p50.ms", Statistics.Median(peer.Delivery), "ms", ""));
         }
-        return new SuiteResult(measurements) { Charts = [StreamCharts.Drain(drain, peer), StreamCharts.Delivery(delivery, peer), StreamCharts.Memory(memory)] };
+        return new SuiteResult(measurements) { Charts = [StreamCharts.Drain(drain, peer), StreamCharts.Delivery(delivery, peer),
+            StreamCharts.Memory(memory)] };
     }
 
     public Task WorkAsync(string[] arguments) => arguments switch

@@ -2,9 +2,9 @@ using System.ComponentModel.DataAnnotations;
 
 namespace AspireRedis.Inventory.Products;
 
-/// <summary>A product as <c>PUT /products/{sku}</c> takes it.</summary>
-/// <param name="Name">What the customer sees.</param>
-/// <param name="Price">Price of one, at most two decimals.</param>
+/// <summary>The request body of <c>PUT /products/{sku}</c>.</summary>
+/// <param name="Name">Display name.</param>
+/// <param name="Price">Unit price with at most two decimals.</param>
 /// <param name="Stock">How many can be sold.</param>
 public sealed record ProductRequest(
     [property: Required, StringLength(200, MinimumLength = 1)] string Name,
@@ -13,9 +13,9 @@ public sealed record ProductRequest(
 
 /// <summary>A product.</summary>
 /// <param name="Sku">The stock keeping unit.</param>
-/// <param name="Name">What the customer sees.</param>
-/// <param name="Price">Price of one.</param>
-/// <param name="Stock">How many can be sold now; reserved items are not among them.</param>
+/// <param name="Name">Display name.</param>
+/// <param name="Price">Unit price.</param>
+/// <param name="Stock">How many can be sold now, without reserved items.</param>
 public sealed record Product(string Sku, string Name, decimal Price, int Stock);
 
 /// <summary>An amount of money without fractions of a cent.</summary>

@@ -30,7 +30,7 @@ internal sealed class ProductStore(RedisDeployment redis, DurableWriter writer, 
             : new Product(sku, fields[0]!, decimal.Parse((string)fields[1]!, CultureInfo.InvariantCulture), (int)fields[2]);
     }
 
-    /// <summary>Units sold, by the projection of the order events.</summary>
+    /// <summary>Units sold, as projected from the order events.</summary>
     public async Task<long?> FindUnitsSoldAsync(string sku, CancellationToken cancellationToken)
     {
         var fields = await redis.RunAsync(
@@ -39,7 +39,7 @@ internal sealed class ProductStore(RedisDeployment redis, DurableWriter writer, 
     }
 
     /// <summary>
-    /// Creates the product or replaces name, price and stock; true when it is new. It is as durable as a reservation of it.
+    /// Creates the product or replaces name, price and stock; true when it is new. It is as durable as a reservation.
     /// </summary>
     public async Task<bool> PutAsync(Product product, CancellationToken cancellationToken)
     {

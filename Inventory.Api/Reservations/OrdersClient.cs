@@ -10,7 +10,7 @@ internal sealed class OrdersClient(HttpClient http)
     public async Task<bool> IsPlacedAsync(string orderId, CancellationToken cancellationToken)
     {
         using var response = await http.GetAsync(new Uri($"/orders/{orderId}", UriKind.Relative), cancellationToken);
-        // Not any 404: one of a wrong address would give back what was sold.
+        // Not just any 404: that of a wrong address would return sold items to stock.
         if (response.StatusCode == HttpStatusCode.NotFound
             && await response.Content.ReadFromJsonAsync<ProblemDetails>(cancellationToken) is { Type: ProblemTypes.UnknownOrder })
         {

@@ -13,13 +13,13 @@ internal sealed class ReservationOptions
     [EnumDataType(typeof(Durability))]
     public Durability Durability { get; set; } = Durability.Replica;
 
-    /// <summary>How long items are set aside for an order that is not placed yet. Default 60 s.</summary>
+    /// <summary>How long items are reserved for an order that is not placed yet. Default 60 s.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan HoldFor { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// How long after that the items go back at the earliest: more than the clocks of two Redis nodes may differ, as the
-    /// deadline may be set by one primary and checked by the next. Default 5 s.
+    /// How long after the deadline the items are returned at the earliest. It must exceed the difference between the clocks
+    /// of two Redis nodes, as one primary may set the deadline and the next one check it. Default 5 s.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan ClockMargin { get; set; } = TimeSpan.FromSeconds(5);

@@ -1,8 +1,8 @@
 namespace AspireRedis.Inventory.Reservations;
 
 /// <summary>
-/// Gives items back whose order was never placed, because its caller crashed or went away. After the deadline no order
-/// can be placed on the reservation any more (the script that places it checks the same clock), so an order that
+/// Returns items to stock whose order was never placed, because the caller crashed or disconnected. After the deadline no order
+/// can be placed on the reservation (the script that places it checks the same clock), so an order that
 /// Orders.Api does not know then will never exist.
 /// </summary>
 internal sealed class ReservationReaper(
@@ -41,8 +41,8 @@ internal sealed class ReservationReaper(
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // Redis or Orders.Api is away, or this one cannot be settled: behind the others it does not hold them up.
-            logger.LogWarning("The overdue reservation of {OrderId} could not be settled and is tried again: {Reason}", orderId, e.Message);
+            // Redis or Orders.Api is unavailable, or this one cannot be settled: moved behind the others it does not block them.
+            logger.LogWarning("The overdue reservation of {OrderId} could not be settled; it will be retried: {Reason}", orderId, e.Message);
             await store.PostponeAsync(orderId, cancellationToken);
         }
     }

@@ -21,7 +21,7 @@ internal abstract record ReserveResult
 }
 
 /// <summary>
-/// Sets items aside for orders. Every change of a stock happens under the lease of its SKU and in a script that checks
+/// Reserves items for orders. Every change of a stock happens under the lease of its SKU and in a script that checks
 /// the fencing token. One reservation is worked on by one caller at a time (<c>lock:order:{id}</c>), and each step can be
 /// repeated, so that a caller who got no answer asks again with the same order id.
 /// </summary>
@@ -50,22 +50,22 @@ internal sealed class ReservationService(
         }
         if (record is null)
         {
-            // Before anything is taken, so that nothing can be taken that the reaper would not find.
+            // Saved before anything is taken, so that the reaper finds everything that may have been taken.
             var placeBefore = await store.ServerTimeAsync(cancellationToken) + options.Value.HoldFor;
             record = new ReservationRecord(ReservationState.Open, [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, 0))], placeBefore, null);
             await store.SaveAsync(orderId, record, cancellationToken);
         }
 
         var prices = new Dictionary<string, decimal>(lines.Count);
-        // One SKU's lease at a time, so no order of acquisition can deadlock. In one order for all, so that of two orders
-        // of the same last items one gets them, instead of each taking one and both being turned away.
+        // One SKU's lease at a time, so there is no deadlock. All orders take products in the same order: of two orders for
+        // the same last items one gets them, instead of each taking one and both being refused.
         foreach (var line in lines.OrderBy(l => l.Sku, StringComparer.Ordinal))
         {
             var (outcome, price) = await TakeAsync(orderId, line, order, cancellationToken);
             if (outcome != WriteOutcome.Done)
             {
                 record = record with { Refusal = new Refusal(outcome, line.Sku) };
-                await GiveBackAsync(orderId, record, order, "Its items were not to be had.", cancellationToken);
+                await GiveBackAsync(orderId, record, order, "Its items were not available.", cancellationToken);
                 return Refused(record.Refusal);
             }
             prices.Add(line.Sku, price);
@@ -76,14 +76,14 @@ internal sealed class ReservationService(
         return new ReserveResult.Reserved(new Reservation(orderId, record.Lines, record.PlaceBefore));
     }
 
-    /// <summary>Puts everything back, whatever was taken. Final, and harmless when repeated.</summary>
+    /// <summary>Returns everything that was taken to stock. Final and idempotent.</summary>
     public async Task GiveBackAsync(string orderId, string reason, CancellationToken cancellationToken)
     {
         await using var order = await leases.AcquireAsync(ReservationStore.LeaseName(orderId), cancellationToken: cancellationToken);
         await GiveBackAsync(orderId, await store.FindAsync(orderId, cancellationToken), order, reason, cancellationToken);
     }
 
-    /// <summary>The order is placed: its items are not to be taken back by the reaper.</summary>
+    /// <summary>Records that the order is placed, so that the reaper does not return its items.</summary>
     public async Task MarkPlacedAsync(string orderId, CancellationToken cancellationToken)
     {
         await using var order = await leases.AcquireAsync(ReservationStore.LeaseName(orderId), cancellationToken: cancellationToken);
@@ -97,8 +97,8 @@ internal sealed class ReservationService(
 
     private async Task<(WriteOutcome Outcome, decimal Price)> TakeAsync(string orderId, ReservationLine line, ILease order, CancellationToken cancellationToken)
     {
-        // Sold out is sold out: the many who come too late need not queue for the lease to learn it. An order that has
-        // its items already must not be turned away here, so only an order without any is.
+        // When a product is sold out, callers need not queue for the lease to learn it. An order that has its items already
+        // must not be refused here, hence the second condition.
         if (await products.FindAsync(line.Sku, cancellationToken) is not { } product)
         {
             return (WriteOutcome.UnknownSku, 0);
@@ -118,7 +118,7 @@ internal sealed class ReservationService(
 
     private async Task GiveBackAsync(string orderId, ReservationRecord? record, ILease order, string reason, CancellationToken cancellationToken)
     {
-        // Also when there is none: a request that is still on its way must find the reservation ended.
+        // Also without a record: a request that arrives later must find the reservation ended.
         record ??= new ReservationRecord(ReservationState.Open, [], DateTimeOffset.UnixEpoch, null);
         foreach (var line in record.Lines)
         {
@@ -126,7 +126,7 @@ internal sealed class ReservationService(
             order.ThrowIfLost();
             await store.GiveBackAsync(lease, line.Sku, orderId);
         }
-        // The items first: a crash in between leaves a reservation that the reaper gives back again.
+        // The items first: after a crash in between, the reaper returns them again, which is idempotent.
         await store.SaveAsync(orderId, record with { State = ReservationState.GivenBack, Reason = record.Reason ?? reason }, cancellationToken);
     }
 

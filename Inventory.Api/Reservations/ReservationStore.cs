@@ -16,9 +16,9 @@ internal enum WriteOutcome
 
 /// <summary>
 /// Reservations in Redis. <c>reservation:{orderId}</c> is the record of the whole, written under the lease
-/// <c>lock:order:{id}</c>. <c>product:{sku}:reservation:ID</c> says how many items of one product are set aside; it lies
-/// with the product, changes in the same script as the stock, and is what makes repetition harmless.
-/// <c>reservation_deadlines</c> tells the reaper where to look.
+/// <c>lock:order:{id}</c>. <c>product:{sku}:reservation:ID</c> holds how many items of one product are reserved; it has the
+/// hash tag of the product, changes in the same script as the stock, and makes repetition harmless.
+/// <c>reservation_deadlines</c> is what the reaper scans.
 /// </summary>
 internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writer, IOptions<ReservationOptions> options)
 {
@@ -62,11 +62,11 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
             options.Value.Durability, cancellationToken);
         if (outcome == "elsewhere")
         {
-            throw new RedisConnectionException(ConnectionFailureType.None, $"The items of {orderId} were changed at a server that is not the primary any more.");
+            throw new RedisConnectionException(ConnectionFailureType.None, $"The items of {orderId} were changed at a server that is no longer the primary.");
         }
     }
 
-    /// <summary>Now, by the clock that the deadline is checked against.</summary>
+    /// <summary>The current time of the server, against which deadlines are checked.</summary>
     public async Task<DateTimeOffset> ServerTimeAsync(CancellationToken cancellationToken)
     {
         var time = (RedisResult[])(await redis.RunAsync(
@@ -74,11 +74,11 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
         return DateTimeOffset.FromUnixTimeMilliseconds(((long)time[0] * 1000) + ((long)time[1] / 1000));
     }
 
-    /// <summary>For an order of which there is nothing to save.</summary>
+    /// <summary>Removes the deadline of an order that has no record to save.</summary>
     public Task UnwatchDeadlineAsync(string orderId, CancellationToken cancellationToken)
         => redis.RunAsync(s_deadlines, database => database.SortedSetRemoveAsync(s_deadlines, orderId), repeatable: true, cancellationToken);
 
-    /// <summary>Puts a deadline behind those that are due now; the order itself may be placed no longer for it.</summary>
+    /// <summary>Moves a deadline behind those that are due now. It does not extend the time in which the order may be placed.</summary>
     public async Task PostponeAsync(string orderId, CancellationToken cancellationToken)
     {
         var later = (await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin).ToUnixTimeMilliseconds() + 1;
@@ -86,7 +86,7 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
             s_deadlines, database => database.SortedSetUpdateAsync(s_deadlines, orderId, later, SortedSetWhen.Exists), repeatable: true, cancellationToken);
     }
 
-    /// <summary>Orders whose deadline, and the margin behind it, has passed.</summary>
+    /// <summary>Orders whose deadline plus clock margin has passed.</summary>
     public async Task<string[]> FindOverdueAsync(int atMost, CancellationToken cancellationToken)
     {
         var until = await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin;

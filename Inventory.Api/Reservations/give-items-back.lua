@@ -1,7 +1,7 @@
 --@include fencing
--- KEYS: product, items set aside. ARGV: fencing token. Returns given, nothing or stale.
--- The fence first, also when there is nothing to give back: whoever took the lease before us and is only paused must not
--- take items for this order any more.
+-- KEYS: product, reserved items. ARGV: fencing token. Returns given, nothing or stale.
+-- The fence comes first, even when there is nothing to return: an earlier holder of the lease that is only paused must not
+-- be able to take items for this order afterwards.
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'nothing' end
 if not fencing_accepts(KEYS[1], ARGV[1]) then return 'stale' end
 local quantity = redis.call('HGET', KEYS[2], 'quantity')

@@ -1,8 +1,8 @@
--- KEYS: record of a reservation, deadlines, items set aside for each of its lines. ARGV: the record, ms to keep it, order
--- id, ms until which the order may be placed (empty: nothing is to be given back any more), held or none for what the
--- items must be (empty: either). Returns saved or elsewhere.
--- In a failover the items may have been changed at the old primary while this script runs at the new one. It then refuses,
--- or the record would tell of a stock that is not there.
+-- KEYS: record of a reservation, deadlines, reserved items of each of its lines. ARGV: the record, ms to keep it, order id,
+-- server time in ms until which the order may be placed (empty: no deadline any more), 'held' or 'none': whether the items
+-- must be reserved (empty: either). Returns saved or elsewhere.
+-- In a failover the items may have been changed at the old primary while this script runs at the new one. It then refuses;
+-- otherwise the record would describe items that are not reserved.
 if ARGV[5] ~= '' then
   for i = 3, #KEYS do
     if (redis.call('EXISTS', KEYS[i]) == 1) ~= (ARGV[5] == 'held') then return 'elsewhere' end

@@ -1,5 +1,5 @@
 --@include fencing
--- KEYS: product, items set aside. ARGV: fencing token, quantity. Returns taken, short, unknown or stale.
+-- KEYS: product, reserved items. ARGV: fencing token, quantity. Returns taken, short, unknown or stale.
 local stock = redis.call('HGET', KEYS[1], 'stock')
 if not stock then return 'unknown' end
 if not fencing_accepts(KEYS[1], ARGV[1]) then return 'stale' end

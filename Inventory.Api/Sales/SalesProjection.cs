@@ -8,8 +8,8 @@ using Microsoft.Extensions.Options;
 namespace AspireRedis.Inventory.Sales;
 
 /// <summary>
-/// Consumer group <c>sales</c>: counts the units sold per product, and tells the reservation that its order is placed.
-/// It knows nothing of the group <c>payments</c>, which gets the same events.
+/// Consumer group <c>sales</c>: counts the units sold per product, and marks the reservation as placed. It is independent
+/// of the group <c>payments</c>, which receives the same events.
 /// </summary>
 internal sealed class SalesProjection(
     RedisDeployment redis, ReservationService reservations, IOptions<ReservationOptions> options, ILogger<SalesProjection> logger)
@@ -20,7 +20,7 @@ internal sealed class SalesProjection(
     public async Task<HandlerResult> HandleAsync(StreamMessage<OrderPlaced> message, CancellationToken cancellationToken)
     {
         var order = message.Value;
-        // Counting and acknowledging are one script: in a failover the count could go to the old primary and the
+        // One script counts and acknowledges: with two, in a failover the count could go to the old primary and the
         // acknowledgement to the new one.
         var known = await redis.EvaluateAsync(s_count,
             [message.Topic.Key, .. order.Lines.SelectMany(l => new[] { ProductStore.Key(l.Sku), ReservationStore.ItemsKey(l.Sku, order.OrderId) })],
@@ -36,7 +36,7 @@ internal sealed class SalesProjection(
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // The event does not come again; when the deadline has passed the reaper asks for the order.
+            // The event is not delivered again; after the deadline the reaper asks whether the order exists.
             logger.LogWarning("The reservation of order {OrderId} could not be marked as placed: {Reason}", order.OrderId, e.Message);
         }
         return HandlerResult.Acknowledged;

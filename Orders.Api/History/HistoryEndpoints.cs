@@ -5,15 +5,16 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace AspireRedis.Orders.History;
 
-/// <summary>What happened to an order, and whether that explains what is stored of it.</summary>
+/// <summary>The events of an order, and whether they lead to the stored state.</summary>
 /// <param name="OrderId">The order.</param>
 /// <param name="Events">Its journal, from the first event to the last.</param>
-/// <param name="Rebuilt">The order as the events tell it; null when they tell of none.</param>
+/// <param name="Rebuilt">The order rebuilt from the events; null when there is no OrderPlaced.</param>
 /// <param name="Stored">The order as it is stored.</param>
 /// <param name="Agree">Whether the two are the same.</param>
 /// <param name="Differences">Names of the properties that differ.</param>
 internal sealed record OrderHistory(
-    string OrderId, IReadOnlyList<HistoryEvent> Events, OrderState? Rebuilt, OrderState Stored, bool Agree, IReadOnlyList<string> Differences);
+    string OrderId, IReadOnlyList<HistoryEvent> Events, OrderState? Rebuilt, OrderState Stored, bool Agree,
+    IReadOnlyList<string> Differences);
 
 /// <param name="EventId">Identifies the event.</param>
 /// <param name="Type">Its name.</param>
@@ -21,7 +22,8 @@ internal sealed record OrderHistory(
 /// <param name="EntryId">Its id in the journal.</param>
 internal sealed record HistoryEvent(string? EventId, string? Type, DateTimeOffset OccurredAt, string EntryId);
 
-internal sealed record OrderState(OrderStatus Status, string UserId, decimal Total, IReadOnlyList<OrderedLine> Lines, DateTimeOffset PlacedAt);
+internal sealed record OrderState(OrderStatus Status, string UserId, decimal Total, IReadOnlyList<OrderedLine> Lines,
+    DateTimeOffset PlacedAt);
 
 internal static class HistoryEndpoints
 {
@@ -29,11 +31,14 @@ internal static class HistoryEndpoints
         => routes.MapGet("/orders/{orderId}/history", GetAsync).WithName("GetOrderHistory").WithTags("Orders")
             .WithSummary("The events of an order, the state that follows from them, and whether it is the stored one.");
 
-    private static async Task<Results<Ok<OrderHistory>, ProblemHttpResult>> GetAsync(string orderId, OrderStore orders, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<OrderHistory>, ProblemHttpResult>> GetAsync(string orderId, OrderStore orders,
+        CancellationToken cancellationToken)
     {
-        if (!OrderId.IsValid(orderId) || await orders.FindWithEventsAsync(orderId, cancellationToken) is not { Order: { } stored, Events: var events })
+        if (!OrderId.IsValid(orderId) || await orders.FindWithEventsAsync(orderId, cancellationToken) is not { Order: { } stored,
+            Events: var events })
         {
-            return TypedResults.Problem($"There is no order '{orderId}'.", statusCode: StatusCodes.Status404NotFound, title: "Unknown order", type: ProblemTypes.UnknownOrder);
+            return TypedResults.Problem($"There is no order '{orderId}'.", statusCode: StatusCodes.Status404NotFound,
+                title: "Unknown order", type: ProblemTypes.UnknownOrder);
         }
         RebuiltOrder? rebuilt;
         try
@@ -42,7 +47,8 @@ internal static class HistoryEndpoints
         }
         catch (StreamDecodeException e)
         {
-            return TypedResults.Problem($"The journal of the order cannot be read: {e.Message}.", statusCode: StatusCodes.Status500InternalServerError, title: "Unreadable journal");
+            return TypedResults.Problem($"The journal of the order cannot be read: {e.Message}.",
+                statusCode: StatusCodes.Status500InternalServerError, title: "Unreadable journal");
         }
         var differences = rebuilt?.DifferencesFrom(stored) ?? ["events"];
         return TypedResults.Ok(new OrderHistory(orderId,

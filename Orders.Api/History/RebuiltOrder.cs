@@ -4,12 +4,13 @@ using AspireRedis.Coordination.Streams;
 namespace AspireRedis.Orders.History;
 
 /// <summary>
-/// An order as its events tell it, without a look at what is stored. The customer's address is in no event of the
-/// journal: it is personal data, which must be erasable.
+/// An order rebuilt from its events alone. The customer's mail address is in no event of the journal: it is personal data,
+/// which must be erasable.
 /// </summary>
-internal sealed record RebuiltOrder(string UserId, decimal Total, IReadOnlyList<OrderedLine> Lines, OrderStatus Status, DateTimeOffset PlacedAt)
+internal sealed record RebuiltOrder(string UserId, decimal Total, IReadOnlyList<OrderedLine> Lines, OrderStatus Status,
+    DateTimeOffset PlacedAt)
 {
-    /// <summary>Null without an event that begins an order.</summary>
+    /// <summary>Null without an <see cref="OrderPlaced"/> event.</summary>
     /// <exception cref="StreamDecodeException">An event cannot be read.</exception>
     public static RebuiltOrder? From(IEnumerable<RecordedEvent> events)
     {
@@ -32,7 +33,7 @@ internal sealed record RebuiltOrder(string UserId, decimal Total, IReadOnlyList<
         return order;
     }
 
-    /// <summary>The names of what differs from the stored order.</summary>
+    /// <summary>The names of the properties that differ from the stored order.</summary>
     public IReadOnlyList<string> DifferencesFrom(Order stored)
     {
         List<string> differences = [];
@@ -51,6 +52,6 @@ internal sealed record RebuiltOrder(string UserId, decimal Total, IReadOnlyList<
         return differences;
     }
 
-    // An order ends once.
+    // An order is settled once.
     private RebuiltOrder Settle(OrderStatus status) => Status == OrderStatus.Placed ? this with { Status = status } : this;
 }

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Options;
 namespace AspireRedis.Orders.Payments;
 
 /// <summary>
-/// Consumer group <c>payments</c>: authorises the payment of a placed order, then confirms or rejects it. The outcome,
-/// the mail and the acknowledgement are one script.
+/// Consumer group <c>payments</c>: authorises the payment of a placed order, then confirms or rejects it. One script writes
+/// the outcome, requests the mail and acknowledges the event.
 /// </summary>
 internal sealed class PaymentHandler(
     OrderStore orders, IPaymentGateway gateway, DurableWriter writer, IServiceScopeFactory scopes, IOptions<OrderOptions> options,
@@ -20,7 +20,7 @@ internal sealed class PaymentHandler(
     public async Task<HandlerResult> HandleAsync(StreamMessage<OrderPlaced> message, CancellationToken cancellationToken)
     {
         var placed = message.Value;
-        // Nobody must be charged for an order that a failover has forgotten, or still may.
+        // Nobody must be charged for an order that a failover has lost or may still lose.
         if (!await writer.ConfirmAsync(message, options.Value.Durability, cancellationToken))
         {
             logger.LogWarning("Order {OrderId} was lost in a failover before it counted as placed.", placed.OrderId);
@@ -32,7 +32,7 @@ internal sealed class PaymentHandler(
         Activity.Current?.SetTag("payment.authorised", authorised);
         if (!authorised)
         {
-            // Before the order is settled: after a crash in between the event comes again, and giving back twice is harmless.
+            // Before the order is settled: after a crash in between the event is redelivered, and returning twice is harmless.
             using var scope = scopes.CreateScope();
             await scope.ServiceProvider.GetRequiredService<InventoryClient>().GiveBackAsync(order.OrderId, cancellationToken);
         }
@@ -47,9 +47,13 @@ internal sealed class PaymentHandler(
     private static EmailRequested Mail(Order order, OrderStatus status)
     {
         var total = order.Total.ToString("0.00", CultureInfo.InvariantCulture);
-        var lines = string.Join('\n', order.Lines.Select(l => string.Create(CultureInfo.InvariantCulture, $"  {l.Quantity} x {l.Sku} at {l.UnitPrice:0.00}")));
+        var lines = string.Join('\n',
+            order.Lines.Select(l => string.Create(CultureInfo.InvariantCulture, $"  {l.Quantity} x {l.Sku} at {l.UnitPrice:0.00}")));
         return status == OrderStatus.Confirmed
-            ? new EmailRequested(order.Email, $"Your order {order.OrderId} is confirmed", $"Thank you for your order.\n\n{lines}\n\nTotal: {total}\n", order.OrderId)
-            : new EmailRequested(order.Email, $"Your order {order.OrderId} could not be paid", $"Your payment of {total} was declined, so we had to cancel your order:\n\n{lines}\n\nNothing was charged.\n", order.OrderId);
+            ? new EmailRequested(order.Email, $"Your order {order.OrderId} is confirmed",
+            $"Thank you for your order.\n\n{lines}\n\nTotal: {total}\n", order.OrderId)
+            : new EmailRequested(order.Email, $"Your order {order.OrderId} could not be paid",
+                $"Your payment of {total} was declined, so we had to cancel your order:\n\n{lines}\n\nNothing was charged.\n",
+                order.OrderId);
     }
 }

@@ -11,28 +11,28 @@ namespace AspireRedis.Orders.Placing;
 internal readonly record struct IdempotencyClaim(string OrderId, bool SameRequest);
 
 /// <summary>
-/// Ties an <c>Idempotency-Key</c> to an order id before anything else happens. A repetition, whatever became of the
-/// first attempt, then works on the same order, and every step of placing an order can be repeated.
+/// Binds an <c>Idempotency-Key</c> to an order id before anything else happens. A repetition then works on the same order,
+/// whatever the outcome of the first attempt, and every step of placing an order can be repeated.
 /// See draft-ietf-httpapi-idempotency-key-header.
 /// </summary>
 internal sealed class IdempotencyKeys(DurableWriter writer, IOptions<OrderOptions> options)
 {
     private static readonly RedisScript s_claim = RedisScript.Load<IdempotencyKeys>("claim-key", repeatable: true);
 
-    /// <param name="userId">Keys of different users do not meet.</param>
-    /// <param name="key">What the client sent.</param>
-    /// <param name="request">What it asked for; another request under the same key is an error of the client.</param>
+    /// <param name="userId">Keys of different users are independent.</param>
+    /// <param name="key">The value of the header.</param>
+    /// <param name="request">The request; a different one with the same key is an error of the client.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public async Task<IdempotencyClaim> ClaimAsync(string userId, string key, byte[] request, CancellationToken cancellationToken)
     {
         var hash = Convert.ToHexString(SHA256.HashData(request));
-        // Durable like the order itself: a failover that forgot the key would let the repetition order twice.
+        // As durable as the order: if a failover lost the key, a repetition would place a second order.
         var reply = (string[])(await writer.EvaluateAsync(s_claim, [RedisKey(userId, key)],
             [OrderId.New(), hash, (long)options.Value.IdempotencyWindow.TotalMilliseconds], options.Value.Durability, cancellationToken))!;
         return new IdempotencyClaim(reply[0], reply[1] == hash);
     }
 
-    // Hashed: what a client sends is no part of a key.
+    // Hashed, so that no client input becomes part of a key.
     private static RedisKey RedisKey(string userId, string key)
         => $"idempotency:{{{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{userId.Length}:{userId}:{key}")))}}}";
 }

@@ -8,7 +8,7 @@ internal abstract record PlaceResult
 {
     public sealed record Placed(Order Order) : PlaceResult;
 
-    /// <summary>The inventory does not give the items; its answer goes to the customer as it is.</summary>
+    /// <summary>The inventory refuses the items; its answer is passed on to the customer.</summary>
     public sealed record Refused(ProblemDetails Problem) : PlaceResult;
 
     public sealed record NotDurable(string OrderId) : PlaceResult;
@@ -44,8 +44,8 @@ internal sealed class OrderPlacement(InventoryClient inventory, OrderStore order
         }
         var order = new Order(orderId, request.UserId, request.Email, reservation.Lines.Sum(l => l.Quantity * l.UnitPrice),
             reservation.Lines, OrderStatus.Placed, clock.GetUtcNow());
-        // Whatever goes wrong from here on, the inventory asks for the order when the reservation's time is over, and gives
-        // the items back if there is none.
+        // If anything fails from here on, the inventory asks for the order after the reservation's deadline, and returns the
+        // items if it does not exist.
         switch (await orders.PlaceAsync(order, reservation.PlaceBefore, cancellationToken))
         {
             case PlaceOutcome.Existed:

@@ -3,9 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace AspireRedis.Orders.Placing;
 
-/// <summary>What <c>POST /orders</c> takes.</summary>
+/// <summary>The request body of <c>POST /orders</c>.</summary>
 /// <param name="UserId">The customer.</param>
-/// <param name="Email">Where the confirmation goes.</param>
+/// <param name="Email">The address for the confirmation.</param>
 /// <param name="Lines">Products and quantities; each SKU once.</param>
 public sealed record PlaceOrderRequest(
     [property: Required, StringLength(64, MinimumLength = 1)] string UserId,
@@ -27,8 +27,8 @@ public sealed record PlaceOrderRequest(
 }
 
 /// <summary>
-/// An address to which mail can go. <see cref="EmailAddressAttribute"/> takes whatever has one @ in the middle, and the
-/// customer of an accepted order would never hear of it.
+/// An address to which mail can be sent. <see cref="EmailAddressAttribute"/> accepts any text with one @ in the middle, and
+/// the customer of an accepted order would never receive the confirmation.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property | AttributeTargets.Parameter)]
 public sealed partial class MailAddressAttribute : ValidationAttribute
@@ -42,7 +42,7 @@ public sealed partial class MailAddressAttribute : ValidationAttribute
     /// <inheritdoc/>
     public override bool IsValid(object? value) => value is not string address || Pattern().IsMatch(address);
 
-    // Dot-atoms (RFC 5322) at a host name; quoted local parts and address literals are no customer's address.
+    // Dot-atoms (RFC 5322) at a host name; quoted local parts and address literals are refused.
     [GeneratedRegex(@"^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\z", RegexOptions.ECMAScript)]
     private static partial Regex Pattern();
 }
@@ -54,19 +54,19 @@ public sealed record PlaceOrderLine(
     [property: Required, RegularExpression(Contracts.Sku.Pattern, ErrorMessage = Contracts.Sku.Rule)] string Sku,
     [property: Required, Range(1, 1000)] int? Quantity);
 
-/// <summary>The answer to a placed order.</summary>
+/// <summary>The response to a placed order.</summary>
 /// <param name="OrderId">Its id.</param>
-/// <param name="Status">Where it stands.</param>
-/// <param name="Total">Sum over the lines.</param>
-/// <param name="Durability">What the order survives: <c>memory</c>, or <c>replica</c> when a replica has it too.</param>
+/// <param name="Status">Its status.</param>
+/// <param name="Total">Total of the lines.</param>
+/// <param name="Durability">What the order survives: <c>memory</c>, or <c>replica</c> when the replicas have it too.</param>
 public sealed record PlacedOrder(string OrderId, OrderStatus Status, decimal Total, string Durability);
 
 /// <summary>An order as the customer sees it.</summary>
 /// <param name="OrderId">Its id.</param>
-/// <param name="Status">Where it stands.</param>
+/// <param name="Status">Its status.</param>
 /// <param name="UserId">The customer.</param>
-/// <param name="Total">Sum over the lines.</param>
+/// <param name="Total">Total of the lines.</param>
 /// <param name="Lines">What was ordered.</param>
-/// <param name="PlacedAt">When.</param>
+/// <param name="PlacedAt">When it was placed.</param>
 public sealed record OrderView(
     string OrderId, OrderStatus Status, string UserId, decimal Total, IReadOnlyList<Contracts.OrderedLine> Lines, DateTimeOffset PlacedAt);

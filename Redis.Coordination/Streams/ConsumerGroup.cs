@@ -40,7 +40,10 @@ public sealed class ConsumerGroup<T>
         _processor = new EntryProcessor<T>(_group, topic, handler, options.OrderBy);
     }
 
-    /// <summary>Consumes until <paramref name="stopping"/> is cancelled, then lets running handlers finish within the drain timeout.</summary>
+    /// <summary>
+    /// Consumes until <paramref name="stopping"/> is cancelled, then lets running handlers finish within the drain
+    /// timeout.
+    /// </summary>
     /// <returns>A task that completes when everything has stopped. An unavailable Redis does not make it fail.</returns>
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -92,7 +95,8 @@ public sealed class ConsumerGroup<T>
         catch (TimeoutException)
         {
             _group.Logger.LogError(
-                "Handlers of group {Group} of {Stream} did not end when they were cancelled and are abandoned; their events will be redelivered.",
+                "Handlers of group {Group} of {Stream} did not end when they were cancelled and are abandoned; "
+                + "their events will be redelivered.",
                 _group.Options.Group, _group.Stream);
         }
     }
@@ -106,7 +110,8 @@ public sealed class ConsumerGroup<T>
         catch (Exception e)
         {
             _group.Logger.LogDebug(e,
-                "Entries of {Stream} that were not started could not be released; others claim them after the minimum idle time.", _group.Stream);
+                "Entries of {Stream} that were not started could not be released; others claim them after the minimum idle time.",
+                _group.Stream);
         }
     }
 

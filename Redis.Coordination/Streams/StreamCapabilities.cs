@@ -36,11 +36,15 @@ public sealed record StreamCapabilities(bool AcknowledgeAndDelete, bool ReadClai
     }
 
     /// <param name="info">Reply of <c>COMMAND INFO XACKDEL XNACK</c>: an array with null for each unknown command.</param>
-    /// <param name="docs">Reply of <c>COMMAND DOCS XREADGROUP XADD</c>: alternating names and descriptions, which contain the arguments' tokens.</param>
+    /// <param name="docs">
+    /// Reply of <c>COMMAND DOCS XREADGROUP XADD</c>: alternating names and descriptions, which contain the arguments'
+    /// tokens.
+    /// </param>
     internal static StreamCapabilities Read(RedisResult info, RedisResult docs)
         => new(Knows(info, 0), HasToken(DocsOf(docs, "xreadgroup"), "CLAIM"), HasToken(DocsOf(docs, "xadd"), "IDMP"), Knows(info, 1));
 
-    private static bool Knows(RedisResult info, int index) => !info.IsNull && info.Length > index && !info[index].IsNull && info[index].Length > 0;
+    private static bool Knows(RedisResult info, int index) => !info.IsNull && info.Length > index && !info[index].IsNull
+        && info[index].Length > 0;
 
     private static RedisResult? DocsOf(RedisResult docs, string command)
     {

@@ -55,13 +55,15 @@ public static class StreamFields
 
     /// <summary>When the event happened; without such a field, when it was appended.</summary>
     internal static DateTimeOffset OccurredAtOf(string entryId, NameValueEntry[] fields)
-        => DateTimeOffset.TryParse((string?)Find(fields, RawOccurredAt), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+        => DateTimeOffset.TryParse((string?)Find(fields, RawOccurredAt), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal,
+        out var at)
             ? at
             : AppendedAt(entryId);
 
     /// <summary>The time in an entry id; an explicit id may be outside the range of <see cref="DateTimeOffset"/>.</summary>
     internal static DateTimeOffset AppendedAt(string entryId)
-        => long.TryParse(entryId.AsSpan(0, entryId.IndexOf('-', StringComparison.Ordinal)), NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
+        => long.TryParse(entryId.AsSpan(0, entryId.IndexOf('-', StringComparison.Ordinal)), NumberStyles.None,
+        CultureInfo.InvariantCulture, out var ms)
             && ms <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
             ? DateTimeOffset.FromUnixTimeMilliseconds(ms)
             : DateTimeOffset.UnixEpoch;

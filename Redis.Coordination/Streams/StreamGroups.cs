@@ -27,7 +27,8 @@ public sealed class StreamGroups
         var reply = (long[])(await _deployment.EvaluateAsync(s_describe, [stream, StreamTopic.DeadLettersOf(stream)], [group], cancellationToken))!;
         return reply.Length == 0
             ? null
-            : new StreamGroupStatus(reply[0] < 0 ? null : reply[0], reply[1], reply[2] < 0 ? null : TimeSpan.FromMilliseconds(reply[2]), reply[3], reply[4]);
+            : new StreamGroupStatus(reply[0] < 0 ? null : reply[0], reply[1], reply[2] < 0 ? null : TimeSpan.FromMilliseconds(reply[2]),
+                reply[3], reply[4]);
     }
 
     /// <summary>
@@ -62,7 +63,8 @@ public sealed class StreamGroups
             return await _deployment.RunAsync(
                 stream, database => database.StreamDeleteConsumerGroupAsync(stream, group), repeatable: false, cancellationToken);
         }
-        catch (RedisServerException e) when (e.Message.StartsWith("ERR The XGROUP subcommand requires the key to exist", StringComparison.Ordinal))
+        catch (RedisServerException e)
+            when (e.Message.StartsWith("ERR The XGROUP subcommand requires the key to exist", StringComparison.Ordinal))
         {
             return false;
         }

@@ -34,7 +34,8 @@ internal static class StreamMetrics
     static StreamMetrics()
     {
         CoordinationDiagnostics.Meter.CreateObservableGauge("redis.stream.lag",
-            () => Observe<long>(static s => s.Lag), "{message}", "Entries not delivered to the group yet. Absent while the server does not know.");
+            () => Observe<long>(static s => s.Lag), "{message}",
+            "Entries not delivered to the group yet. Absent while the server does not know.");
         CoordinationDiagnostics.Meter.CreateObservableGauge("redis.stream.pending",
             () => Observe<long>(static s => s.Pending), "{message}", "Entries delivered and not acknowledged.");
         CoordinationDiagnostics.Meter.CreateObservableGauge("redis.stream.oldest_pending.age",

@@ -39,7 +39,8 @@ public sealed partial class StreamProducer
     /// <param name="cancellationToken">Ends the wait; the entry may be appended all the same.</param>
     /// <exception cref="RedisUnavailableException">No primary took it in time; it is certainly not appended.</exception>
     /// <exception cref="RedisOutcomeUnknownException">The answer was lost; the entry may be appended.</exception>
-    public async Task<string> AppendAsync<T>(StreamTopic<T> topic, T value, string? eventId = null, CancellationToken cancellationToken = default)
+    public async Task<string> AppendAsync<T>(StreamTopic<T> topic, T value, string? eventId = null,
+        CancellationToken cancellationToken = default)
         where T : class
     {
         using var append = PrepareAppend(topic, value, eventId);
@@ -68,7 +69,8 @@ public sealed partial class StreamProducer
     /// <returns>The entry ids.</returns>
     /// <exception cref="RedisConnectionException">No connection; with a lost one the entries may be appended.</exception>
     /// <exception cref="RedisTimeoutException">No reply in time; the entries may be appended.</exception>
-    public async Task<IReadOnlyList<string>> AppendAsync<T>(StreamTopic<T> topic, IEnumerable<T> values, CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<string>> AppendAsync<T>(StreamTopic<T> topic, IEnumerable<T> values,
+        CancellationToken cancellationToken = default)
         where T : class
     {
         ArgumentNullException.ThrowIfNull(values);

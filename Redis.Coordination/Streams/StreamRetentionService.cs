@@ -24,7 +24,8 @@ public sealed class StreamRetentionOptions
 
 /// <summary>Trims one stream while the host runs. Several instances may do so, at the cost of a script call each.</summary>
 internal sealed class StreamRetentionService(
-    StreamTrimmer trimmer, string stream, StreamRetentionOptions options, TimeProvider clock, ILogger<StreamRetentionService> logger) : BackgroundService
+    StreamTrimmer trimmer, string stream, StreamRetentionOptions options, TimeProvider clock,
+    ILogger<StreamRetentionService> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

@@ -37,9 +37,13 @@ public sealed class StreamTopic<T>
     /// <summary>Defines a topic.</summary>
     /// <param name="key">The stream's key in Redis.</param>
     /// <param name="eventType">Name of the event, stored with each entry.</param>
-    /// <param name="schemaVersion">Raise it when existing consumers cannot read the new schema: they dead-letter versions that they do not know.</param>
+    /// <param name="schemaVersion">
+    /// Raise it when existing consumers cannot read the new schema: they dead-letter versions that they do not know.
+    /// </param>
     /// <param name="json">The JSON contract.</param>
-    /// <exception cref="ArgumentException">A name is empty, the version is below 1, or a property has the name of a metadata field.</exception>
+    /// <exception cref="ArgumentException">
+    /// A name is empty, the version is below 1, or a property has the name of a metadata field.
+    /// </exception>
     public StreamTopic(string key, string eventType, int schemaVersion, JsonTypeInfo<T> json)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(key);
@@ -137,7 +141,8 @@ public sealed class StreamTopic<T>
             writer.Flush();
             return JsonSerializer.Deserialize(buffer.WrittenSpan, _json) ?? throw new StreamDecodeException($"'{EventType}' is empty");
         }
-        catch (Exception e) when (e is JsonException or FormatException or NotSupportedException or InvalidOperationException or ArgumentException)
+        catch (Exception e)
+            when (e is JsonException or FormatException or NotSupportedException or InvalidOperationException or ArgumentException)
         {
             throw new StreamDecodeException($"'{EventType}' cannot be read: {e.Message}");
         }

@@ -5,7 +5,7 @@ public static class Repository
 {
     private const string Solution = "AspireRedis.sln";
 
-    private static readonly Lazy<string> Found = new(() =>
+    private static readonly Lazy<string> s_found = new(() =>
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
@@ -19,5 +19,5 @@ public static class Repository
     });
 
     /// <summary>The folder that holds the solution.</summary>
-    public static string Root => Found.Value;
+    public static string Root => s_found.Value;
 }

@@ -12,7 +12,7 @@ public sealed class ServiceProcess : IAsyncDisposable
     public static readonly TimeSpan DefaultStopBound = TimeSpan.FromSeconds(60);
 
     // A probe of its own, for a service that accepts connections and does not answer.
-    private static readonly HttpClient Probe = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private static readonly HttpClient s_probe = new() { Timeout = TimeSpan.FromSeconds(5) };
 
     private readonly ChildProcess _child;
     private readonly bool _deleteLog;
@@ -78,7 +78,7 @@ public sealed class ServiceProcess : IAsyncDisposable
                         throw new StopWaitingException(WithOutput($"{Name} ended with exit code {ExitCode} before it was healthy."));
                     }
 
-                    using var response = await Probe.GetAsync(url, token);
+                    using var response = await s_probe.GetAsync(url, token);
                     return response.IsSuccessStatusCode ? null : $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync(token)}";
                 },
                 bound ?? DefaultHealthBound,

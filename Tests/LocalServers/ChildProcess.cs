@@ -22,10 +22,10 @@ public sealed class ChildProcess : IDisposable
         exec "$@"
         """;
 
-    private static readonly TimeSpan DeathBound = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_deathBound = TimeSpan.FromSeconds(30);
 
     // A session of its own: Ctrl+C in a terminal is for the parent, which then stops its children in the right order.
-    private static readonly string? SetSid = new[] { "/usr/bin/setsid", "/bin/setsid" }.FirstOrDefault(File.Exists);
+    private static readonly string? s_setSid = new[] { "/usr/bin/setsid", "/bin/setsid" }.FirstOrDefault(File.Exists);
 
     private readonly Process _process;
     private readonly StreamWriter _watchdog;
@@ -103,9 +103,9 @@ public sealed class ChildProcess : IDisposable
             ? [fileName, .. arguments]
             : ["env", .. beyondShell.Select(v => $"{v.Key}={v.Value}"), fileName, .. arguments];
         string[] shell = ["/bin/sh", "-c", Script, "sh", logFile, .. command];
-        if (SetSid is not null)
+        if (s_setSid is not null)
         {
-            shell = [SetSid, .. shell];
+            shell = [s_setSid, .. shell];
         }
 
         var start = new ProcessStartInfo(shell[0], shell[1..]) { RedirectStandardInput = true, WorkingDirectory = workingDirectory ?? "" };
@@ -176,9 +176,9 @@ public sealed class ChildProcess : IDisposable
             }
 
             _process.Kill();
-            if (!_process.WaitForExit(DeathBound))
+            if (!_process.WaitForExit(s_deathBound))
             {
-                throw new TimeoutException($"Process {Id} is still there {DeathBound.TotalSeconds} s after SIGKILL.");
+                throw new TimeoutException($"Process {Id} is still there {s_deathBound.TotalSeconds} s after SIGKILL.");
             }
         }
     }

@@ -16,7 +16,7 @@ public sealed class RedisProcess : IAsyncDisposable
     public static readonly TimeSpan DefaultStopBound = TimeSpan.FromSeconds(30);
 
     // A server that is writing its first append-only file, as a replica does after its first sync, refuses SIGTERM for good.
-    private static readonly TimeSpan RefusedStop = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_refusedStop = TimeSpan.FromMilliseconds(500);
 
     private readonly RedisTopology _topology;
     private readonly string _root;
@@ -113,7 +113,7 @@ public sealed class RedisProcess : IAsyncDisposable
         {
             if (_child is { } child)
             {
-                await child.StopAsync(bound ?? DefaultStopBound, RefusedStop, cancellationToken);
+                await child.StopAsync(bound ?? DefaultStopBound, s_refusedStop, cancellationToken);
             }
         }
         finally

@@ -10,7 +10,7 @@ namespace AspireRedis.Shop.Tests;
 public sealed class RedisOutageTests : IAsyncLifetime
 {
     // A request may use up the resilience handler's 30 s; beyond that it hangs.
-    private static readonly TimeSpan AnswerBound = TimeSpan.FromSeconds(45);
+    private static readonly TimeSpan s_answerBound = TimeSpan.FromSeconds(45);
 
     private ShopSystem _shop = null!;
 
@@ -52,7 +52,7 @@ public sealed class RedisOutageTests : IAsyncLifetime
             using var response = await request();
             await response.AssertProblemAsync(HttpStatusCode.ServiceUnavailable);
             Assert.NotNull(response.Headers.RetryAfter);
-            Assert.True(clock.Elapsed < AnswerBound, $"answered after {clock.Elapsed}");
+            Assert.True(clock.Elapsed < s_answerBound, $"answered after {clock.Elapsed}");
         }
 
         await redis.StartAsync();

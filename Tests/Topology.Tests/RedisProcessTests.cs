@@ -6,7 +6,7 @@ namespace AspireRedis.Topology.Tests;
 
 public sealed class RedisProcessTests : IDisposable
 {
-    private static readonly RedisTopologyOptions One = new() { Replicas = 0, Sentinels = 0 };
+    private static readonly RedisTopologyOptions s_one = new() { Replicas = 0, Sentinels = 0 };
     private readonly TemporaryDirectory _directory = new();
 
     public void Dispose() => _directory.Dispose();
@@ -14,7 +14,7 @@ public sealed class RedisProcessTests : IDisposable
     [Fact]
     public async Task The_append_only_file_keeps_data_over_kill_and_restart()
     {
-        var topology = RedisTopology.Create(One with { Persistence = RedisPersistence.AofAlways, Password = "s3cret" });
+        var topology = RedisTopology.Create(s_one with { Persistence = RedisPersistence.AofAlways, Password = "s3cret" });
         await using var redis = await RedisProcess.StartAsync(topology, topology.Primary, _directory.Path);
         var first = redis.ProcessId;
         Assert.Equal("OK", await redis.ExecuteAsync(default, "SET", "key", "value"));
@@ -34,7 +34,7 @@ public sealed class RedisProcessTests : IDisposable
     {
         foreach (var (persistence, expected) in new[] { (RedisPersistence.AofEverySecond, "value"), (RedisPersistence.Rdb, "value"), (RedisPersistence.None, null) })
         {
-            var topology = RedisTopology.Create(One with { Persistence = persistence });
+            var topology = RedisTopology.Create(s_one with { Persistence = persistence });
             await using var redis = await RedisProcess.StartAsync(topology, topology.Primary, Path.Combine(_directory.Path, $"{persistence.GetHashCode()}"));
             await redis.ExecuteAsync(default, "SET", "key", "value");
 
@@ -48,7 +48,7 @@ public sealed class RedisProcessTests : IDisposable
     [Fact]
     public async Task A_frozen_server_is_silent_until_it_is_thawed()
     {
-        var topology = RedisTopology.Create(One);
+        var topology = RedisTopology.Create(s_one);
         await using var redis = await RedisProcess.StartAsync(topology, topology.Primary, _directory.Path);
 
         redis.Freeze();
@@ -63,7 +63,7 @@ public sealed class RedisProcessTests : IDisposable
     [Fact]
     public async Task A_server_that_ends_at_once_shows_the_end_of_its_log()
     {
-        var topology = RedisTopology.Create(One with { ServerSettings = ["no-such-setting 1"] });
+        var topology = RedisTopology.Create(s_one with { ServerSettings = ["no-such-setting 1"] });
 
         var error = await Assert.ThrowsAsync<StopWaitingException>(() => RedisProcess.StartAsync(topology, topology.Primary, _directory.Path));
 
@@ -75,7 +75,7 @@ public sealed class RedisProcessTests : IDisposable
     public async Task A_port_that_another_server_holds_is_an_error_and_not_mistaken_for_a_start()
     {
         var port = PortAllocator.Next();
-        var topology = RedisTopology.Create(One, port);
+        var topology = RedisTopology.Create(s_one, port);
         await using var redis = await RedisProcess.StartAsync(topology, topology.Primary, Path.Combine(_directory.Path, "a"));
 
         var error = await Assert.ThrowsAsync<StopWaitingException>(

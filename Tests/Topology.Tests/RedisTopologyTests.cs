@@ -5,12 +5,12 @@ namespace AspireRedis.Topology.Tests;
 
 public sealed class RedisTopologyTests
 {
-    private static readonly RedisTopologyOptions Full = new() { Replicas = 1, Sentinels = 2, LockNodes = 1 };
+    private static readonly RedisTopologyOptions s_full = new() { Replicas = 1, Sentinels = 2, LockNodes = 1 };
 
     [Fact]
     public void Nodes_have_names_roles_and_consecutive_ports()
     {
-        var topology = RedisTopology.Create(Full, 7000);
+        var topology = RedisTopology.Create(s_full, 7000);
 
         Assert.Equal(
             [
@@ -29,10 +29,10 @@ public sealed class RedisTopologyTests
     [Fact]
     public void Connection_strings_name_the_sentinels_or_the_servers()
     {
-        Assert.Equal("127.0.0.1:7002,127.0.0.1:7003,serviceName=shop", RedisTopology.Create(Full, 7000).ConnectionString);
-        Assert.Equal("127.0.0.1:7000,127.0.0.1:7001", RedisTopology.Create(Full with { Sentinels = 0 }, 7000).ConnectionString);
+        Assert.Equal("127.0.0.1:7002,127.0.0.1:7003,serviceName=shop", RedisTopology.Create(s_full, 7000).ConnectionString);
+        Assert.Equal("127.0.0.1:7000,127.0.0.1:7001", RedisTopology.Create(s_full with { Sentinels = 0 }, 7000).ConnectionString);
 
-        var secret = RedisTopology.Create(Full with { Password = "s3cret", Host = "::1", ServiceName = "x" }, 7000);
+        var secret = RedisTopology.Create(s_full with { Password = "s3cret", Host = "::1", ServiceName = "x" }, 7000);
         Assert.Equal("[::1]:7002,[::1]:7003,serviceName=x,password=s3cret", secret.ConnectionString);
         Assert.Equal(["[::1]:7004,password=s3cret"], secret.LockNodeConnectionStrings);
     }
@@ -54,7 +54,7 @@ public sealed class RedisTopologyTests
         replica-announce-port 7000
 
         """,
-        TextOf("redis-1", Full));
+        TextOf("redis-1", s_full));
 
     [Fact]
     public void Replica_configuration_with_a_password_and_further_settings() => Assert.Equal(
@@ -79,7 +79,7 @@ public sealed class RedisTopologyTests
         """,
         TextOf(
             "redis-2",
-            Full with { Password = "p\"\\", Bind = "* -::*", ServerSettings = ["maxmemory 100mb"], Persistence = new(false, AppendFsync.Always) },
+            s_full with { Password = "p\"\\", Bind = "* -::*", ServerSettings = ["maxmemory 100mb"], Persistence = new(false, AppendFsync.Always) },
             "/my data"));
 
     [Fact]
@@ -103,7 +103,7 @@ public sealed class RedisTopologyTests
         loglevel verbose
 
         """,
-        TextOf("sentinel-1", Full with { Password = "s3cret", SentinelSettings = ["loglevel verbose"] }));
+        TextOf("sentinel-1", s_full with { Password = "s3cret", SentinelSettings = ["loglevel verbose"] }));
 
     [Fact]
     public void Lock_node_configuration() => Assert.Equal(
@@ -118,12 +118,12 @@ public sealed class RedisTopologyTests
         maxmemory 10mb
 
         """,
-        TextOf("lock-1", Full with { LockNodePersistence = RedisPersistence.None, LockNodeSettings = ["maxmemory 10mb"] }));
+        TextOf("lock-1", s_full with { LockNodePersistence = RedisPersistence.None, LockNodeSettings = ["maxmemory 10mb"] }));
 
     [Fact]
     public void Arguments_are_the_nodes_own_configuration_file()
     {
-        var topology = RedisTopology.Create(Full, 7000);
+        var topology = RedisTopology.Create(s_full, 7000);
 
         Assert.Equal(["/x/redis-1/redis.conf"], RedisTopology.Arguments(topology.Primary, "/x"));
         Assert.Equal(["/x/sentinel-1/sentinel.conf", "--sentinel"], RedisTopology.Arguments(topology.Sentinels[0], "/x"));
@@ -133,7 +133,7 @@ public sealed class RedisTopologyTests
     public void An_existing_configuration_file_is_kept_and_must_be_for_the_same_port()
     {
         using var directory = new TemporaryDirectory();
-        var topology = RedisTopology.Create(Full, 7000);
+        var topology = RedisTopology.Create(s_full, 7000);
         topology.WriteConfiguration(directory.Path);
         var path = RedisTopology.ConfigurationPath(topology.Primary, directory.Path);
         File.AppendAllText(path, "replicaof 127.0.0.1 7001\n");
@@ -141,7 +141,7 @@ public sealed class RedisTopologyTests
         topology.WriteConfiguration(directory.Path);
 
         Assert.EndsWith("replicaof 127.0.0.1 7001\n", File.ReadAllText(path), StringComparison.Ordinal);
-        var error = Assert.Throws<InvalidOperationException>(() => RedisTopology.Create(Full, 7001).WriteConfiguration(directory.Path));
+        var error = Assert.Throws<InvalidOperationException>(() => RedisTopology.Create(s_full, 7001).WriteConfiguration(directory.Path));
         Assert.Contains(path, error.Message, StringComparison.Ordinal);
     }
 
@@ -149,12 +149,12 @@ public sealed class RedisTopologyTests
     public void Nodes_can_be_placed_one_by_one_but_not_in_the_same_place()
     {
         var number = 0;
-        var placed = RedisTopology.Create(Full, (_, role) => new($"10.0.0.{++number}", role == RedisRole.Sentinel ? 26379 : 6379));
+        var placed = RedisTopology.Create(s_full, (_, role) => new($"10.0.0.{++number}", role == RedisRole.Sentinel ? 26379 : 6379));
 
         Assert.Equal("10.0.0.3:26379,10.0.0.4:26379,serviceName=shop", placed.ConnectionString);
-        Assert.Throws<ArgumentException>(() => RedisTopology.Create(Full, () => 7000));
-        Assert.Throws<ArgumentException>(() => RedisTopology.Create(Full, 65535));
-        Assert.Throws<ArgumentException>(() => RedisTopology.Create(Full, (_, _) => new("redis", 6379)));
+        Assert.Throws<ArgumentException>(() => RedisTopology.Create(s_full, () => 7000));
+        Assert.Throws<ArgumentException>(() => RedisTopology.Create(s_full, 65535));
+        Assert.Throws<ArgumentException>(() => RedisTopology.Create(s_full, (_, _) => new("redis", 6379)));
     }
 
     private static string TextOf(string name, RedisTopologyOptions options, string dataDirectory = "/data")

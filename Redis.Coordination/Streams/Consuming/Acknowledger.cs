@@ -19,12 +19,16 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
         new BoundedChannelOptions(Math.Max(MaxBatch, 4 * group.Options.BatchSize)) { SingleReader = true });
 
     /// <summary>Waits for room in the queue when the server does not keep up.</summary>
-    public ValueTask AddAsync(InFlightEntry entry) => _queue.Writer.TryWrite(entry) ? ValueTask.CompletedTask : _queue.Writer.WriteAsync(entry);
+    public ValueTask AddAsync(InFlightEntry entry) => _queue.Writer.TryWrite(entry) ? ValueTask.CompletedTask
+        : _queue.Writer.WriteAsync(entry);
 
     /// <summary>Declares that no more entries will be added.</summary>
     public void Complete() => _queue.Writer.TryComplete();
 
-    /// <summary>Runs until <see cref="Complete"/> was called and all entries are acknowledged, or until <paramref name="giveUp"/>.</summary>
+    /// <summary>
+    /// Runs until <see cref="Complete"/> was called and all entries are acknowledged, or until
+    /// <paramref name="giveUp"/>.
+    /// </summary>
     public async Task RunAsync(CancellationToken giveUp)
     {
         var batch = new List<InFlightEntry>(MaxBatch);

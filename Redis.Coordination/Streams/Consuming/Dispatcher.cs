@@ -22,7 +22,8 @@ internal sealed class Dispatcher
     private readonly Dictionary<string, Queue<InFlightEntry>> _parked = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim? _parkingRoom;
 
-    public Dispatcher(GroupContext group, InFlightEntries inFlight, IEntryProcessor processor, Acknowledger acknowledger, RetrySchedule retries)
+    public Dispatcher(GroupContext group, InFlightEntries inFlight, IEntryProcessor processor, Acknowledger acknowledger,
+        RetrySchedule retries)
     {
         _group = group;
         _inFlight = inFlight;

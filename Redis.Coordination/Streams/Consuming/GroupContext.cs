@@ -33,7 +33,10 @@ internal sealed class GroupContext(
         set => _capabilities = value;
     }
 
-    /// <summary>Reports entries that were deleted while they were pending; the server has removed them from the pending entries list.</summary>
+    /// <summary>
+    /// Reports entries that were deleted while they were pending; the server has removed them from the pending entries
+    /// list.
+    /// </summary>
     public void ReportDeleted(IReadOnlyCollection<string> ids)
     {
         if (ids.Count == 0)
@@ -41,7 +44,8 @@ internal sealed class GroupContext(
             return;
         }
         StreamMetrics.Vanished.Add(ids.Count, Tags);
-        logger.LogError("{Count} entries of {Stream} were deleted while group {Group} had them pending; the group lost their events: {EntryIds}",
+        logger.LogError(
+            "{Count} entries of {Stream} were deleted while group {Group} had them pending; the group lost their events: {EntryIds}",
             ids.Count, stream, options.Group, string.Join(' ', ids));
     }
 }

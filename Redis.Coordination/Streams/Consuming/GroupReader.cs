@@ -38,7 +38,8 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
             {
                 group.Logger.LogWarning("Consumer group {Group} of {Stream} lost its connection and reconnects: {Reason}",
                     group.Options.Group, group.Stream, e.Message);
-                pause = pause == TimeSpan.Zero ? TimeSpan.FromMilliseconds(100) : TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, TimeSpan.TicksPerSecond));
+                pause = pause == TimeSpan.Zero ? TimeSpan.FromMilliseconds(100)
+                    : TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, TimeSpan.TicksPerSecond));
                 await Task.Delay(pause, group.Clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -124,7 +125,8 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
         {
             if (group.Clock.GetElapsedTime(asked) > s_unblockBound)
             {
-                _ = reading.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+                _ = reading.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
+                    TaskScheduler.Default);
                 throw new RedisTimeoutException("The server did not end the blocked read.", CommandStatus.Sent);
             }
             try
@@ -134,7 +136,8 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
             }
             catch (Exception e)
             {
-                group.Logger.LogDebug(e, "The blocked read of group {Group} of {Stream} could not be ended early.", group.Options.Group, group.Stream);
+                group.Logger.LogDebug(e, "The blocked read of group {Group} of {Stream} could not be ended early.", group.Options.Group,
+                    group.Stream);
             }
             await Task.WhenAny(reading, Task.Delay(20, CancellationToken.None));
         }

@@ -62,7 +62,8 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
     /// <summary>True from a sixth of MinIdle: with a round every third of it, one round may fail.</summary>
     private bool IsStale(InFlightEntry entry)
         => group.Clock.GetElapsedTime(entry.TouchedAt) >= group.Options.MinIdle / 6
-           && (group.Options.IsOrdered || !entry.IsScheduled || group.Clock.GetElapsedTime(entry.TouchedAt, entry.RetryAt) > group.Options.MinIdle);
+           && (group.Options.IsOrdered || !entry.IsScheduled
+           || group.Clock.GetElapsedTime(entry.TouchedAt, entry.RetryAt) > group.Options.MinIdle);
 
     /// <summary>
     /// The idle time to set: zero while this instance works on the entry. An entry that waits for its retry becomes

@@ -50,7 +50,8 @@ internal sealed class RetrySchedule(GroupContext group, InFlightEntries inFlight
                 }
                 catch (Exception e) when (!stopping.IsCancellationRequested)
                 {
-                    group.Logger.LogDebug(e, "Retries of group {Group} of {Stream} failed and are postponed.", group.Options.Group, group.Stream);
+                    group.Logger.LogDebug(e, "Retries of group {Group} of {Stream} failed and are postponed.", group.Options.Group,
+                        group.Stream);
                 }
             }
         }
@@ -105,7 +106,8 @@ internal sealed class RetrySchedule(GroupContext group, InFlightEntries inFlight
             using var waitEnded = CancellationTokenSource.CreateLinkedTokenSource(stopping);
             // Rounded up, since a timer that fires a moment early would make this loop spin; capped, since a timer takes 49 days at most.
             var timer = Task.Delay(
-                wait is { } time ? TimeSpan.FromMilliseconds(Math.Min(Math.Ceiling(time.TotalMilliseconds), 3_600_000)) : Timeout.InfiniteTimeSpan,
+                wait is { } time ? TimeSpan.FromMilliseconds(Math.Min(Math.Ceiling(time.TotalMilliseconds), 3_600_000))
+                : Timeout.InfiniteTimeSpan,
                 group.Clock, waitEnded.Token);
             await Task.WhenAny(timer, earlierEntry.Task);
             await waitEnded.CancelAsync();

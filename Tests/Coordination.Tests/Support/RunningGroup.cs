@@ -7,7 +7,7 @@ namespace AspireRedis.Coordination.Tests.Support;
 internal sealed class RunningGroup<T> : IStreamHandler<T>, IAsyncDisposable
     where T : class
 {
-    private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_stopBound = TimeSpan.FromSeconds(60);
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly Func<StreamMessage<T>, CancellationToken, Task<HandlerResult>> _handle;
@@ -37,7 +37,7 @@ internal sealed class RunningGroup<T> : IStreamHandler<T>, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        await Completion.WaitAsync(StopBound);
+        await Completion.WaitAsync(s_stopBound);
         _stopping.Dispose();
     }
 }

@@ -7,7 +7,7 @@ internal static class SocketOwner
 {
     private const string SocketLink = "socket:[";
 
-    private static readonly string[] Tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    private static readonly string[] s_tables = ["/proc/net/tcp", "/proc/net/tcp6"];
 
     /// <summary>The processes among <paramref name="candidates"/> that have connected from one loopback port to another.</summary>
     /// <param name="connections">From which port to which.</param>
@@ -16,7 +16,7 @@ internal static class SocketOwner
     public static Dictionary<(int From, int To), int> Find(IReadOnlySet<(int From, int To)> connections, IEnumerable<int> candidates)
     {
         var wanted = new Dictionary<string, (int From, int To)>();
-        foreach (var table in Tables.Where(File.Exists))
+        foreach (var table in s_tables.Where(File.Exists))
         {
             foreach (var line in File.ReadLines(table).Skip(1))
             {
