@@ -22,9 +22,11 @@ internal sealed class ConsumerHealthCheck(
         List<string> problems = [];
         foreach (var (stream, group) in registrations)
         {
+            using var timeout = new CancellationTokenSource(s_timeout, clock);
+            using var bound = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
             try
             {
-                var status = await groups.DescribeAsync(stream, group, cancellationToken).WaitAsync(s_timeout, clock, cancellationToken);
+                var status = await groups.DescribeAsync(stream, group, bound.Token);
                 data[group] = status is null
                     ? "no such group yet"
                     : string.Create(CultureInfo.InvariantCulture,
@@ -32,7 +34,7 @@ internal sealed class ConsumerHealthCheck(
                         + $"oldest pending {Seconds(status.OldestPendingAge)}, dead letters of the stream {status.DeadLetters}");
                 problems.AddRange(ProblemsOf(stream, group, status));
             }
-            catch (Exception e) when (e.IsOfRedis())
+            catch (Exception e) when (e.IsOfRedis() || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
                 // The check `redis` says more.
                 problems.Add($"The state of group {group} of {stream} is not available.");
