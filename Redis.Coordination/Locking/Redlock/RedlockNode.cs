@@ -102,6 +102,7 @@ internal sealed class RedlockNode : IAsyncDisposable
             throw new TimeoutException($"no answer for {silent.TotalMilliseconds:0} ms");
         }
         Interlocked.Increment(ref _unanswered);
+        // Not by way of the door: a vote is for its round, which is over by the node's timeout, and is never run again.
         return voter.Database.ScriptEvaluateAsync(voter.Grant, keys, arguments, CommandFlags.DemandMaster);
     }
 
