@@ -1,4 +1,5 @@
 using AspireRedis.Coordination;
+using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -18,9 +19,9 @@ public static class RedisClientBuilderExtensions
     /// <summary>
     /// Adds the shared connection, leases, streams and durable writes, and the health checks <c>redis</c> (unhealthy without
     /// a primary that answers, degraded without a replica or a quorum of Sentinels where there are Sentinels) and
-    /// <c>consumers</c> (see <see cref="ConsumerHealthOptions"/>), both with the tag <c>ready</c>. The service starts without
-    /// Redis too; use it through <see cref="RedisDeployment"/>, which then fails at once instead of blocking a thread for the
-    /// time of a connection attempt.
+    /// <c>consumers</c> (see <see cref="ConsumerHealthOptions"/>), both with the tag <c>ready</c>; gives
+    /// OpenTelemetry the spans and metrics of the library. The service starts without Redis too; use it through
+    /// <see cref="RedisDeployment"/>, which then fails at once instead of blocking a thread for the time of a connection attempt.
     /// </summary>
     /// <typeparam name="TBuilder">The type of the builder.</typeparam>
     /// <param name="builder">The host under construction.</param>
@@ -49,6 +50,7 @@ public static class RedisClientBuilderExtensions
                     throw new InvalidOperationException($"No Redis is configured: set ConnectionStrings:{connectionName}.");
                 }
                 settings.DisableHealthChecks = true; // RedisHealthCheck says more.
+                settings.DisableTracing = true; // Its spans say EVALSHA and the name of the Sentinel service; ours the script and the node.
                 settings.DisableAutoActivation = true; // RedisConnector outlives a Redis that is away.
             },
             options =>
@@ -60,6 +62,10 @@ public static class RedisClientBuilderExtensions
 
         // It logs each step of each attempt, and ten errors a second while Redis is away. RedisConnector says it once.
         builder.Logging.AddFilter("StackExchange.Redis", LogLevel.None);
+
+        builder.Services.AddOpenTelemetry()
+            .WithTracing(tracing => tracing.AddSource(CoordinationDiagnostics.Name))
+            .WithMetrics(metrics => metrics.AddMeter(CoordinationDiagnostics.Name));
 
         builder.Services.AddSingleton<RedisConnector>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<RedisConnector>());

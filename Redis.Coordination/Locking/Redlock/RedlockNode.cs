@@ -102,6 +102,7 @@ internal sealed class RedlockNode : IAsyncDisposable
             throw new TimeoutException($"no answer for {silent.TotalMilliseconds:0} ms");
         }
         Interlocked.Increment(ref _unanswered);
+        // Not by way of the door: a vote is for its round, which is over by the node's timeout, and is never run again.
         return voter.Database.ScriptEvaluateAsync(voter.Grant, keys, arguments, CommandFlags.DemandMaster);
     }
 
@@ -135,7 +136,8 @@ internal sealed class RedlockNode : IAsyncDisposable
             var connection = _connection;
             if (connection is { IsConnected: true })
             {
-                await connection.GetDatabase().ScriptEvaluateAsync(s_release.Text, keys, arguments, CommandFlags.DemandMaster);
+                // An independent node is a shard of its own.
+                await new RedisShard(() => connection, () => _options).EvaluateAsync(s_release, keys, arguments);
                 return true;
             }
         }
