@@ -91,7 +91,7 @@ public sealed class ReservationLeaseTests(RedisFixture redis) : IClassFixture<Re
             return sku;
         }
 
-        public Task ReserveAsync(string orderId, params string[] skus)
+        public Task<ReserveResult> ReserveAsync(string orderId, params string[] skus)
             => _reservations.ReserveAsync(orderId, [.. skus.Select(sku => new ReservationLine(sku, 1))], default);
 
         public async Task<int> StockAsync(string sku) => (await _products.FindAsync(sku, default))!.Stock;
