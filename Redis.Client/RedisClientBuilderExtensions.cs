@@ -19,10 +19,9 @@ public static class RedisClientBuilderExtensions
     /// <summary>
     /// Adds the shared connection, leases, streams and durable writes, and the health checks <c>redis</c> (unhealthy without
     /// a primary that answers, degraded without a replica or a quorum of Sentinels where there are Sentinels) and
-    /// <c>consumers</c> (see <see cref="ConsumerHealthOptions"/>), both with the tag <c>ready</c>, and gives
-    /// OpenTelemetry the spans and metrics of the library. The service starts without
-    /// Redis too; use it through <see cref="RedisDeployment"/>, which then fails at once instead of blocking a thread for the
-    /// time of a connection attempt.
+    /// <c>consumers</c> (see <see cref="ConsumerHealthOptions"/>), both with the tag <c>ready</c>; gives
+    /// OpenTelemetry the spans and metrics of the library. The service starts without Redis too; use it through
+    /// <see cref="RedisDeployment"/>, which then fails at once instead of blocking a thread for the time of a connection attempt.
     /// </summary>
     /// <typeparam name="TBuilder">The type of the builder.</typeparam>
     /// <param name="builder">The host under construction.</param>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using AspireRedis.LocalServers;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
 using StackExchange.Redis;
@@ -106,7 +105,7 @@ public sealed class SampleTests(RedisFixture redis) : IClassFixture<RedisFixture
 
     private static async Task UntilUpForAsync(string connectionString, int seconds)
     {
-        using var connection = await ConnectionMultiplexer.ConnectAsync(connectionString);
+        using var connection = await ConnectionMultiplexer.ConnectAsync($"{connectionString},allowAdmin=true");
         var server = connection.GetServers().Single();
         await Eventually.TrueAsync(async () =>
         {

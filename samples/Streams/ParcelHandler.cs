@@ -5,8 +5,8 @@ namespace Streams;
 /// <summary>Fails once, for Kiel; the entry comes again after the delay for retries, the others do not wait for it.</summary>
 internal sealed class ParcelHandler : IStreamHandler<Parcel>
 {
-    private readonly CountdownEvent _left = new(3);
     private readonly TaskCompletionSource _all = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _left = 3;
 
     public Task AllHandled => _all.Task;
 
@@ -18,7 +18,7 @@ internal sealed class ParcelHandler : IStreamHandler<Parcel>
             throw new InvalidOperationException("The lorry broke down.");
         }
         Console.WriteLine($"Handled {message.Value.Town}, delivery {message.DeliveryCount}.");
-        if (_left.Signal())
+        if (Interlocked.Decrement(ref _left) == 0)
         {
             _all.SetResult();
         }

@@ -2,7 +2,6 @@
 using AspireRedis.Client;
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Streams;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;

@@ -3,7 +3,6 @@ using AspireRedis.Coordination;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Streams;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace AspireRedis.Samples.Tests.Snippets;
 

@@ -1,6 +1,6 @@
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Locking;
-using AspireRedis.Coordination.Locking.Redlock;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
 namespace AspireRedis.Samples.Tests.Snippets;
@@ -8,12 +8,10 @@ namespace AspireRedis.Samples.Tests.Snippets;
 /// <summary>The code of docs/locks.md.</summary>
 internal static class LeaseSnippets
 {
-    public static async Task RedlockAsync(IHostApplicationBuilder builder, RedlockProvider redlock)
+    public static void Redlock(IHostApplicationBuilder builder)
     {
         #region redlock
         builder.Services.AddRedlock("locks");   // ConnectionStrings:locks = host1:6379,host2:6379,host3:6379,password=x
-
-        await using var lease = await redlock.AcquireAsync("nightly-report");
         #endregion
     }
 
@@ -24,4 +22,14 @@ internal static class LeaseSnippets
         await using var writing = await leases.Exclusive.AcquireAsync("catalogue");
         #endregion
     }
+
+    #region redlock-provider
+    public sealed class NightlyReport([FromKeyedServices("locks")] ILeaseProvider leases)
+    {
+        public async Task RunAsync()
+        {
+            await using var lease = await leases.AcquireAsync("nightly-report");
+        }
+    }
+    #endregion
 }
