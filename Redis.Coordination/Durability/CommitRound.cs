@@ -11,7 +11,9 @@ internal sealed class CommitRound(RedisShard shard, CommitConnection connection,
 {
     private readonly bool _fsync = writes.Exists(w => w.Durability == Durability.Fsync);
 
-    /// <summary>Makes the writes; those that are to be made again stay in the list. False when the connection is of no use any more.</summary>
+    /// <summary>
+    /// Makes the writes; those that are to be made again stay in the list. False when the connection is of no use any more.
+    /// </summary>
     public async Task<bool> RunAsync()
     {
         var replies = writes.ConvertAll(w => w.SendHashAsync(connection.Dedicated));

@@ -22,6 +22,9 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan s_openPause = TimeSpan.FromMilliseconds(100);
 
+    // Asked once: it is on the way of every command.
+    private StrongBox<PrimaryFollower?>? _follower;
+
     /// <summary>The shared connection. Do not send blocking commands through it.</summary>
     /// <exception cref="RedisConnectionException">There is none and none could be made.</exception>
     public IConnectionMultiplexer Connection
@@ -65,7 +68,7 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     }
 
     /// <summary>Who follows the primary; null without Sentinels.</summary>
-    public PrimaryFollower? Follower => (options().Tunnel as PrimaryTunnel)?.Follower;
+    public PrimaryFollower? Follower => (_follower ??= new((options().Tunnel as PrimaryTunnel)?.Follower)).Value;
 
     /// <summary>Where the connections go and what commands report to; null without Sentinels.</summary>
     public PrimaryRoute? Route => Follower?.Route;
@@ -203,7 +206,8 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         }
     }
 
-    private async ValueTask<RedisResult> TraceAsync(RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+    private async ValueTask<RedisResult> TraceAsync(
+        RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         using var span = CommandSpan.StartScript(script.Name);
         try

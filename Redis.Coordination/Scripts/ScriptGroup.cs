@@ -169,7 +169,8 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
         return (keys, arguments);
     }
 
-    private sealed class Call(RedisDeployment deployment, RedisScript member, RedisKey[] keys, RedisValue[] arguments) : IValueTaskSource<RedisResult>
+    private sealed class Call(RedisDeployment deployment, RedisScript member, RedisKey[] keys, RedisValue[] arguments)
+        : IValueTaskSource<RedisResult>
     {
         // Continuations on the pool: a caller must not run between the answers of the others.
         public ManualResetValueTaskSourceCore<RedisResult> Completion = new() { RunContinuationsAsynchronously = true };
