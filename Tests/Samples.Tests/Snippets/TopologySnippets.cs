@@ -5,19 +5,18 @@ namespace AspireRedis.Samples.Tests.Snippets;
 /// <summary>The code of Redis.Topology/README.md.</summary>
 internal static class TopologySnippets
 {
-    public static async Task RunAsync(string directory, CancellationToken cancellationToken)
+    public static void Run(string directory)
     {
         #region topology
         // A primary, two replicas and three Sentinels on free local ports.
         var topology = RedisTopology.Create(new RedisTopologyOptions { Replicas = 2, Sentinels = 3 });
         topology.WriteConfiguration(directory);   // a folder with redis.conf or sentinel.conf for each node
 
-        // With the nodes started, for example redis-server DIRECTORY/primary/redis.conf:
-        var probe = new RedisTopologyProbe(topology);
-        foreach (var (node, report) in await probe.ReportAsync(cancellationToken))
+        foreach (var node in topology.Nodes)
         {
-            Console.WriteLine($"{node}: {(report is null ? "no answer" : report.IsPrimary ? "primary" : "follows " + report.Primary)}");
+            Console.WriteLine($"redis-server {string.Join(' ', RedisTopology.Arguments(node, directory))}   # {node.FirstRole} at {node.Address}");
         }
+        Console.WriteLine($"The connection string of a client: {topology.ConnectionString}");
         #endregion
     }
 }
