@@ -14,7 +14,7 @@ internal static class TopologySnippets
 
         foreach (var node in topology.Nodes)
         {
-            Console.WriteLine($"redis-server {string.Join(' ', RedisTopology.Arguments(node, directory))}   # {node.FirstRole} at {node.Address}");
+            Console.WriteLine($"redis-server {string.Join(' ', RedisTopology.Arguments(node, directory))}   # {node.Role} at {node.Host}:{node.Port}");
         }
         Console.WriteLine($"The connection string of a client: {topology.ConnectionString}");
         #endregion
