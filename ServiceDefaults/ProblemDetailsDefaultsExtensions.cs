@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -12,9 +14,12 @@ namespace AspireRedis.ServiceDefaults;
 /// <summary>Every error of an API is a problem in the sense of RFC 9457, in Development as in Production.</summary>
 public static class ProblemDetailsDefaultsExtensions
 {
-    private const long MaxRequestBodySize = 64 * 1024;
+    internal const long MaxRequestBodySize = 64 * 1024;
 
-    /// <summary>Adds the problem details and limits request bodies to 64 KiB.</summary>
+    /// <summary>
+    /// Adds the problem details, limits request bodies to 64 KiB, reads JSON strictly (no unknown or repeated members, no
+    /// numbers in quotes) and answers HEAD as GET.
+    /// </summary>
     public static TBuilder AddProblemDetailsDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
@@ -27,6 +32,14 @@ public static class ProblemDetailsDefaultsExtensions
         // The reader that .NET 10 prefers leaves the request body half read when the JSON is wrong, upon which Kestrel
         // drops the connection with a warning.
         AppContext.SetSwitch("Microsoft.AspNetCore.UseStreamBasedJsonParsing", true);
+        builder.Services.ConfigureHttpJsonOptions(options =>
+        {
+            // A member that is misspelt, given twice or in quotes is a mistake of the caller, who is to hear of it.
+            options.SerializerOptions.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+            options.SerializerOptions.AllowDuplicateProperties = false;
+            options.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+        });
+        builder.Services.AddTransient<IStartupFilter, HeadAsGetFilter>();
         builder.Services.Configure<KestrelServerOptions>(options => options.Limits.MaxRequestBodySize = MaxRequestBodySize);
         return builder;
     }
@@ -42,6 +55,7 @@ public static class ProblemDetailsDefaultsExtensions
         });
         // The constructor of the result fills in title and type.
         app.UseStatusCodePages(context => TypedResults.Problem(statusCode: context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
+        app.Use(JsonBodyMiddleware.InvokeAsync);
         return app;
     }
 
