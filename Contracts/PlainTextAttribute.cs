@@ -18,7 +18,7 @@ public sealed class PlainTextAttribute(string member) : ValidationAttribute
 
     /// <inheritdoc/>
     protected override ValidationResult? IsValid(object? value, ValidationContext validationContext)
-        => value is not string text || Complaint(text) is not { } complaint ? ValidationResult.Success : new ValidationResult($"{member} {complaint}");
+        => value is string text && Complaint(text) is { } complaint ? new ValidationResult($"{member} {complaint}") : ValidationResult.Success;
 
     /// <inheritdoc/>
     public override bool IsValid(object? value) => value is not string text || Complaint(text) is null;
@@ -32,7 +32,8 @@ public sealed class PlainTextAttribute(string member) : ValidationAttribute
             {
                 UnicodeCategory.Control => "control characters",
                 UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator => "line separators",
-                UnicodeCategory.Format when rune.Value is (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069) => "characters that change the direction of text",
+                UnicodeCategory.Format when rune.Value is (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069)
+                    => "characters that change the direction of text",
                 _ => null,
             };
             if (kind is not null)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AspireRedis.Coordination.Streams;
 using MimeKit;
 
 namespace AspireRedis.Notifications;
@@ -13,5 +14,6 @@ internal interface IMailTransport
     void Describe(Activity span);
 
     /// <summary>Returns when the mail is in safe hands. Its exceptions carry no address.</summary>
+    /// <exception cref="PermanentFailureException">The mail was refused for good: no repetition would help.</exception>
     Task SendAsync(MimeMessage mail, CancellationToken cancellationToken);
 }

@@ -1,6 +1,7 @@
--- keys: order. args: new status. Returns whether the order was settled.
+-- keys: order, unsettled orders. args: new status, order id. Returns whether the order was settled.
 --@include inbox
 return inbox(function(keys, args)
+  redis.call('ZREM', keys[2], args[2])
   -- Only a placed order can be settled: the same event appended twice has two ids, and the second changes nothing and
   -- mails nothing.
   if redis.call('HGET', keys[1], 'status') ~= 'placed' then return 0, false end

@@ -19,16 +19,19 @@ internal static class JsonBodyMiddleware
     private static string? Refusal(HttpContext context)
     {
         var headers = context.Request.Headers;
-        if (headers.ContentEncoding.SelectMany(value => (value ?? "").Split(',')).Any(coding => !coding.AsSpan().Trim().Equals("identity", StringComparison.OrdinalIgnoreCase)))
+        if (headers.ContentEncoding.SelectMany(value => (value ?? "").Split(',')).Any(coding => !IsIdentity(coding)))
         {
             // What would be taken (RFC 9110, section 15.5.16).
             context.Response.Headers.AcceptEncoding = "identity";
             return "A request body must not be compressed: send it without Content-Encoding.";
         }
-        return MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) && type.Charset.HasValue && !IsKnown(HeaderUtilities.RemoveQuotes(type.Charset).ToString())
+        return MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) && type.Charset.HasValue
+            && !IsKnown(HeaderUtilities.RemoveQuotes(type.Charset).ToString())
             ? "The charset of the Content-Type is not known: JSON is sent as UTF-8."
             : null;
     }
+
+    private static bool IsIdentity(string coding) => coding.AsSpan().Trim().Equals("identity", StringComparison.OrdinalIgnoreCase);
 
     private static bool IsKnown(string charset)
     {

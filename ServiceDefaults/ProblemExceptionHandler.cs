@@ -9,7 +9,8 @@ using Microsoft.Extensions.Logging;
 namespace AspireRedis.ServiceDefaults;
 
 /// <summary>Maps exceptions to problems. One of an aborted request does not come here: the framework ends that with 499.</summary>
-internal sealed partial class ProblemExceptionHandler(IProblemDetailsService problems, ILogger<ProblemExceptionHandler> logger) : IExceptionHandler
+internal sealed partial class ProblemExceptionHandler(IProblemDetailsService problems, ILogger<ProblemExceptionHandler> logger)
+    : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {

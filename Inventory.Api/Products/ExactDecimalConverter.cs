@@ -30,7 +30,9 @@ internal sealed class ExactDecimalConverter : JsonConverter<decimal>
         writer.WriteNumberValue(value);
     }
 
-    /// <summary>Sign, digits without zeros at either end, and the power of ten of the last digit. A null exponent is beyond what a decimal has.</summary>
+    /// <summary>
+    /// Sign, digits without zeros at either end, and the power of ten of the last digit: null for one far beyond what a decimal has.
+    /// </summary>
     private static (bool Negative, string Digits, int? Exponent) Normalise(string number)
     {
         var negative = number[0] == '-';
@@ -38,7 +40,8 @@ internal sealed class ExactDecimalConverter : JsonConverter<decimal>
         int? exponent = 0;
         if (mantissa.IndexOfAny(['e', 'E']) is >= 0 and var at)
         {
-            exponent = int.TryParse(mantissa.AsSpan(at + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var parsed) && Math.Abs((long)parsed) < 1_000_000 ? parsed : null;
+            var parsed = int.TryParse(mantissa.AsSpan(at + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var power);
+            exponent = parsed && power is > -1_000_000 and < 1_000_000 ? power : null;
             mantissa = mantissa[..at];
         }
         if (mantissa.IndexOf('.', StringComparison.Ordinal) is >= 0 and var point)

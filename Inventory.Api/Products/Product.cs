@@ -13,12 +13,16 @@ namespace AspireRedis.Inventory.Products;
 /// <param name="Price">Price of one, at most two decimals.</param>
 /// <param name="Stock">How many can be sold.</param>
 public sealed record ProductRequest(
-    [property: Required(ErrorMessage = "name is required."), StringLength(200, MinimumLength = 1, ErrorMessage = "name must have 1 to 200 characters."), PlainText("name")]
+    [property: Required(ErrorMessage = "name is required."), PlainText("name"),
+     StringLength(200, MinimumLength = 1, ErrorMessage = "name must have 1 to 200 characters.")]
     string Name,
-    [property: Required(ErrorMessage = "price is required."), JsonConverter(typeof(ExactDecimalConverter)), Cents(ErrorMessage = "price must have at most two decimals."),
-     Range(typeof(decimal), "0", "1000000", ParseLimitsInInvariantCulture = true, ErrorMessage = "price must be from 0 to 1000000.")]
+    [property: Required(ErrorMessage = "price is required."), JsonConverter(typeof(ExactDecimalConverter)),
+     Cents(ErrorMessage = "price must have at most two decimals."),
+     Range(typeof(decimal), "0", "1000000", ParseLimitsInInvariantCulture = true,
+         ErrorMessage = "price must be from 0 to 1000000.")]
     decimal? Price,
-    [property: Required(ErrorMessage = "stock is required."), Range(0, 1_000_000, ErrorMessage = "stock must be a whole number from 0 to 1000000.")]
+    [property: Required(ErrorMessage = "stock is required."),
+     Range(0, 1_000_000, ErrorMessage = "stock must be a whole number from 0 to 1000000.")]
     int? Stock);
 
 /// <summary>A product.</summary>

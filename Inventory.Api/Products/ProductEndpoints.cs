@@ -12,18 +12,21 @@ internal static class ProductEndpoints
     {
         var products = routes.MapGroup("").WithTags("Products").WithSharedProblems();
         products.MapPut("/products/{sku}", PutAsync).WithName("PutProduct").WithSummary("Creates or replaces a product.")
-            .WithDescription("With If-Match it is replaced only while its entity tag is one of these, so that a stock that changed meanwhile is not overwritten; "
+            .WithDescription("With If-Match it is replaced only while its entity tag is one of these, so that a stock that changed meanwhile is "
+                + "not overwritten; "
                 + "with If-None-Match: * it is only created. Else the answer is 412.")
             .ProducesProblem(StatusCodes.Status412PreconditionFailed);
         products.MapGet("/products/{sku}", GetAsync).WithName("GetProduct").WithSummary("The product and its stock, with an entity tag.")
             .WithDescription("With If-None-Match the answer is 304 while the product has one of these entity tags.")
             .Produces(StatusCodes.Status304NotModified).ProducesProblem(StatusCodes.Status404NotFound);
-        products.MapGet("/products/{sku}/sales", GetSalesAsync).WithName("GetSales").WithSummary("Units sold, projected from the order events.")
+        products.MapGet("/products/{sku}/sales", GetSalesAsync).WithName("GetSales")
+            .WithSummary("Units sold, projected from the order events.")
             .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
     private static async Task<Results<Created<Product>, Ok<Product>, ValidationProblem, ProblemHttpResult>> PutAsync(
-        string sku, ProductRequest request, [FromHeader(Name = "If-Match")] string? ifMatch, [FromHeader(Name = "If-None-Match")] string? ifNoneMatch,
+        string sku, ProductRequest request, [FromHeader(Name = "If-Match")] string? ifMatch,
+        [FromHeader(Name = "If-None-Match")] string? ifNoneMatch,
         ProductStore store, HttpResponse response, CancellationToken cancellationToken)
     {
         if (!Sku.IsValid(sku))
@@ -46,7 +49,8 @@ internal static class ProductEndpoints
     }
 
     private static async Task<Results<Ok<Product>, StatusCodeHttpResult, ValidationProblem, ProblemHttpResult>> GetAsync(
-        string sku, [FromHeader(Name = "If-None-Match")] string? ifNoneMatch, ProductStore store, HttpResponse response, CancellationToken cancellationToken)
+        string sku, [FromHeader(Name = "If-None-Match")] string? ifNoneMatch, ProductStore store, HttpResponse response,
+        CancellationToken cancellationToken)
     {
         if (!Precondition.TryParse(null, ifNoneMatch, out var condition, out var badHeader))
         {
@@ -69,7 +73,8 @@ internal static class ProductEndpoints
             : UnknownSku(sku);
 
     private static ProblemHttpResult UnknownSku(string sku)
-        => TypedResults.Problem($"There is no product '{sku}'.", statusCode: StatusCodes.Status404NotFound, title: "Unknown SKU", type: ProblemTypes.UnknownSku);
+        => TypedResults.Problem($"There is no product '{sku}'.", statusCode: StatusCodes.Status404NotFound,
+            title: "Unknown SKU", type: ProblemTypes.UnknownSku);
 
     private static ValidationProblem Invalid(string name, string message)
         => TypedResults.ValidationProblem(new Dictionary<string, string[]> { [name] = [message] });

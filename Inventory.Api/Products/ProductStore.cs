@@ -58,7 +58,8 @@ internal sealed class ProductStore(RedisDeployment redis, DurableWriter writer, 
         // If-Match compares strongly, so that a weak tag matches nothing; If-None-Match weakly.
         var outcome = (string?)await writer.EvaluateAsync(s_put, [Key(product.Sku)],
             [lease.FencingToken, product.Name, product.StoredPrice, product.Stock, condition.AnyOf.Count,
-                .. condition.AnyOf.Select(tag => (RedisValue)(tag.IsWeak ? "" : tag.Tag.ToString())), .. condition.NoneOf.Select(tag => (RedisValue)tag.Tag.ToString())],
+                .. condition.AnyOf.Select(tag => (RedisValue)(tag.IsWeak ? "" : tag.Tag.ToString())),
+                .. condition.NoneOf.Select(tag => (RedisValue)tag.Tag.ToString())],
             options.Value.Durability, cancellationToken);
         return outcome switch
         {

@@ -15,10 +15,12 @@ internal static class ReservationEndpoints
         var reservations = routes.MapGroup("").WithTags("Reservations").WithSharedProblems();
         reservations.MapPut("/reservations/{orderId}", PutAsync).WithName("PutReservation").WithSummary("Sets items aside for an order; all of them or none.")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
-        reservations.MapDelete("/reservations/{orderId}", DeleteAsync).WithName("DeleteReservation").WithSummary("Gives the items of an order back.");
+        reservations.MapDelete("/reservations/{orderId}", DeleteAsync).WithName("DeleteReservation")
+            .WithSummary("Gives the items of an order back.");
         reservations.MapPut("/reservations/{orderId}/return", ReturnAsync).WithName("ReturnReservation")
             .WithSummary("Gives the items of a placed order back.")
-            .WithDescription("As DELETE, but for an order that was placed for certain: its items go back also when the record of its reservation has expired.");
+            .WithDescription("As DELETE, but for an order that was placed for certain: its items go back also when "
+                + "the record of its reservation has expired.");
     }
 
     private static async Task<Results<Ok<Reservation>, ValidationProblem, ProblemHttpResult>> PutAsync(

@@ -8,8 +8,8 @@ namespace AspireRedis.Inventory.Reservations;
 /// does not know the order, sees to it that it will never exist. It works until nothing is overdue, whatever has piled up.
 /// </summary>
 internal sealed class ReservationReaper(
-    ReservationStore store, ReservationService service, IServiceScopeFactory scopes, IOptions<ReservationOptions> options, TimeProvider clock,
-    ILogger<ReservationReaper> logger)
+    ReservationStore store, ReservationService service, IServiceScopeFactory scopes, IOptions<ReservationOptions> options,
+    TimeProvider clock, ILogger<ReservationReaper> logger)
     : BackgroundService
 {
     private const int Batch = 256;

@@ -9,12 +9,15 @@ namespace AspireRedis.Orders.Placing;
 /// <param name="Email">Where the confirmation goes.</param>
 /// <param name="Lines">Products and quantities; each SKU once.</param>
 public sealed record PlaceOrderRequest(
-    [property: Required(ErrorMessage = "userId is required."), StringLength(64, MinimumLength = 1, ErrorMessage = "userId must have 1 to 64 characters."), PlainText("userId")]
+    [property: Required(ErrorMessage = "userId is required."), PlainText("userId"),
+     StringLength(64, MinimumLength = 1, ErrorMessage = "userId must have 1 to 64 characters.")]
     string UserId,
-    [property: Required(ErrorMessage = "email is required."), MailAddress(ErrorMessage = "email must be an address to which mail can go, as in anna@example.org."),
+    [property: Required(ErrorMessage = "email is required."),
+     MailAddress(ErrorMessage = "email must be an address to which mail can go, as in anna@example.org."),
      StringLength(MailAddressAttribute.MaxLength, ErrorMessage = "email must have at most 254 characters.")]
     string Email,
-    [property: Required(ErrorMessage = "lines is required."), MinLength(1, ErrorMessage = "lines must have 1 to 20 items."), MaxLength(20, ErrorMessage = "lines must have 1 to 20 items.")]
+    [property: Required(ErrorMessage = "lines is required."),
+     MinLength(1, ErrorMessage = "lines must have 1 to 20 items."), MaxLength(20, ErrorMessage = "lines must have 1 to 20 items.")]
     IReadOnlyList<PlaceOrderLine> Lines) : IValidatableObject
 {
     /// <inheritdoc/>
@@ -59,8 +62,10 @@ public sealed partial class MailAddressAttribute : ValidationAttribute
 /// <param name="Sku">The product.</param>
 /// <param name="Quantity">How many, 1 to 1000.</param>
 public sealed record PlaceOrderLine(
-    [property: Required(ErrorMessage = "sku is required."), RegularExpression(Contracts.Sku.Pattern, ErrorMessage = Contracts.Sku.Rule)] string Sku,
-    [property: Required(ErrorMessage = "quantity is required."), Range(1, 1000, ErrorMessage = "quantity must be a whole number from 1 to 1000.")] int? Quantity);
+    [property: Required(ErrorMessage = "sku is required."), RegularExpression(Contracts.Sku.Pattern, ErrorMessage = Contracts.Sku.Rule)]
+    string Sku,
+    [property: Required(ErrorMessage = "quantity is required."), Range(1, 1000, ErrorMessage = "quantity must be a whole number from 1 to 1000.")]
+    int? Quantity);
 
 /// <summary>The answer to a placed order.</summary>
 /// <param name="OrderId">Its id.</param>

@@ -12,7 +12,7 @@ public enum HandlerResult
 
 /// <summary>
 /// Handles the events of a topic. Delivery is at least once: after a crash, or when the handler throws, the same event
-/// comes again. A handler therefore makes its effect and the acknowledgement in one script, or makes an effect that can
+/// comes again, unless it throws <see cref="PermanentFailureException"/>. A handler therefore makes its effect and the acknowledgement in one script, or makes an effect that can
 /// be repeated.
 /// </summary>
 /// <typeparam name="T">The type of the event.</typeparam>
