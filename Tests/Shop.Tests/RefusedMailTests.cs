@@ -43,7 +43,7 @@ public sealed class RefusedMailTests(RedisFixture redis) : IClassFixture<RedisFi
         Assert.DoesNotContain(await database.StreamRangeAsync($"{ShopSystem.Mails}:dead"), e => e["recipient"] == "busy@example.org");
     }
 
-    private static Task RequestAsync(IDatabase database, string recipient)
+    private static Task<RedisValue> RequestAsync(IDatabase database, string recipient)
         => database.StreamAddAsync(ShopSystem.Mails,
         [
             new("event_id", $"{Guid.NewGuid():N}-confirmed"), new("event_type", "email-requested"), new("schema_version", 1),
