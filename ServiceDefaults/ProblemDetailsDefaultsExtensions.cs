@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
@@ -15,7 +16,7 @@ namespace AspireRedis.ServiceDefaults;
 /// <summary>Every error of an API is a problem in the sense of RFC 9457, in Development as in Production.</summary>
 public static class ProblemDetailsDefaultsExtensions
 {
-    internal const long MaxRequestBodySize = 64 * 1024;
+    private const long MaxRequestBodySize = 64 * 1024;
 
     /// <summary>
     /// Adds the problem details, limits request bodies to 64 KiB, reads JSON strictly (no unknown or repeated members, no
@@ -56,10 +57,22 @@ public static class ProblemDetailsDefaultsExtensions
             SuppressDiagnosticsCallback = context => context.HttpContext.Response.StatusCode != StatusCodes.Status500InternalServerError,
         });
         // The constructor of the result fills in title and type.
-        app.UseStatusCodePages(context => TypedResults.Problem(statusCode: context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
+        app.UseStatusCodePages(context =>
+        {
+            var status = context.HttpContext.Response.StatusCode;
+            return TypedResults.Problem(Explain(status), statusCode: status).ExecuteAsync(context.HttpContext);
+        });
         app.Use(JsonBodyMiddleware.InvokeAsync);
         return app;
     }
+
+    /// <summary>What the framework does not say of the bodies that it turns away.</summary>
+    internal static string? Explain(int status) => status switch
+    {
+        StatusCodes.Status413PayloadTooLarge => string.Create(CultureInfo.InvariantCulture, $"A request body may have at most {MaxRequestBodySize} bytes."),
+        StatusCodes.Status415UnsupportedMediaType => "The Content-Type of the request body must be application/json.",
+        _ => null,
+    };
 
     internal static void Customize(ProblemDetailsContext context)
     {

@@ -37,12 +37,10 @@ internal sealed partial class ProblemExceptionHandler(IProblemDetailsService pro
     private static string Explain(BadHttpRequestException exception) => exception switch
     {
         { InnerException: JsonException json } => Explain(json),
-        { StatusCode: StatusCodes.Status413PayloadTooLarge } => string.Create(
-            CultureInfo.InvariantCulture, $"A request body may have at most {ProblemDetailsDefaultsExtensions.MaxRequestBodySize} bytes."),
+        _ when ProblemDetailsDefaultsExtensions.Explain(exception.StatusCode) is { } known => known,
         // Speaks of parameters and services of ours.
         { StatusCode: StatusCodes.Status400BadRequest } when exception.Message.Contains("no body was provided", StringComparison.Ordinal)
             || exception.Message.Contains("not provided from body", StringComparison.Ordinal) => "A JSON body is required.",
-        { StatusCode: StatusCodes.Status415UnsupportedMediaType } => "The Content-Type of the request body must be application/json.",
         // "Failed to bind parameter "Nullable<int> count" from "many".": the types are ours.
         _ when ParameterPattern().Match(exception.Message) is { Success: true } match => $"The value of '{match.Groups[1].Value}' is not valid.",
         _ => exception.Message,

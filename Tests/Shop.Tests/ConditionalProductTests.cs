@@ -130,7 +130,10 @@ public sealed class ConditionalProductTests(ShopFixture fixture)
 
     private Task<HttpResponseMessage> PutAsync(string sku, int stock, (string Name, string Value) condition)
     {
-        var request = new HttpRequestMessage(HttpMethod.Put, $"/products/{sku}") { Content = JsonContent.Create(new { name = "Chair", price = 49.90m, stock }) };
+        var request = new HttpRequestMessage(HttpMethod.Put, $"/products/{sku}")
+        {
+            Content = JsonContent.Create(new { name = "Chair", price = 49.90m, stock }),
+        };
         request.Headers.TryAddWithoutValidation(condition.Name, condition.Value);
         return _shop.Inventory.SendAsync(request);
     }

@@ -32,7 +32,8 @@ public sealed class HeadTests(ShopFixture fixture)
 
         Assert.StartsWith($"HTTP/1.1 {(int)get.StatusCode} ", head, StringComparison.Ordinal);
         Assert.EndsWith("\r\n\r\n", head, StringComparison.Ordinal);
-        var headers = head.Split("\r\n")[1..^2].Select(line => line.Split(": ", 2)).ToLookup(header => header[0], header => header[1], StringComparer.OrdinalIgnoreCase);
+        var headers = head.Split("\r\n")[1..^2].Select(line => line.Split(": ", 2))
+            .ToLookup(header => header[0], header => header[1], StringComparer.OrdinalIgnoreCase);
         foreach (var (name, values) in get.Headers.NonValidated.Concat(get.Content.Headers.NonValidated))
         {
             // How the body comes, and when it was sent.

@@ -108,7 +108,8 @@ public sealed class IdempotencyTests(ShopFixture fixture)
 
         // Two lines, which HttpClient would join.
         var answer = await RawHttp.SendAsync(_shop.Orders.BaseAddress!,
-            $"POST /orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIdempotency-Key: one\r\nIdempotency-Key: two\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+            $"POST /orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIdempotency-Key: one\r\nIdempotency-Key: two\r\n"
+            + $"Content-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
         using var joined = await _shop.PostOrderAsync(OrderRequest.For(sku), "one, two");
 
         Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);

@@ -14,7 +14,8 @@ public sealed class ReconcilerTests(ShopFixture fixture) : IAsyncLifetime
     private ServiceInstance _watchful = null!;
 
     public async Task InitializeAsync()
-        => _watchful = await _shop.StartAnotherAsync(ShopSystem.OrdersApi, new KeyValuePair<string, string?>("Orders__ReconcileAfter", "00:00:01"));
+        => _watchful = await _shop.StartAnotherAsync(
+            ShopSystem.OrdersApi, new KeyValuePair<string, string?>("Orders__ReconcileAfter", "00:00:01"));
 
     public async Task DisposeAsync()
     {
@@ -54,7 +55,8 @@ public sealed class ReconcilerTests(ShopFixture fixture) : IAsyncLifetime
         var entry = Assert.Single(await EntriesOfAsync(orderId));
         var letter = await _shop.Database.StreamAddAsync($"{ShopSystem.OrderEvents}:dead",
         [
-            new("dead_group", "payments"), new("dead_entry_id", entry), new("dead_reason", "as if"), new("dead_deliveries", 1), new("dead_at_ms", 1_700_000_000_000),
+            new("dead_group", "payments"), new("dead_entry_id", entry), new("dead_reason", "as if"), new("dead_deliveries", 1),
+            new("dead_at_ms", 1_700_000_000_000),
             .. (await _shop.Database.StreamRangeAsync(ShopSystem.OrderEvents, entry, entry))[0].Values,
         ]);
         await _shop.Database.SortedSetAddAsync(Unsettled, orderId, 1);
@@ -79,7 +81,8 @@ public sealed class ReconcilerTests(ShopFixture fixture) : IAsyncLifetime
         // As an instance of an earlier version leaves it.
         await _shop.Database.SortedSetAddAsync(Unsettled, answer.OrderId, 1);
 
-        await Eventually.TrueAsync(async () => await _shop.Database.SortedSetScoreAsync(Unsettled, answer.OrderId) is null, "It is not looked after any more");
+        await Eventually.TrueAsync(
+            async () => await _shop.Database.SortedSetScoreAsync(Unsettled, answer.OrderId) is null, "It is not looked after any more");
         Assert.Single(await EntriesOfAsync(answer.OrderId));
     }
 

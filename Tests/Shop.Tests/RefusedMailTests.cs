@@ -21,7 +21,8 @@ public sealed class RefusedMailTests(RedisFixture redis) : IClassFixture<RedisFi
 
         await Eventually.HoldsAsync(async () =>
         {
-            var letter = Assert.Single(await database.StreamRangeAsync($"{ShopSystem.Mails}:dead"), e => e["recipient"] == "gone@example.org");
+            var letters = await database.StreamRangeAsync($"{ShopSystem.Mails}:dead");
+            var letter = Assert.Single(letters, e => e["recipient"] == "gone@example.org");
             Assert.Contains("550", (string?)letter["dead_reason"], StringComparison.Ordinal);
             Assert.DoesNotContain("gone@", (string?)letter["dead_reason"], StringComparison.Ordinal);
             Assert.Equal(1, (int)letter["dead_deliveries"]);
@@ -47,7 +48,8 @@ public sealed class RefusedMailTests(RedisFixture redis) : IClassFixture<RedisFi
         => database.StreamAddAsync(ShopSystem.Mails,
         [
             new("event_id", $"{Guid.NewGuid():N}-confirmed"), new("event_type", "email-requested"), new("schema_version", 1),
-            new("recipient", recipient), new("subject", "Your order"), new("body", "Thank you."), new("order_id", Guid.NewGuid().ToString("N")),
+            new("recipient", recipient), new("subject", "Your order"), new("body", "Thank you."),
+            new("order_id", Guid.NewGuid().ToString("N")),
         ]);
 
     private async Task<ServiceProcess> StartWorkerAsync(RefusingSmtpServer smtp)

@@ -63,7 +63,7 @@ internal sealed class RefusingSmtpServer : IAsyncDisposable
                 var verb = line.Split([' ', ':'], 2)[0].ToUpperInvariant();
                 if (verb == "RCPT")
                 {
-                    _attempts.AddOrUpdate(line[(line.IndexOf('<', StringComparison.Ordinal) + 1)..line.IndexOf('>', StringComparison.Ordinal)], 1, (_, n) => n + 1);
+                    _attempts.AddOrUpdate(line.Split(['<', '>'])[1], 1, (_, attempts) => attempts + 1);
                 }
                 await SayAsync(verb switch { "RCPT" => _reply, "QUIT" => "221 bye", "DATA" => "503 no recipient", _ => "250 fine" });
                 if (verb == "QUIT")
