@@ -18,7 +18,9 @@ public sealed class PlainTextAttribute(string member) : ValidationAttribute
 
     /// <inheritdoc/>
     protected override ValidationResult? IsValid(object? value, ValidationContext validationContext)
-        => value is string text && Complaint(text) is { } complaint ? new ValidationResult($"{member} {complaint}") : ValidationResult.Success;
+        => value is string text && Complaint(text) is { } complaint
+            ? new ValidationResult($"{member} {complaint}")
+            : ValidationResult.Success;
 
     /// <inheritdoc/>
     public override bool IsValid(object? value) => value is not string text || Complaint(text) is null;

@@ -69,7 +69,8 @@ public static class ProblemDetailsDefaultsExtensions
     /// <summary>What the framework does not say of the bodies that it turns away.</summary>
     internal static string? Explain(int status) => status switch
     {
-        StatusCodes.Status413PayloadTooLarge => string.Create(CultureInfo.InvariantCulture, $"A request body may have at most {MaxRequestBodySize} bytes."),
+        StatusCodes.Status413PayloadTooLarge => string.Create(
+            CultureInfo.InvariantCulture, $"A request body may have at most {MaxRequestBodySize} bytes."),
         StatusCodes.Status415UnsupportedMediaType => "The Content-Type of the request body must be application/json.",
         _ => null,
     };

@@ -42,7 +42,8 @@ internal sealed partial class ProblemExceptionHandler(IProblemDetailsService pro
         { StatusCode: StatusCodes.Status400BadRequest } when exception.Message.Contains("no body was provided", StringComparison.Ordinal)
             || exception.Message.Contains("not provided from body", StringComparison.Ordinal) => "A JSON body is required.",
         // "Failed to bind parameter "Nullable<int> count" from "many".": the types are ours.
-        _ when ParameterPattern().Match(exception.Message) is { Success: true } match => $"The value of '{match.Groups[1].Value}' is not valid.",
+        _ when ParameterPattern().Match(exception.Message) is { Success: true } match
+            => $"The value of '{match.Groups[1].Value}' is not valid.",
         _ => exception.Message,
     };
 

@@ -12,8 +12,8 @@ internal static class ProductEndpoints
     {
         var products = routes.MapGroup("").WithTags("Products").WithSharedProblems();
         products.MapPut("/products/{sku}", PutAsync).WithName("PutProduct").WithSummary("Creates or replaces a product.")
-            .WithDescription("With If-Match it is replaced only while its entity tag is one of these, so that a stock that changed meanwhile is "
-                + "not overwritten; "
+            .WithDescription("With If-Match it is replaced only while its entity tag is one of these, so that a stock that changed "
+                + "meanwhile is not overwritten; "
                 + "with If-None-Match: * it is only created. Else the answer is 412.")
             .ProducesProblem(StatusCodes.Status412PreconditionFailed);
         products.MapGet("/products/{sku}", GetAsync).WithName("GetProduct").WithSummary("The product and its stock, with an entity tag.")

@@ -64,7 +64,8 @@ public sealed partial class MailAddressAttribute : ValidationAttribute
 public sealed record PlaceOrderLine(
     [property: Required(ErrorMessage = "sku is required."), RegularExpression(Contracts.Sku.Pattern, ErrorMessage = Contracts.Sku.Rule)]
     string Sku,
-    [property: Required(ErrorMessage = "quantity is required."), Range(1, 1000, ErrorMessage = "quantity must be a whole number from 1 to 1000.")]
+    [property: Required(ErrorMessage = "quantity is required."),
+     Range(1, 1000, ErrorMessage = "quantity must be a whole number from 1 to 1000.")]
     int? Quantity);
 
 /// <summary>The answer to a placed order.</summary>
