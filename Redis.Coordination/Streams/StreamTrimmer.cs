@@ -1,5 +1,3 @@
-using StackExchange.Redis;
-
 namespace AspireRedis.Coordination.Streams;
 
 /// <summary>
@@ -26,10 +24,10 @@ public sealed class StreamTrimmer
     /// <summary>Removes entries that are older than <paramref name="keepFor"/> and handled by every group.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="keepFor">For a replay; zero for as soon as possible. Up to a hundred entries more stay, for the server removes whole blocks.</param>
-    /// <param name="cancellationToken">Ends it between two steps.</param>
-    /// <returns>How many were removed.</returns>
-    /// <exception cref="RedisConnectionException">No connection.</exception>
-    /// <exception cref="RedisTimeoutException">No reply in time.</exception>
+    /// <param name="cancellationToken">Ends it; a step that was sent may be made all the same.</param>
+    /// <returns>How many were removed; fewer are counted when an answer was lost.</returns>
+    /// <exception cref="RedisUnavailableException">No primary took it in time.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">Answers were lost until the time was over; entries may have been removed.</exception>
     public async Task<long> TrimAsync(string stream, TimeSpan keepFor, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);

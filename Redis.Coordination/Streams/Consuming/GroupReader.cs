@@ -21,6 +21,7 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
                 await CreateGroupAsync(stopping);
                 await using var connection = await group.Shard.OpenDedicatedAsync(
                     $"{group.Stream}-{group.Options.Group}", group.Options.Block, RedisShard.Bound, stopping);
+                // What is cancelled here is abandoned with the connection.
                 group.Capabilities = await StreamCapabilities.DetectAsync(connection.Database).WaitAsync(stopping);
                 var clientId = (long)await connection.Database.ExecuteAsync("CLIENT", "ID").WaitAsync(stopping);
                 // What this consumer read and did not finish: a reply that was lost with the last connection, or an
