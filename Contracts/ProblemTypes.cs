@@ -18,6 +18,12 @@ public static class ProblemTypes
     /// <summary>409: this order id has a reservation for different items.</summary>
     public const string ReservationDiffers = "urn:aspireredis:problem:reservation-differs";
 
+    /// <summary>409: the order is placed, so it cannot be closed.</summary>
+    public const string OrderPlaced = "urn:aspireredis:problem:order-placed";
+
+    /// <summary>412: the resource is not in the state that the request's condition names.</summary>
+    public const string PreconditionFailed = "urn:aspireredis:problem:precondition-failed";
+
     /// <summary>422: the idempotency key was used for another request.</summary>
     public const string IdempotencyKeyReused = "urn:aspireredis:problem:idempotency-key-reused";
 

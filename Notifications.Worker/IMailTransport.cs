@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AspireRedis.Coordination.Streams;
 using MimeKit;
 
 namespace AspireRedis.Notifications;
@@ -12,6 +13,7 @@ internal interface IMailTransport
     /// <summary>Adds tags for the destination to the span.</summary>
     void Describe(Activity span);
 
-    /// <summary>Completes when the transport has accepted the mail. Its exceptions contain no mail address.</summary>
+    /// <summary>Returns when the mail is in safe hands. Its exceptions carry no address.</summary>
+    /// <exception cref="PermanentFailureException">The mail was refused for good: no repetition would help.</exception>
     Task SendAsync(MimeMessage mail, CancellationToken cancellationToken);
 }

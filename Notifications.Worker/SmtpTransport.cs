@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using AspireRedis.Coordination.Streams;
 using MailKit;
 using MailKit.Net.Smtp;
 using MailKit.Security;
@@ -33,7 +34,7 @@ internal sealed class SmtpTransport(IOptions<MailOptions> options) : IMailTransp
             {
                 await client.AuthenticateAsync(_options.UserName, _options.Password, bounded.Token);
             }
-            await client.SendAsync(mail, bounded.Token);
+            await SendAsync(client, mail, bounded.Token);
             await QuitAsync(client, bounded.Token);
         }
         // The server's replies contain addresses and must not reach logs and traces.
@@ -43,7 +44,7 @@ internal sealed class SmtpTransport(IOptions<MailOptions> options) : IMailTransp
         }
         catch (SmtpCommandException e)
         {
-            throw NotSent($"answered {(int)e.StatusCode} ({e.ErrorCode})");
+            throw NotSent(Answer(e));
         }
         catch (AuthenticationException)
         {
@@ -59,6 +60,26 @@ internal sealed class SmtpTransport(IOptions<MailOptions> options) : IMailTransp
         }
     }
 
+    /// <summary>
+    /// A refusal of this mail for good (5xx: no such mailbox, too large) is one that no repetition changes. One that comes
+    /// before, from connecting and logging in, is about us, and somebody may put it right.
+    /// </summary>
+    private async Task SendAsync(SmtpClient client, MimeMessage mail, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await client.SendAsync(mail, cancellationToken);
+        }
+        catch (SmtpCommandException e) when ((int)e.StatusCode is >= 500 and < 600)
+        {
+            throw new PermanentFailureException($"the SMTP server {_options.Host}:{_options.Port} refused the mail: it {Answer(e)}");
+        }
+        catch (ServiceNotAuthenticatedException)
+        {
+            throw NotSent("wants a log-in: Mail:Smtp:UserName and Mail:Smtp:Password");
+        }
+    }
+
     private static async Task QuitAsync(SmtpClient client, CancellationToken cancellationToken)
     {
         try
@@ -70,6 +91,8 @@ internal sealed class SmtpTransport(IOptions<MailOptions> options) : IMailTransp
             // The server has accepted the mail; a failure here must not send it again.
         }
     }
+
+    private static string Answer(SmtpCommandException e) => $"answered {(int)e.StatusCode} ({e.ErrorCode})";
 
     private MailNotSentException NotSent(string reason) => new($"The SMTP server {_options.Host}:{_options.Port} {reason}.");
 }

@@ -23,10 +23,11 @@ internal sealed class InventoryClient(HttpClient http)
             ?? throw new HttpRequestException("Inventory.Api answered a reservation with an empty body."), null);
     }
 
-    /// <summary>Returns the items of an order to stock.</summary>
-    public async Task GiveBackAsync(string orderId, CancellationToken cancellationToken)
+    /// <summary>Gives the items of a placed order back, also when the record of its reservation has expired.</summary>
+    public async Task ReturnAsync(Order order, CancellationToken cancellationToken)
     {
-        using var response = await http.DeleteAsync(ReservationOf(orderId), cancellationToken);
+        using var response = await http.PutAsJsonAsync(new Uri($"/reservations/{order.OrderId}/return", UriKind.Relative),
+            new ReservationRequest([.. order.Lines.Select(l => new ReservationLine(l.Sku, l.Quantity))]), cancellationToken);
         response.EnsureSuccessStatusCode();
     }
 

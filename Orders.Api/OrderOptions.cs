@@ -16,4 +16,11 @@ internal sealed class OrderOptions
     /// <summary>How long an idempotency key is remembered. Default 24 h.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "30.00:00:00")]
     public TimeSpan IdempotencyWindow { get; set; } = TimeSpan.FromHours(24);
+
+    /// <summary>
+    /// How long an order may be placed and not settled before it is looked after: when nobody works on its payment any more,
+    /// its event is published again. Default 5 min.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan ReconcileAfter { get; set; } = TimeSpan.FromMinutes(5);
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Streams;
+using AspireRedis.Orders.Reconciling;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
@@ -15,7 +16,7 @@ internal enum PlaceOutcome
     /// <summary>An earlier attempt has placed it.</summary>
     Existed,
 
-    /// <summary>The reservation had expired.</summary>
+    /// <summary>The reservation had run out, or the order was closed.</summary>
     Late,
 }
 
@@ -34,7 +35,15 @@ internal sealed class OrderStore(
     public const string Late = "late";
 
     private static readonly RedisScript s_place = RedisScript.Load<OrderStore>("place-order", repeatable: true);
+    private static readonly RedisScript s_close = RedisScript.Load<OrderStore>("close-order", repeatable: true);
+    private static readonly RedisScript s_reconcile = RedisScript.Load<OrderReconciler>("reconcile-order", repeatable: true);
     private static readonly RedisScript s_settle = RedisScript.Load<OrderStore>("settle-order", repeatable: true);
+
+    // Placed orders by the time of the server at which they were looked after last, in ms.
+    private static readonly RedisKey s_unsettled = "orders:unsettled";
+
+    // Longer than a request can be under way.
+    private static readonly TimeSpan s_keepClosed = TimeSpan.FromDays(1);
 
     private static readonly RedisValue[] s_fields = ["user_id", "email", "total", "lines", "status", "placed_at"];
 
@@ -61,7 +70,7 @@ internal sealed class OrderStore(
     public async Task<bool> AcknowledgeAsync(string orderId, CancellationToken cancellationToken)
         // With a deadline of 0 the script writes an existing order again, or nothing.
         => (string?)await writer.EvaluateAsync(
-            s_place, [Key(orderId), Topics.OrderPlaced.Key, Topics.JournalOf(orderId)], [0, 0], options.Value.Durability, cancellationToken) == "existed";
+            s_place, PlacingKeys(orderId), [0, orderId, 0], options.Value.Durability, cancellationToken) == "existed";
 
     /// <summary>Writes the order and appends <see cref="OrderPlaced"/>, unless the deadline has passed.</summary>
     public async Task<PlaceOutcome> PlaceAsync(Order order, DateTimeOffset placeBefore, CancellationToken cancellationToken)
@@ -79,8 +88,9 @@ internal sealed class OrderStore(
         ];
         try
         {
-            var outcome = (string)(await writer.EvaluateAsync(s_place, [Key(order.OrderId), Topics.OrderPlaced.Key, Topics.JournalOf(order.OrderId)],
-                [placeBefore.ToUnixTimeMilliseconds(), fields.Length, .. fields, .. append.Fields], options.Value.Durability, cancellationToken))!;
+            var outcome = (string)(await writer.EvaluateAsync(s_place, PlacingKeys(order.OrderId),
+                [placeBefore.ToUnixTimeMilliseconds(), order.OrderId, fields.Length, .. fields, .. append.Fields],
+                options.Value.Durability, cancellationToken))!;
             return outcome switch
             {
                 Late => PlaceOutcome.Late,
@@ -109,9 +119,40 @@ internal sealed class OrderStore(
             ? producer.PrepareAppend(Topics.OrderConfirmed.In(journal), new OrderConfirmed(mail.OrderId), eventId)
             : producer.PrepareAppend(Topics.OrderRejected.In(journal), new OrderRejected(mail.OrderId), eventId);
         using var append = producer.PrepareAppend(Topics.Email, mail, eventId);
-        var result = await inbox.CommitAsync(cause, s_settle, [Key(mail.OrderId)], [name], [settled, append], options.Value.Durability, cancellationToken);
+        var result = await inbox.CommitAsync(cause, s_settle, [Key(mail.OrderId), s_unsettled], [name, mail.OrderId],
+            [settled, append], options.Value.Durability, cancellationToken);
         return result.IsFirst && (int)result.Value == 1;
     }
+
+    /// <summary>
+    /// Whether the order is placed; if not, it is not placed any more for a day, by when its reservation is long over. Both
+    /// answers are as durable as orders are, so that no primary that was replaced gives them.
+    /// </summary>
+    public async Task<bool> IsPlacedOrElseCloseAsync(string orderId, CancellationToken cancellationToken)
+        => (string?)await writer.EvaluateAsync(
+            s_close, [Key(orderId), ClosedKey(orderId)], [(long)s_keepClosed.TotalMilliseconds], options.Value.Durability,
+            cancellationToken) == "placed";
+
+    /// <summary>Placed orders that nobody looked after for so long, the oldest first.</summary>
+    public async Task<string[]> FindUnsettledAsync(TimeSpan longer, int atMost, CancellationToken cancellationToken)
+    {
+        var orders = await redis.RunAsync(s_unsettled, async database =>
+        {
+            var time = (RedisResult[])(await database.ExecuteAsync("TIME", [], CommandFlags.DemandMaster))!;
+            var until = ((long)time[0] * 1000) + ((long)time[1] / 1000) - (long)longer.TotalMilliseconds;
+            return await database.SortedSetRangeByScoreAsync(s_unsettled, stop: until, take: atMost, flags: CommandFlags.DemandMaster);
+        }, repeatable: true, cancellationToken);
+        return Array.ConvertAll(orders, id => (string)id!);
+    }
+
+    /// <summary>Publishes the event of a placed order again when nobody works on it any more.</summary>
+    /// <param name="orderId">One of <see cref="FindUnsettledAsync"/>.</param>
+    /// <param name="group">The group that settles orders.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<ReconcileOutcome> ReconcileAsync(string orderId, string group, CancellationToken cancellationToken)
+        => Enum.Parse<ReconcileOutcome>((string)(await redis.EvaluateAsync(s_reconcile,
+            [Key(orderId), Topics.OrderPlaced.Key, Topics.OrderPlaced.DeadLetterKey, Topics.JournalOf(orderId), s_unsettled],
+            [orderId, group], cancellationToken))!, ignoreCase: true);
 
     private static Order? Read(string orderId, RedisValue[] fields)
         => fields[0].IsNull
@@ -122,4 +163,9 @@ internal sealed class OrderStore(
                 DateTimeOffset.Parse((string)fields[5]!, CultureInfo.InvariantCulture));
 
     private static RedisKey Key(string orderId) => $"order:{{{orderId}}}";
+
+    private static RedisKey ClosedKey(string orderId) => $"order:{{{orderId}}}:closed";
+
+    private static RedisKey[] PlacingKeys(string orderId)
+        => [Key(orderId), Topics.OrderPlaced.Key, Topics.JournalOf(orderId), ClosedKey(orderId), s_unsettled];
 }

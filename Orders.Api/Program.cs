@@ -2,11 +2,14 @@ using AspireRedis.Client;
 using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using AspireRedis.Orders;
+using AspireRedis.Orders.Closing;
 using AspireRedis.Orders.History;
 using AspireRedis.Orders.Placing;
 using AspireRedis.Orders.Payments;
+using AspireRedis.Orders.Reconciling;
 using AspireRedis.ServiceDefaults;
 using Microsoft.Extensions.Options;
+using OpenTelemetry.Metrics;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
@@ -33,6 +36,10 @@ builder.Services.AddConsumerGroup<OrderPlaced, PaymentHandler>(Topics.OrderPlace
     options.BindConsumer(provider);
 });
 builder.Services.AddStreamRetention(Topics.OrderPlaced.Key, (options, provider) => options.BindRetention(provider));
+// A payment that cannot be made is an order without an end: one is worth a look.
+builder.Services.PostConfigure<ConsumerHealthOptions>(options => options.MaxDeadLetters ??= 0);
+builder.Services.AddHostedService<OrderReconciler>();
+builder.Services.ConfigureOpenTelemetryMeterProvider(metrics => metrics.AddMeter(OrderReconciler.MeterName));
 
 var app = builder.Build();
 app.UseProblemDetailsDefaults();
@@ -40,5 +47,6 @@ app.MapDefaultEndpoints();
 app.MapOpenApi();
 app.MapOrders();
 app.MapOrderHistory();
+app.MapClosure();
 app.MapDeadLetters();
 app.Run();

@@ -1,7 +1,11 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.OpenApi;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -14,7 +18,10 @@ public static class ProblemDetailsDefaultsExtensions
 {
     private const long MaxRequestBodySize = 64 * 1024;
 
-    /// <summary>Adds problem details and limits request bodies to 64 KiB.</summary>
+    /// <summary>
+    /// Adds the problem details, limits request bodies to 64 KiB, reads JSON strictly (no unknown or repeated members, no
+    /// numbers in quotes) and answers HEAD as GET.
+    /// </summary>
     public static TBuilder AddProblemDetailsDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
@@ -27,6 +34,15 @@ public static class ProblemDetailsDefaultsExtensions
         // The default reader of .NET 10 leaves the request body partly unread when the JSON is invalid, and Kestrel then
         // closes the connection with a warning.
         AppContext.SetSwitch("Microsoft.AspNetCore.UseStreamBasedJsonParsing", true);
+        builder.Services.ConfigureHttpJsonOptions(options =>
+        {
+            // A member that is misspelt, given twice or in quotes is a mistake of the caller, who is to hear of it.
+            options.SerializerOptions.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+            options.SerializerOptions.AllowDuplicateProperties = false;
+            options.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+        });
+        builder.Services.ConfigureAll<OpenApiOptions>(OpenApiDefaults.Apply);
+        builder.Services.AddTransient<IStartupFilter, HeadAsGetFilter>();
         builder.Services.Configure<KestrelServerOptions>(options => options.Limits.MaxRequestBodySize = MaxRequestBodySize);
         return builder;
     }
@@ -41,9 +57,23 @@ public static class ProblemDetailsDefaultsExtensions
             SuppressDiagnosticsCallback = context => context.HttpContext.Response.StatusCode != StatusCodes.Status500InternalServerError,
         });
         // The constructor of the result fills in title and type.
-        app.UseStatusCodePages(context => TypedResults.Problem(statusCode: context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
+        app.UseStatusCodePages(context =>
+        {
+            var status = context.HttpContext.Response.StatusCode;
+            return TypedResults.Problem(Explain(status), statusCode: status).ExecuteAsync(context.HttpContext);
+        });
+        app.Use(JsonBodyMiddleware.InvokeAsync);
         return app;
     }
+
+    /// <summary>What the framework does not say of the bodies that it turns away.</summary>
+    internal static string? Explain(int status) => status switch
+    {
+        StatusCodes.Status413PayloadTooLarge => string.Create(
+            CultureInfo.InvariantCulture, $"A request body may have at most {MaxRequestBodySize} bytes."),
+        StatusCodes.Status415UnsupportedMediaType => "The Content-Type of the request body must be application/json.",
+        _ => null,
+    };
 
     internal static void Customize(ProblemDetailsContext context)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
@@ -7,8 +8,9 @@ using Microsoft.Extensions.Logging;
 
 namespace AspireRedis.ServiceDefaults;
 
-/// <summary>Maps exceptions to problems. Those of aborted requests do not arrive here: the framework answers with 499.</summary>
-internal sealed class ProblemExceptionHandler(IProblemDetailsService problems, ILogger<ProblemExceptionHandler> logger) : IExceptionHandler
+/// <summary>Maps exceptions to problems. One of an aborted request does not come here: the framework ends that with 499.</summary>
+internal sealed partial class ProblemExceptionHandler(IProblemDetailsService problems, ILogger<ProblemExceptionHandler> logger)
+    : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
@@ -35,9 +37,13 @@ internal sealed class ProblemExceptionHandler(IProblemDetailsService problems, I
     private static string Explain(BadHttpRequestException exception) => exception switch
     {
         { InnerException: JsonException json } => Explain(json),
-        // The original message names parameters and services of ours.
+        _ when ProblemDetailsDefaultsExtensions.Explain(exception.StatusCode) is { } known => known,
+        // Speaks of parameters and services of ours.
         { StatusCode: StatusCodes.Status400BadRequest } when exception.Message.Contains("no body was provided", StringComparison.Ordinal)
             || exception.Message.Contains("not provided from body", StringComparison.Ordinal) => "A JSON body is required.",
+        // "Failed to bind parameter "Nullable<int> count" from "many".": the types are ours.
+        _ when ParameterPattern().Match(exception.Message) is { Success: true } match
+            => $"The value of '{match.Groups[1].Value}' is not valid.",
         _ => exception.Message,
     };
 
@@ -46,14 +52,26 @@ internal sealed class ProblemExceptionHandler(IProblemDetailsService problems, I
     {
         const string Missing = "missing required properties including: ";
         var path = exception.Path ?? "$";
-        if (exception.Message.IndexOf(Missing, StringComparison.Ordinal) is >= 0 and var at)
+        var message = exception.Message;
+        if (message.IndexOf(Missing, StringComparison.Ordinal) is >= 0 and var at)
         {
-            var names = exception.Message[(at + Missing.Length)..];
+            var names = message[(at + Missing.Length)..];
             var end = names.IndexOf(". Path:", StringComparison.Ordinal);
             return $"The JSON object at {path} lacks required properties: {(end < 0 ? names.TrimEnd('.') : names[..end])}.";
+        }
+        if (message.Contains("could not be mapped to any .NET member", StringComparison.Ordinal))
+        {
+            return $"The JSON body has an unknown property: {path}.";
+        }
+        if (message.StartsWith("Duplicate property", StringComparison.Ordinal))
+        {
+            return $"The JSON body has a property more than once: {path}.";
         }
         return exception is { LineNumber: { } line, BytePositionInLine: { } position }
             ? string.Create(CultureInfo.InvariantCulture, $"The JSON body is not valid at {path} (line {line + 1}, byte {position + 1}).")
             : $"The JSON body is not valid at {path}.";
     }
+
+    [GeneratedRegex("""^Failed to bind parameter "[^"]* (\w+)" from """)]
+    private static partial Regex ParameterPattern();
 }

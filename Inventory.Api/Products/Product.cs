@@ -1,4 +1,10 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Serialization;
+using AspireRedis.Contracts;
+using Microsoft.Net.Http.Headers;
 
 namespace AspireRedis.Inventory.Products;
 
@@ -7,16 +13,40 @@ namespace AspireRedis.Inventory.Products;
 /// <param name="Price">Unit price with at most two decimals.</param>
 /// <param name="Stock">How many can be sold.</param>
 public sealed record ProductRequest(
-    [property: Required, StringLength(200, MinimumLength = 1)] string Name,
-    [property: Required, Range(typeof(decimal), "0", "1000000", ParseLimitsInInvariantCulture = true), Cents] decimal? Price,
-    [property: Required, Range(0, 1_000_000)] int? Stock);
+    [property: Required(ErrorMessage = "name is required."), PlainText("name"),
+     StringLength(200, MinimumLength = 1, ErrorMessage = "name must have 1 to 200 characters.")]
+    string Name,
+    [property: Required(ErrorMessage = "price is required."), JsonConverter(typeof(ExactDecimalConverter)),
+     Cents(ErrorMessage = "price must have at most two decimals."),
+     Range(typeof(decimal), "0", "1000000", ParseLimitsInInvariantCulture = true,
+         ErrorMessage = "price must be from 0 to 1000000.")]
+    decimal? Price,
+    [property: Required(ErrorMessage = "stock is required."),
+     Range(0, 1_000_000, ErrorMessage = "stock must be a whole number from 0 to 1000000.")]
+    int? Stock);
 
 /// <summary>A product.</summary>
 /// <param name="Sku">The stock keeping unit.</param>
-/// <param name="Name">Display name.</param>
-/// <param name="Price">Unit price.</param>
-/// <param name="Stock">How many can be sold now, without reserved items.</param>
-public sealed record Product(string Sku, string Name, decimal Price, int Stock);
+/// <param name="Name">What the customer sees.</param>
+/// <param name="Price">Price of one.</param>
+/// <param name="Stock">How many can be sold now; reserved items are not among them.</param>
+public sealed record Product(string Sku, string Name, decimal Price, int Stock)
+{
+    /// <summary>Price as it is stored.</summary>
+    internal string StoredPrice => Price.ToString("0.00", CultureInfo.InvariantCulture);
+
+    /// <summary>
+    /// The entity tag: a hash of what is stored, so that a reservation, which changes the stock, changes it too and writes
+    /// nothing more for it. put-product.lua makes the same.
+    /// </summary>
+    internal EntityTagHeaderValue EntityTag()
+    {
+        var stored = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Name}\n{StoredPrice}\n{Stock}"));
+#pragma warning disable CA5350 // The hash that scripts have; nothing is protected with it.
+        return new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA1.HashData(stored))}\"");
+#pragma warning restore CA5350
+    }
+}
 
 /// <summary>An amount of money without fractions of a cent.</summary>
 [AttributeUsage(AttributeTargets.Property | AttributeTargets.Parameter)]
@@ -24,7 +54,7 @@ public sealed class CentsAttribute : ValidationAttribute
 {
     /// <summary>Creates the attribute.</summary>
     public CentsAttribute()
-        : base("The field {0} must have at most two decimals.")
+        : base("{0} must have at most two decimals.")
     {
     }
 

@@ -1,5 +1,8 @@
 using AspireRedis.Contracts;
+using AspireRedis.ServiceDefaults;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Net.Http.Headers;
 
 namespace AspireRedis.Inventory.Products;
 
@@ -7,30 +10,62 @@ internal static class ProductEndpoints
 {
     public static void MapProducts(this IEndpointRouteBuilder routes)
     {
-        var products = routes.MapGroup("").WithTags("Products");
+        var products = routes.MapGroup("").WithTags("Products").WithSharedProblems();
         products.MapPut("/products/{sku}", PutAsync).WithName("PutProduct").WithSummary("Creates or replaces a product.")
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
-        products.MapGet("/products/{sku}", GetAsync).WithName("GetProduct").WithSummary("The product and its stock.");
-        products.MapGet("/products/{sku}/sales", GetSalesAsync).WithName("GetSales").WithSummary("Units sold, projected from the order events.");
+            .WithDescription("With If-Match it is replaced only while its entity tag is one of these, so that a stock that changed "
+                + "meanwhile is not overwritten; "
+                + "with If-None-Match: * it is only created. Else the answer is 412.")
+            .ProducesProblem(StatusCodes.Status412PreconditionFailed);
+        products.MapGet("/products/{sku}", GetAsync).WithName("GetProduct").WithSummary("The product and its stock, with an entity tag.")
+            .WithDescription("With If-None-Match the answer is 304 while the product has one of these entity tags.")
+            .Produces(StatusCodes.Status304NotModified).ProducesProblem(StatusCodes.Status404NotFound);
+        products.MapGet("/products/{sku}/sales", GetSalesAsync).WithName("GetSales")
+            .WithSummary("Units sold, projected from the order events.")
+            .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
-    private static async Task<Results<Created<Product>, Ok<Product>, ValidationProblem>> PutAsync(
-        string sku, ProductRequest request, ProductStore store, CancellationToken cancellationToken)
+    private static async Task<Results<Created<Product>, Ok<Product>, ValidationProblem, ProblemHttpResult>> PutAsync(
+        string sku, ProductRequest request, [FromHeader(Name = "If-Match")] string? ifMatch,
+        [FromHeader(Name = "If-None-Match")] string? ifNoneMatch,
+        ProductStore store, HttpResponse response, CancellationToken cancellationToken)
     {
         if (!Sku.IsValid(sku))
         {
-            return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["sku"] = [Sku.Rule] });
+            return Invalid("sku", Sku.Rule);
+        }
+        if (!Precondition.TryParse(ifMatch, ifNoneMatch, out var condition, out var badHeader))
+        {
+            return Invalid(badHeader, $"{badHeader} must be * or a list of entity tags in quotes.");
         }
         var product = new Product(sku, request.Name, request.Price!.Value, request.Stock!.Value);
-        return await store.PutAsync(product, cancellationToken)
-            ? TypedResults.Created($"/products/{sku}", product)
-            : TypedResults.Ok(product);
+        var outcome = await store.PutAsync(product, condition, cancellationToken);
+        if (outcome == PutOutcome.ConditionFailed)
+        {
+            return TypedResults.Problem($"The product '{sku}' is not in the state that the request asks for; nothing was changed.",
+                statusCode: StatusCodes.Status412PreconditionFailed, title: "Precondition failed", type: ProblemTypes.PreconditionFailed);
+        }
+        response.GetTypedHeaders().ETag = product.EntityTag();
+        return outcome == PutOutcome.Created ? TypedResults.Created($"/products/{sku}", product) : TypedResults.Ok(product);
     }
 
-    private static async Task<Results<Ok<Product>, ProblemHttpResult>> GetAsync(string sku, ProductStore store, CancellationToken cancellationToken)
-        => Sku.IsValid(sku) && await store.FindAsync(sku, cancellationToken) is { } product
-            ? TypedResults.Ok(product)
-            : UnknownSku(sku);
+    private static async Task<Results<Ok<Product>, StatusCodeHttpResult, ValidationProblem, ProblemHttpResult>> GetAsync(
+        string sku, [FromHeader(Name = "If-None-Match")] string? ifNoneMatch, ProductStore store, HttpResponse response,
+        CancellationToken cancellationToken)
+    {
+        if (!Precondition.TryParse(null, ifNoneMatch, out var condition, out var badHeader))
+        {
+            return Invalid(badHeader, $"{badHeader} must be * or a list of entity tags in quotes.");
+        }
+        if (!Sku.IsValid(sku) || await store.FindAsync(sku, cancellationToken) is not { } product)
+        {
+            return UnknownSku(sku);
+        }
+        var tag = product.EntityTag();
+        response.GetTypedHeaders().ETag = tag;
+        return condition.NoneOf.Any(known => known.Equals(EntityTagHeaderValue.Any) || known.Compare(tag, useStrongComparison: false))
+            ? TypedResults.StatusCode(StatusCodes.Status304NotModified)
+            : TypedResults.Ok(product);
+    }
 
     private static async Task<Results<Ok<Sales>, ProblemHttpResult>> GetSalesAsync(string sku, ProductStore store, CancellationToken cancellationToken)
         => Sku.IsValid(sku) && await store.FindUnitsSoldAsync(sku, cancellationToken) is { } sold
@@ -38,7 +73,11 @@ internal static class ProductEndpoints
             : UnknownSku(sku);
 
     private static ProblemHttpResult UnknownSku(string sku)
-        => TypedResults.Problem($"There is no product '{sku}'.", statusCode: StatusCodes.Status404NotFound, title: "Unknown SKU");
+        => TypedResults.Problem($"There is no product '{sku}'.", statusCode: StatusCodes.Status404NotFound,
+            title: "Unknown SKU", type: ProblemTypes.UnknownSku);
+
+    private static ValidationProblem Invalid(string name, string message)
+        => TypedResults.ValidationProblem(new Dictionary<string, string[]> { [name] = [message] });
 
     /// <summary>Units sold of a product.</summary>
     internal sealed record Sales(string Sku, long UnitsSold);

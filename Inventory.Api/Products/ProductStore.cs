@@ -7,6 +7,15 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Inventory.Products;
 
+internal enum PutOutcome
+{
+    Created,
+    Replaced,
+
+    /// <summary>The product was not in the state that was asked for; nothing was written.</summary>
+    ConditionFailed,
+}
+
 /// <summary>
 /// The products in Redis: hash <c>product:{sku}</c> with name, price, stock, units sold and the highest fencing token
 /// that wrote it.
@@ -40,19 +49,26 @@ internal sealed class ProductStore(RedisDeployment redis, DurableWriter writer, 
     }
 
     /// <summary>
-    /// Creates the product or replaces name, price and stock; true when it is new. It is as durable as a reservation.
+    /// Creates the product or replaces name, price and stock, if the condition holds when it is written. It is as durable
+    /// as a reservation of it.
     /// </summary>
-    public async Task<bool> PutAsync(Product product, CancellationToken cancellationToken)
+    public async Task<PutOutcome> PutAsync(Product product, Precondition condition, CancellationToken cancellationToken)
     {
         // Setting the stock is not commutative with a reservation, so it takes the same lease.
         await using var lease = await leases.AcquireAsync(LeaseName(product.Sku), cancellationToken: cancellationToken);
+        // If-Match compares strongly, so that a weak tag matches nothing; If-None-Match weakly.
         var outcome = (string?)await writer.EvaluateAsync(s_put, [Key(product.Sku)],
-            [lease.FencingToken, product.Name, product.Price.ToString("0.00", CultureInfo.InvariantCulture), product.Stock],
+            [lease.FencingToken, product.Name, product.StoredPrice, product.Stock, condition.AnyOf.Count,
+                .. condition.AnyOf.Select(tag => (RedisValue)(tag.IsWeak ? "" : tag.Tag.ToString())),
+                .. condition.NoneOf.Select(tag => (RedisValue)tag.Tag.ToString())],
             options.Value.Durability, cancellationToken);
-        if (outcome == "stale")
+        return outcome switch
         {
-            throw lease.ReportFenceRejection();
-        }
-        return outcome == "created";
+            "created" => PutOutcome.Created,
+            "replaced" => PutOutcome.Replaced,
+            "condition" => PutOutcome.ConditionFailed,
+            "stale" => throw lease.ReportFenceRejection(),
+            _ => throw new InvalidOperationException($"put-product.lua answered '{outcome}'."),
+        };
     }
 }

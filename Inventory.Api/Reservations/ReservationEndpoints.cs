@@ -1,4 +1,5 @@
 using AspireRedis.Contracts;
+using AspireRedis.ServiceDefaults;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace AspireRedis.Inventory.Reservations;
@@ -11,11 +12,15 @@ internal static class ReservationEndpoints
 
     public static void MapReservations(this IEndpointRouteBuilder routes)
     {
-        var reservations = routes.MapGroup("").WithTags("Reservations");
+        var reservations = routes.MapGroup("").WithTags("Reservations").WithSharedProblems();
         reservations.MapPut("/reservations/{orderId}", PutAsync).WithName("PutReservation").WithSummary("Sets items aside for an order; all of them or none.")
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
-        reservations.MapDelete("/reservations/{orderId}", DeleteAsync).WithName("DeleteReservation").WithSummary("Gives the items of an order back.")
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
+        reservations.MapDelete("/reservations/{orderId}", DeleteAsync).WithName("DeleteReservation")
+            .WithSummary("Gives the items of an order back.");
+        reservations.MapPut("/reservations/{orderId}/return", ReturnAsync).WithName("ReturnReservation")
+            .WithSummary("Gives the items of a placed order back.")
+            .WithDescription("As DELETE, but for an order that was placed for certain: its items go back also when "
+                + "the record of its reservation has expired.");
     }
 
     private static async Task<Results<Ok<Reservation>, ValidationProblem, ProblemHttpResult>> PutAsync(
@@ -40,9 +45,20 @@ internal static class ReservationEndpoints
     {
         if (!Sku.IsValid(orderId))
         {
-            return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["orderId"] = ["Not an order id."] });
+            return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["orderId"] = ["orderId is not an order id."] });
         }
         await service.GiveBackAsync(orderId, "It was given back.", cancellationToken);
+        return TypedResults.NoContent();
+    }
+
+    private static async Task<Results<NoContent, ValidationProblem>> ReturnAsync(
+        string orderId, ReservationRequest request, ReservationService service, CancellationToken cancellationToken)
+    {
+        if (Errors(orderId, request) is { Count: > 0 } errors)
+        {
+            return TypedResults.ValidationProblem(errors);
+        }
+        await service.ReturnAsync(orderId, request.Lines, "Its order was rejected.", cancellationToken);
         return TypedResults.NoContent();
     }
 
@@ -55,11 +71,11 @@ internal static class ReservationEndpoints
         // The same characters as in a SKU, for the same reason: it becomes part of a key.
         if (!Sku.IsValid(orderId))
         {
-            errors["orderId"] = ["Not an order id."];
+            errors["orderId"] = ["orderId is not an order id."];
         }
         if (request.Lines is not { Count: > 0 and <= MaxLines })
         {
-            errors["lines"] = [$"There must be 1 to {MaxLines} lines."];
+            errors["lines"] = [$"lines must have 1 to {MaxLines} items."];
             return errors;
         }
         for (var i = 0; i < request.Lines.Count; i++)
@@ -70,12 +86,12 @@ internal static class ReservationEndpoints
             }
             else if (line.Quantity is < 1 or > MaxQuantity)
             {
-                errors[$"lines[{i}].quantity"] = [$"The quantity must be between 1 and {MaxQuantity}."];
+                errors[$"lines[{i}].quantity"] = [$"quantity must be a whole number from 1 to {MaxQuantity}."];
             }
         }
         if (errors.Count == 0 && request.Lines.DistinctBy(l => l.Sku).Count() < request.Lines.Count)
         {
-            errors["lines"] = ["Each SKU may occur once."];
+            errors["lines"] = ["lines must have each sku once."];
         }
         return errors;
     }

@@ -24,7 +24,14 @@ internal sealed class ReservationOptions
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan ClockMargin { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long the record of a reservation is kept after its last change. Default 30 days.</summary>
+    /// <summary>
+    /// How long the record of a reservation is kept after its last change. Default 30 days. A payment that is declined later
+    /// gives the items back all the same.
+    /// </summary>
     [Range(typeof(TimeSpan), "01:00:00", "366.00:00:00")]
     public TimeSpan KeepFor { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>How many overdue reservations an instance looks after at a time. Default 16.</summary>
+    [Range(1, 256)]
+    public int ReapConcurrency { get; set; } = 16;
 }

@@ -83,7 +83,27 @@ internal sealed class ReservationService(
         await GiveBackAsync(orderId, await store.FindAsync(orderId, cancellationToken), order, reason, cancellationToken);
     }
 
-    /// <summary>Records that the order is placed, so that the reaper does not return its items.</summary>
+    /// <summary>
+    /// The same for an order that was placed for certain. When so much time has passed that its reservation has expired,
+    /// <paramref name="lines"/> go back: a payment can be declined that late when it was a dead letter.
+    /// </summary>
+    public async Task ReturnAsync(string orderId, IReadOnlyList<ReservationLine> lines, string reason, CancellationToken cancellationToken)
+    {
+        await using var order = await leases.AcquireAsync(ReservationStore.LeaseName(orderId), cancellationToken: cancellationToken);
+        var record = await store.FindAsync(orderId, cancellationToken);
+        if (record is null)
+        {
+            foreach (var line in lines)
+            {
+                await using var lease = await leases.AcquireAsync(ProductStore.LeaseName(line.Sku), cancellationToken: cancellationToken);
+                order.ThrowIfLost();
+                await store.ReturnAsync(lease, line.Sku, orderId, line.Quantity);
+            }
+        }
+        await GiveBackAsync(orderId, record, order, reason, cancellationToken);
+    }
+
+    /// <summary>The order is placed: its items are not to be taken back by the reaper.</summary>
     public async Task MarkPlacedAsync(string orderId, CancellationToken cancellationToken)
     {
         await using var order = await leases.AcquireAsync(ReservationStore.LeaseName(orderId), cancellationToken: cancellationToken);

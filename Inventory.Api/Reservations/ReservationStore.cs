@@ -83,19 +83,22 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
     /// <summary>Moves a deadline behind those that are due now. It does not extend the time in which the order may be placed.</summary>
     public async Task PostponeAsync(string orderId, CancellationToken cancellationToken)
     {
-        var later = (await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin).ToUnixTimeMilliseconds() + 1;
+        var later = await OverdueBeforeAsync(cancellationToken) + 1;
         await redis.RunAsync(
             s_deadlines, database => database.SortedSetUpdateAsync(s_deadlines, orderId, later, SortedSetWhen.Exists),
             repeatable: true, cancellationToken);
     }
 
-    /// <summary>Orders whose deadline plus clock margin has passed.</summary>
-    public async Task<string[]> FindOverdueAsync(int atMost, CancellationToken cancellationToken)
+    /// <summary>The latest deadline that, with the margin behind it, has passed, in ms.</summary>
+    public async Task<long> OverdueBeforeAsync(CancellationToken cancellationToken)
+        => (await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin).ToUnixTimeMilliseconds();
+
+    /// <summary>Orders whose deadline is at or before <paramref name="until"/>, the oldest first.</summary>
+    public async Task<string[]> FindOverdueAsync(long until, int atMost, CancellationToken cancellationToken)
     {
-        var until = await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin;
         var overdue = await redis.RunAsync(
             s_deadlines,
-            database => database.SortedSetRangeByScoreAsync(s_deadlines, stop: until.ToUnixTimeMilliseconds(), take: atMost, flags: CommandFlags.DemandMaster),
+            database => database.SortedSetRangeByScoreAsync(s_deadlines, stop: until, take: atMost, flags: CommandFlags.DemandMaster),
             repeatable: true, cancellationToken);
         return Array.ConvertAll(overdue, id => (string)id!);
     }
@@ -118,6 +121,13 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
 
     /// <summary>Puts the items of an order back into the stock; a repetition finds nothing to put back.</summary>
     public Task GiveBackAsync(ILease lease, string sku, string orderId) => WriteAsync(s_giveBack, lease, sku, orderId);
+
+    /// <summary>
+    /// The same for an order whose reservation has expired, so that nothing tells any more what was taken; a repetition finds
+    /// that it was done.
+    /// </summary>
+    public Task ReturnAsync(Lease lease, string sku, string orderId, int quantity)
+        => WriteAsync(s_giveBack, lease, sku, orderId, quantity, (long)options.Value.KeepFor.TotalMilliseconds);
 
     private static RedisKey RecordKey(string orderId) => $"reservation:{{{orderId}}}";
 

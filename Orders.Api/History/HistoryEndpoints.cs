@@ -1,6 +1,7 @@
 using AspireRedis.Contracts;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Orders.Placing;
+using AspireRedis.ServiceDefaults;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace AspireRedis.Orders.History;
@@ -28,7 +29,9 @@ internal sealed record OrderState(OrderStatus Status, string UserId, decimal Tot
 internal static class HistoryEndpoints
 {
     public static void MapOrderHistory(this IEndpointRouteBuilder routes)
-        => routes.MapGet("/orders/{orderId}/history", GetAsync).WithName("GetOrderHistory").WithTags("Orders")
+        => routes.MapGroup("").WithTags("Orders").WithSharedProblems()
+            .MapGet("/orders/{orderId}/history", GetAsync).WithName("GetOrderHistory")
+            .ProducesProblem(StatusCodes.Status404NotFound)
             .WithSummary("The events of an order, the state that follows from them, and whether it is the stored one.");
 
     private static async Task<Results<Ok<OrderHistory>, ProblemHttpResult>> GetAsync(string orderId, OrderStore orders,

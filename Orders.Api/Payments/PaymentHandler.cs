@@ -34,7 +34,7 @@ internal sealed class PaymentHandler(
         {
             // Before the order is settled: after a crash in between the event is redelivered, and returning twice is harmless.
             using var scope = scopes.CreateScope();
-            await scope.ServiceProvider.GetRequiredService<InventoryClient>().GiveBackAsync(order.OrderId, cancellationToken);
+            await scope.ServiceProvider.GetRequiredService<InventoryClient>().ReturnAsync(order, cancellationToken);
         }
         var status = authorised ? OrderStatus.Confirmed : OrderStatus.Rejected;
         if (await orders.SettleAsync(message, status, Mail(order, status), cancellationToken))

@@ -18,6 +18,7 @@ internal readonly record struct IdempotencyClaim(string OrderId, bool SameReques
 internal sealed class IdempotencyKeys(DurableWriter writer, IOptions<OrderOptions> options)
 {
     private static readonly RedisScript s_claim = RedisScript.Load<IdempotencyKeys>("claim-key", repeatable: true);
+    private static readonly RedisScript s_release = RedisScript.Load<IdempotencyKeys>("release-key", repeatable: true);
 
     /// <param name="userId">Keys of different users are independent.</param>
     /// <param name="key">The value of the header.</param>
@@ -32,7 +33,14 @@ internal sealed class IdempotencyKeys(DurableWriter writer, IOptions<OrderOption
         return new IdempotencyClaim(reply[0], reply[1] == hash);
     }
 
-    // Hashed, so that no client input becomes part of a key.
+    /// <summary>
+    /// Forgets the key of a request that placed nothing, so that a repetition tries again with an order id of its own. Only
+    /// while it belongs to <paramref name="orderId"/>, with which nothing can be placed any more.
+    /// </summary>
+    public Task ReleaseAsync(string userId, string key, string orderId, CancellationToken cancellationToken)
+        => writer.EvaluateAsync(s_release, [RedisKey(userId, key)], [orderId], options.Value.Durability, cancellationToken);
+
+    // Hashed: what a client sends is no part of a key.
     private static RedisKey RedisKey(string userId, string key)
         => $"idempotency:{{{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{userId.Length}:{userId}:{key}")))}}}";
 }

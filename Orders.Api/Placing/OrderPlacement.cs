@@ -1,6 +1,7 @@
 using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using Microsoft.AspNetCore.Mvc;
+using StackExchange.Redis;
 
 namespace AspireRedis.Orders.Placing;
 
@@ -56,11 +57,21 @@ internal sealed class OrderPlacement(InventoryClient inventory, OrderStore order
                     Status = StatusCodes.Status409Conflict,
                     Type = ProblemTypes.ReservationEnded,
                     Title = "Reservation has ended",
-                    Detail = "The items were reserved too long ago. Order again, with a new idempotency key.",
+                    Detail = "The items were reserved too long ago. Order again.",
                 });
             default:
                 logger.LogInformation("Order {OrderId} is placed, {Lines} lines, total {Total}.", orderId, order.Lines.Count, order.Total);
                 return new PlaceResult.Placed(order);
         }
     }
+
+    /// <summary>
+    /// After a refusal: the order, if another attempt of the same request has placed it (its payment may be declined already,
+    /// and the items back); else it is closed, so that nobody can place it any more.
+    /// </summary>
+    public async Task<Order?> FindOrElseCloseAsync(string orderId, CancellationToken cancellationToken)
+        => await orders.IsPlacedOrElseCloseAsync(orderId, cancellationToken)
+            ? await orders.FindAsync(orderId, cancellationToken) ?? throw new RedisConnectionException(ConnectionFailureType.None,
+                $"Order {orderId} is placed, and was looked for at a server that is not the primary any more.")
+            : null;
 }

@@ -12,8 +12,8 @@ public enum HandlerResult
 
 /// <summary>
 /// Handles the events of a topic. Delivery is at least once: after a crash, or when the handler throws, the same event
-/// is delivered again. A handler therefore makes its effect and the acknowledgement in one script, or its effect is
-/// idempotent.
+/// comes again, unless it throws <see cref="PermanentFailureException"/>. A handler therefore makes its effect and the
+/// acknowledgement in one script, or makes an effect that can be repeated.
 /// </summary>
 /// <typeparam name="T">The type of the event.</typeparam>
 public interface IStreamHandler<T>

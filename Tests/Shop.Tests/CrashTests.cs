@@ -88,15 +88,17 @@ public sealed class CrashTests(FaultyShopFixture fixture) : IAsyncLifetime
             ShopSystem.OrdersApi, new KeyValuePair<string, string?>("services__inventory-api__http__0", stuck.Url));
         var answer = await _shop.PlaceOrderAsync(OrderRequest.For(sku), orders: doomed.Http);
 
-        await stuck.WaitForDeleteAsync(ShopSystem.LongBound);
+        await stuck.WaitForReturnAsync(ShopSystem.LongBound);
         doomed.Process.Kill();
 
+        Assert.NotNull(await _shop.Database.SortedSetScoreAsync("orders:unsettled", answer.OrderId));
         var pending = await _shop.Database.StreamPendingAsync(ShopSystem.OrderEvents, "payments");
         Assert.EndsWith($"-{doomed.Process.ProcessId}", Assert.Single(pending.Consumers).Name, StringComparison.Ordinal);
         Assert.Equal(2, await _shop.StockAsync(sku));
 
         await _shop.StartOrdersAsync();
         await _shop.WaitForStatusAsync(answer.OrderId, "rejected", ShopSystem.LongBound);
+        Assert.Null(await _shop.Database.SortedSetScoreAsync("orders:unsettled", answer.OrderId));
         await _shop.WaitForMailAsync(answer.OrderId);
         await _shop.WaitUntilSettledAsync(ShopSystem.LongBound);
         Assert.Single(await _shop.EntriesAsync(ShopSystem.Mails, answer.OrderId));

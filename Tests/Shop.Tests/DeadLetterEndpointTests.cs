@@ -81,6 +81,11 @@ public sealed class DeadLetterEndpointTests(ShopFixture fixture)
         var own = Assert.Single(groups.EnumerateArray());
         Assert.Equal(("payments", ShopSystem.OrderEvents), (own.GetProperty("group").GetString(), own.GetProperty("stream").GetString()));
         Assert.True(own.GetProperty("deadLetters").GetInt64() >= 2);
+
+        // A payment that nobody works on any more is not silent.
+        var consumers = (await _shop.Orders.GetFromJsonAsync<JsonElement>("/health")).GetProperty("checks").GetProperty("consumers");
+        Assert.Equal("Degraded", consumers.GetProperty("status").GetString());
+        Assert.Contains("dead letters", consumers.GetProperty("description").GetString(), StringComparison.Ordinal);
     }
 
     [Theory]

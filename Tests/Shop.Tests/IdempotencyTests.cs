@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using AspireRedis.Contracts;
 using AspireRedis.Shop.Tests.Support;
 
@@ -41,7 +42,23 @@ public sealed class IdempotencyTests(ShopFixture fixture)
     }
 
     [Fact]
-    public async Task A_refusal_is_repeated_as_it_was()
+    public async Task A_repetition_gets_the_answer_of_the_first_request_also_when_the_order_has_gone_on()
+    {
+        var sku = await _shop.NewProductAsync(stock: 5);
+        var key = Guid.NewGuid().ToString();
+
+        using var first = await _shop.PostOrderAsync(OrderRequest.For(sku), key);
+        var answer = await OrderAnswer.ReadAsync(first);
+        await _shop.WaitForStatusAsync(answer!.OrderId, "confirmed");
+        using var second = await _shop.PostOrderAsync(OrderRequest.For(sku), key);
+
+        Assert.Equal(HttpStatusCode.Created, second.StatusCode);
+        Assert.Equal(first.Headers.Location, second.Headers.Location);
+        Assert.Equal(await first.Content.ReadAsStringAsync(), await second.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task A_refusal_places_nothing_and_releases_the_key()
     {
         var sku = await _shop.NewProductAsync(stock: 0);
         var key = Guid.NewGuid().ToString();
@@ -49,16 +66,15 @@ public sealed class IdempotencyTests(ShopFixture fixture)
         using var first = await _shop.PostOrderAsync(OrderRequest.For(sku), key);
         await first.AssertProblemAsync(HttpStatusCode.Conflict, ProblemTypes.OutOfStock);
         await _shop.PutProductAsync(sku, stock: 3);
-        using var second = await _shop.PostOrderAsync(OrderRequest.For(sku), key);
 
-        await second.AssertProblemAsync(HttpStatusCode.Conflict, ProblemTypes.OutOfStock);
-        Assert.Equal(3, await _shop.StockAsync(sku));
-        // A new key is a new attempt.
-        await _shop.PlaceOrderAsync(OrderRequest.For(sku), Guid.NewGuid().ToString());
+        var placed = await _shop.PlaceOrderAsync(OrderRequest.For(sku), key);
+        // From now on the key is that of this order.
+        Assert.Equal(placed, await _shop.PlaceOrderAsync(OrderRequest.For(sku), key));
+        Assert.Equal(2, await _shop.StockAsync(sku));
     }
 
     [Fact]
-    public async Task A_repeated_order_of_an_unknown_product_is_answered_404_again()
+    public async Task An_order_of_an_unknown_product_can_be_repeated_when_there_is_one()
     {
         var sku = ShopSystem.NewSku();
         var key = Guid.NewGuid().ToString();
@@ -68,6 +84,38 @@ public sealed class IdempotencyTests(ShopFixture fixture)
             using var response = await _shop.PostOrderAsync(OrderRequest.For(sku), key);
             await response.AssertProblemAsync(HttpStatusCode.NotFound, ProblemTypes.UnknownSku);
         }
+        await _shop.PutProductAsync(sku, stock: 1);
+
+        await _shop.PlaceOrderAsync(OrderRequest.For(sku), key);
+    }
+
+    [Fact]
+    public async Task A_declined_order_keeps_its_key()
+    {
+        var sku = await _shop.NewProductAsync(stock: 1, price: 20_000);
+        var key = Guid.NewGuid().ToString();
+        var first = await _shop.PlaceOrderAsync(OrderRequest.For(sku), key);
+        await _shop.WaitForStatusAsync(first.OrderId, "rejected");
+
+        Assert.Equal(first, await _shop.PlaceOrderAsync(OrderRequest.For(sku), key));
+    }
+
+    [Fact]
+    public async Task Two_keys_are_refused()
+    {
+        var sku = await _shop.NewProductAsync(stock: 1);
+        var body = JsonSerializer.Serialize(OrderRequest.For(sku), JsonSerializerOptions.Web);
+
+        // Two lines, which HttpClient would join.
+        var answer = await RawHttp.SendAsync(_shop.Orders.BaseAddress!,
+            $"POST /orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIdempotency-Key: one\r\nIdempotency-Key: two\r\n"
+            + $"Content-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+        using var joined = await _shop.PostOrderAsync(OrderRequest.For(sku), "one, two");
+
+        Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
+        Assert.Contains("dempotency-Key", answer, StringComparison.Ordinal);
+        await joined.AssertProblemAsync(HttpStatusCode.BadRequest);
+        Assert.Equal(1, await _shop.StockAsync(sku));
     }
 
     [Fact]

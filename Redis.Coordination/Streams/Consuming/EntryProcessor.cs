@@ -80,7 +80,7 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
                 ? EntryOutcome.Acknowledged
                 : EntryOutcome.Handled;
         }
-        catch (StreamDecodeException e)
+        catch (PermanentFailureException e)
         {
             activity.Fail(e);
             return await DeadLetterAsync(entry, e.Message, entry.DeliveryCount);

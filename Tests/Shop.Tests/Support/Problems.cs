@@ -28,4 +28,13 @@ internal static class Problems
     /// <summary>The keys of <c>errors</c>; empty when there are none.</summary>
     public static IReadOnlyList<string> ErrorKeys(this JsonElement problem)
         => problem.TryGetProperty("errors", out var errors) ? [.. errors.EnumerateObject().Select(e => e.Name)] : [];
+
+    /// <summary>What it tells in words: <c>detail</c> and the messages of <c>errors</c>.</summary>
+    public static string Messages(this JsonElement problem)
+    {
+        var errors = problem.TryGetProperty("errors", out var all)
+            ? all.EnumerateObject().SelectMany(e => e.Value.EnumerateArray()).Select(m => m.GetString())
+            : [];
+        return string.Join('\n', errors.Append(problem.TryGetProperty("detail", out var detail) ? detail.GetString() : null));
+    }
 }

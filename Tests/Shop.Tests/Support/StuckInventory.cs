@@ -11,14 +11,14 @@ internal sealed class StuckInventory : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly HttpClient _inventory;
-    private readonly TaskCompletionSource _deleting = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _returning = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private StuckInventory(WebApplication app, string inventoryUrl)
     {
         _app = app;
         _inventory = new HttpClient { BaseAddress = new Uri(inventoryUrl) };
         app.MapPut("/reservations/{orderId}", PassOnAsync);
-        app.MapDelete("/reservations/{orderId}", StayAsync);
+        app.MapPut("/reservations/{orderId}/return", StayAsync);
     }
 
     public string Url => _app.Urls.Single();
@@ -35,7 +35,7 @@ internal sealed class StuckInventory : IAsyncDisposable
     }
 
     /// <summary>Until somebody has begun to give items back.</summary>
-    public Task WaitForDeleteAsync(TimeSpan bound) => _deleting.Task.WaitAsync(bound);
+    public Task WaitForReturnAsync(TimeSpan bound) => _returning.Task.WaitAsync(bound);
 
     public async ValueTask DisposeAsync()
     {
@@ -55,7 +55,7 @@ internal sealed class StuckInventory : IAsyncDisposable
 
     private async Task StayAsync(HttpContext context)
     {
-        _deleting.TrySetResult();
+        _returning.TrySetResult();
         await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }
