@@ -27,6 +27,18 @@ public static class StreamFields
     /// <summary>The only group that is to handle the entry: it was requeued from that group's dead letters.</summary>
     public const string OnlyFor = "only_for_group";
 
+    /// <summary>
+    /// A JSON object with those properties of the event whose values the readable fields do not tell: null where the type may have
+    /// another default, a string where the type suggests none, or all of them. It goes over the readable fields.
+    /// </summary>
+    public const string Json = "event_json";
+
+    /// <summary>
+    /// Names and values in turn, each as <c>LENGTH:BYTES,</c> (a netstring): the fields of an entry that has too many for a script to
+    /// append, in the dead letters and in the entry that such a one is requeued as.
+    /// </summary>
+    public const string Packed = "packed_fields";
+
     // As bytes, which is how names arrive: they compare without a conversion.
     internal static readonly RedisValue RawEventId = Raw(EventId);
     internal static readonly RedisValue RawEventType = Raw(EventType);
@@ -35,9 +47,11 @@ public static class StreamFields
     internal static readonly RedisValue RawTraceParent = Raw(TraceParent);
     internal static readonly RedisValue RawTraceState = Raw(TraceState);
     internal static readonly RedisValue RawOnlyFor = Raw(OnlyFor);
+    internal static readonly RedisValue RawJson = Raw(Json);
+    internal static readonly RedisValue RawPacked = Raw(Packed);
 
     internal static bool IsMetadata(string name)
-        => name is EventId or EventType or SchemaVersion or OccurredAt or TraceParent or TraceState or OnlyFor;
+        => name is EventId or EventType or SchemaVersion or OccurredAt or TraceParent or TraceState or OnlyFor or Json or Packed;
 
     internal static RedisValue Raw(string name) => System.Text.Encoding.UTF8.GetBytes(name);
 
