@@ -40,7 +40,7 @@ internal sealed class OrderStore(
 
     public async Task<Order?> FindAsync(string orderId, CancellationToken cancellationToken)
         => Read(orderId, await redis.RunAsync(
-            database => database.HashGetAsync(Key(orderId), s_fields, CommandFlags.DemandMaster), repeatable: true, cancellationToken));
+            Key(orderId), database => database.HashGetAsync(Key(orderId), s_fields, CommandFlags.DemandMaster), repeatable: true, cancellationToken));
 
     /// <summary>The order and its journal, both of the same moment.</summary>
     public async Task<(Order? Order, IReadOnlyList<RecordedEvent> Events)> FindWithEventsAsync(string orderId, CancellationToken cancellationToken)

@@ -24,8 +24,8 @@ public static class RedisClientBuilderExtensions
     /// </summary>
     /// <param name="builder">The host under construction.</param>
     /// <param name="connectionName">
-    /// The key below <c>ConnectionStrings</c>. Beside it <c>NAME_ENDPOINTMAP</c> (see <see cref="EndpointMap"/>) is looked
-    /// for, which the AppHost sets when Redis runs in containers.
+    /// The key below <c>ConnectionStrings</c>. Beside it <c>NAME_ENDPOINTMAP</c> (<c>10.0.0.10:6379=127.0.0.1:31001,...</c>:
+    /// where to connect instead of the addresses that Sentinels report) is looked for, which the AppHost sets when Redis runs in containers.
     /// </param>
     /// <exception cref="InvalidOperationException">There is no such connection string.</exception>
     /// <exception cref="FormatException">The endpoint map is none.</exception>

@@ -19,12 +19,14 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
         HealthCheckResult Failed(string reason, Dictionary<string, object>? data = null)
             => new(context.Registration.FailureStatus, reason, data: data);
 
+        // All that must be up; there is one.
+        var shard = deployment.Shards[0];
         IServer server;
         string node;
         try
         {
-            server = deployment.PrimaryServer;
-            node = EndPointCollection.ToString(deployment.CurrentPrimary());
+            server = shard.Server;
+            node = EndPointCollection.ToString(shard.Primary);
         }
         catch (RedisConnectionException)
         {
@@ -37,7 +39,7 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
             // ROLE is answered in every state; PING tells of one that takes no commands (LOADING, MISCONF).
             var ping = server.PingAsync();
             var role = server.RoleAsync();
-            var follower = deployment.Follower is { Primary: not null } following ? following : null;
+            var follower = shard.Follower is { Primary: not null } following ? following : null;
             var quorum = follower?.HasQuorumAsync() ?? Task.FromResult<bool?>(null);
             await Task.WhenAll(ping, role, quorum).WaitAsync(s_timeout, clock, cancellationToken);
             data["role"] = (await role).Value;

@@ -15,8 +15,8 @@ namespace AspireRedis.Coordination;
 public static class RedisCoordinationServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds <see cref="RedisDeployment"/>, <see cref="PrimaryFollower"/>, <see cref="RedisLeaseProvider"/>,
-    /// <see cref="SharedLeaseProvider"/>, <see cref="SemaphoreProvider"/>, <see cref="DurableWriter"/>, and for streams
+    /// Adds <see cref="RedisDeployment"/>, <see cref="RedisLeaseProvider"/>, <see cref="SharedLeaseProvider"/>,
+    /// <see cref="SemaphoreProvider"/>, <see cref="DurableWriter"/>, and for streams
     /// <see cref="StreamProducer"/>, <see cref="Inbox"/>, <see cref="DeadLetters"/>, <see cref="StreamGroups"/> and
     /// <see cref="StreamTrimmer"/>, all singletons. Needs an <see cref="IConnectionMultiplexer"/> and
     /// <see cref="IOptions{TOptions}"/> of <see cref="ConfigurationOptions"/>, both of which <c>AddRedisClient</c> of

@@ -27,12 +27,12 @@ internal static class Unavailability
         NoQuorumException => "Too few lock nodes answered. Try again.",
         RedisServerException e when Array.Exists(s_transient, code => code == e.Message.Split(' ', 2)[0])
             => "Redis takes no such commands at the moment. Try again.",
-        RedisCommandException e when e.Classify() == RedisFailure.NotApplied => "Redis has no primary at the moment. Try again.",
+        RedisCommandException e when RedisFailure.Of(e) == RedisFailureKind.NotApplied => "Redis has no primary at the moment. Try again.",
         // HttpClient lets a bare SocketException through when a connection is reset just when it is made.
         HttpRequestException or IOException or SocketException or ExecutionRejectedException or OperationCanceledException { InnerException: TimeoutException }
             => "Another service did not answer. The outcome is open; try again.",
         TimeoutException => "The work took too long. The outcome is open; try again.",
-        _ when exception.Classify() == RedisFailure.Unknown => NoAnswer,
+        _ when RedisFailure.Of(exception) == RedisFailureKind.Unknown => NoAnswer,
         _ => null,
     };
 }

@@ -68,7 +68,7 @@ internal sealed class RoleProbe : IAsyncDisposable
                     return;
                 }
             }
-            catch (Exception e) when (e.Classify() != RedisFailure.Final)
+            catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
             {
                 // The promotion closes all connections.
             }

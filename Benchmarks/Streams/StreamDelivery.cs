@@ -85,7 +85,7 @@ internal static class StreamDelivery
 
     private static async Task<double[]> BareAsync(StreamClient client, string key, int count)
     {
-        await using var connection = await client.Deployment.OpenDedicatedAsync("bare", TimeSpan.FromSeconds(5), CancellationToken.None);
+        await using var connection = await client.Deployment.ShardOf(key).OpenDedicatedAsync("bare", TimeSpan.FromSeconds(5), RedisShard.Bound, CancellationToken.None);
         var database = connection.Database;
         var times = new double[count];
         for (var seen = 0; seen < count;)

@@ -47,7 +47,7 @@ internal static class StreamDrain
         }
         for (var first = 0; first < backlog; first += FillChunk)
         {
-            await s_fill.EvaluateAsync(client.Database, [Key], [first, Math.Min(FillChunk, backlog - first), .. template.Fields]);
+            await client.Deployment.EvaluateAsync(s_fill, [Key], [first, Math.Min(FillChunk, backlog - first), .. template.Fields]);
         }
     }
 

@@ -35,7 +35,7 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
     public async Task<ReservationRecord?> FindAsync(string orderId, CancellationToken cancellationToken)
     {
         var json = await redis.RunAsync(
-            database => database.StringGetAsync(RecordKey(orderId), CommandFlags.DemandMaster), repeatable: true, cancellationToken);
+            RecordKey(orderId), database => database.StringGetAsync(RecordKey(orderId), CommandFlags.DemandMaster), repeatable: true, cancellationToken);
         return json.IsNull ? null : JsonSerializer.Deserialize((string)json!, ReservationJson.Default.ReservationRecord);
     }
 
@@ -70,20 +70,20 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
     public async Task<DateTimeOffset> ServerTimeAsync(CancellationToken cancellationToken)
     {
         var time = (RedisResult[])(await redis.RunAsync(
-            database => database.ExecuteAsync("TIME", [], CommandFlags.DemandMaster), repeatable: true, cancellationToken))!;
+            s_deadlines, database => database.ExecuteAsync("TIME", [], CommandFlags.DemandMaster), repeatable: true, cancellationToken))!;
         return DateTimeOffset.FromUnixTimeMilliseconds(((long)time[0] * 1000) + ((long)time[1] / 1000));
     }
 
     /// <summary>For an order of which there is nothing to save.</summary>
     public Task UnwatchDeadlineAsync(string orderId, CancellationToken cancellationToken)
-        => redis.RunAsync(database => database.SortedSetRemoveAsync(s_deadlines, orderId), repeatable: true, cancellationToken);
+        => redis.RunAsync(s_deadlines, database => database.SortedSetRemoveAsync(s_deadlines, orderId), repeatable: true, cancellationToken);
 
     /// <summary>Puts a deadline behind those that are due now; the order itself may be placed no longer for it.</summary>
     public async Task PostponeAsync(string orderId, CancellationToken cancellationToken)
     {
         var later = (await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin).ToUnixTimeMilliseconds() + 1;
         await redis.RunAsync(
-            database => database.SortedSetUpdateAsync(s_deadlines, orderId, later, SortedSetWhen.Exists), repeatable: true, cancellationToken);
+            s_deadlines, database => database.SortedSetUpdateAsync(s_deadlines, orderId, later, SortedSetWhen.Exists), repeatable: true, cancellationToken);
     }
 
     /// <summary>Orders whose deadline, and the margin behind it, has passed.</summary>
@@ -91,6 +91,7 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
     {
         var until = await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin;
         var overdue = await redis.RunAsync(
+            s_deadlines,
             database => database.SortedSetRangeByScoreAsync(s_deadlines, stop: until.ToUnixTimeMilliseconds(), take: atMost, flags: CommandFlags.DemandMaster),
             repeatable: true, cancellationToken);
         return Array.ConvertAll(overdue, id => (string)id!);
@@ -99,7 +100,7 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
     /// <summary>Whether items of this product are set aside for the order.</summary>
     public Task<bool> HasItemsAsync(string sku, string orderId, CancellationToken cancellationToken)
         => redis.RunAsync(
-            database => database.KeyExistsAsync(ItemsKey(sku, orderId), CommandFlags.DemandMaster), repeatable: true, cancellationToken);
+            ItemsKey(sku, orderId), database => database.KeyExistsAsync(ItemsKey(sku, orderId), CommandFlags.DemandMaster), repeatable: true, cancellationToken);
 
     /// <summary>Takes items out of the stock for an order; a repetition finds them taken.</summary>
     public async Task<WriteOutcome> TakeAsync(Lease lease, string sku, string orderId, int quantity)
@@ -118,8 +119,8 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
 
     private async Task<string> WriteAsync(RedisScript script, Lease lease, string sku, string orderId, params RedisValue[] arguments)
     {
-        var outcome = (string)(await script.EvaluateAsync(
-            redis.Database, [ProductStore.Key(sku), ItemsKey(sku, orderId)], [lease.FencingToken, .. arguments]))!;
+        var outcome = (string)(await redis.EvaluateAsync(
+            script, [ProductStore.Key(sku), ItemsKey(sku, orderId)], [lease.FencingToken, .. arguments]))!;
         if (outcome == "stale")
         {
             throw lease.ReportFenceRejection();

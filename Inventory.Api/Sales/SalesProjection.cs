@@ -22,9 +22,9 @@ internal sealed class SalesProjection(
         var order = message.Value;
         // Counting and acknowledging are one script: in a failover the count could go to the old primary and the
         // acknowledgement to the new one.
-        var known = await s_count.EvaluateAsync(redis.Database,
+        var known = await redis.EvaluateAsync(s_count,
             [message.Topic.Key, .. order.Lines.SelectMany(l => new[] { ProductStore.Key(l.Sku), ReservationStore.ItemsKey(l.Sku, order.OrderId) })],
-            message.Group, message.EntryId, (long)options.Value.KeepFor.TotalMilliseconds);
+            [message.Group, message.EntryId, (long)options.Value.KeepFor.TotalMilliseconds], cancellationToken);
         if ((int)known == 0)
         {
             logger.LogWarning("The event of order {OrderId} was lost in a failover before it counted as placed.", order.OrderId);

@@ -21,7 +21,7 @@ internal sealed class DurabilityRequirement(RedisDeployment deployment, Durabili
         }
         try
         {
-            if (await DurabilitySupport.MissingForFsyncAsync(deployment.Database).WaitAsync(s_bound, cancellationToken) is { } missing)
+            if (await DurabilitySupport.MissingForFsyncAsync(deployment.Shards[0].Database).WaitAsync(s_bound, cancellationToken) is { } missing)
             {
                 throw new DurabilityNotSupportedException(durability, missing);
             }

@@ -26,6 +26,7 @@ public sealed class DurableWriter : IAsyncDisposable
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
 
     private readonly RedisDeployment _deployment;
+    private readonly RedisShard _shard;
     private readonly DurableWriterOptions _options;
     private readonly ConcurrentQueue<Write> _queue = new();
     private readonly SemaphoreSlim _room;
@@ -42,6 +43,7 @@ public sealed class DurableWriter : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.Value.Validate();
         _deployment = deployment;
+        _shard = deployment.Shards[0];
         _options = options.Value;
         _stopped = _stopping.Token;
         // Bounded: callers wait for a place instead of piling up behind a primary that does not answer.
@@ -62,7 +64,7 @@ public sealed class DurableWriter : IAsyncDisposable
         ObjectDisposedException.ThrowIf(_stopped.IsCancellationRequested, this);
         if (durability == Durability.Memory)
         {
-            return await script.EvaluateAsync(_deployment.Database, keys, arguments).WaitAsync(cancellationToken);
+            return await _deployment.EvaluateAsync(script, keys, arguments, cancellationToken);
         }
         var write = new Write(script, keys, arguments, durability, cancellationToken);
         await _room.WaitAsync(cancellationToken);
@@ -166,17 +168,17 @@ public sealed class DurableWriter : IAsyncDisposable
         var broken = true;
         try
         {
-            if (_deployment.Follower?.Route.Gate is { } gate)
+            if (_shard.Follower?.Route.Gate is { } gate)
             {
                 await gate.WaitAsync(_stopped);
             }
             // A demoted node would answer READONLY at best; the shared connection hears of the switch first.
-            if (connected is not null && !connected.Connection.Node.Equals(_deployment.CurrentPrimary()))
+            if (connected is not null && !connected.Connection.Node.Equals(_shard.Primary))
             {
                 await connected.Connection.DisposeAsync();
                 connected = null;
             }
-            connected ??= new Connected(await _deployment.OpenDedicatedAsync(
+            connected ??= new Connected(await _shard.OpenDedicatedAsync(
                 "durable-writer", 2 * _options.AcknowledgeTimeout, _options.RetryFor - Stopwatch.GetElapsedTime(batch[0].Start), _stopped));
             var database = connected.Connection.Database;
             var fsync = batch.Exists(w => w.Durability == Durability.Fsync);
@@ -190,9 +192,9 @@ public sealed class DurableWriter : IAsyncDisposable
                     return connected;
                 }
             }
-            var replies = batch.ConvertAll(w => w.Script.EvaluateByHashAsync(database, w.Keys, w.Arguments));
+            var replies = batch.ConvertAll(w => w.Script.SendHashAsync(database, w.Keys, w.Arguments));
             // In front of WAIT: a replica may follow that the Sentinels do not know yet to be in sync, and promote in a moment.
-            var role = _deployment.Follower is null ? null : database.ExecuteAsync("ROLE");
+            var role = _shard.Follower is null ? null : database.ExecuteAsync("ROLE");
             var required = Required(connected);
             // Behind all of them on the same connection: a reply above the number asked for speaks for every one.
             var acknowledged = WaitAsync(database, required, fsync);
@@ -203,7 +205,7 @@ public sealed class DurableWriter : IAsyncDisposable
             {
                 if (await IsUnknownScriptAsync(replies[i]))
                 {
-                    replies[i] = batch[i].Script.EvaluateByTextAsync(database, batch[i].Keys, batch[i].Arguments);
+                    replies[i] = batch[i].Script.SendTextAsync(database, batch[i].Keys, batch[i].Arguments);
                     again = true;
                 }
             }
@@ -226,7 +228,7 @@ public sealed class DurableWriter : IAsyncDisposable
                 {
                     left.Add(batch[i]);
                 }
-                broken |= failure is not null && failure.Classify() != RedisFailure.Final;
+                broken |= failure is not null && RedisFailure.Of(failure) != RedisFailureKind.Final;
             }
             batch.Clear();
             batch.AddRange(left);
@@ -248,7 +250,7 @@ public sealed class DurableWriter : IAsyncDisposable
     }
 
     private int Required(Connected connected)
-        => Math.Max(_options.Replicas, _deployment.Follower?.PromotableReplicasOf(connected.Connection.Node, connected.Followers) ?? 0);
+        => Math.Max(_options.Replicas, _shard.Follower?.PromotableReplicasOf(connected.Connection.Node, connected.Followers) ?? 0);
 
     private async Task<(long Replicas, bool OnDisk)> WaitAsync(IDatabase database, int required, bool fsync)
     {
@@ -300,7 +302,7 @@ public sealed class DurableWriter : IAsyncDisposable
         }
         if (replicas >= required && (onDisk || write.Durability != Durability.Fsync))
         {
-            _deployment.Follower?.Route.Observer.Succeeded(write.Start);
+            _shard.Follower?.Route.Observer.Succeeded(write.Start);
             write.Completion.TrySetResult(result);
         }
         else
@@ -313,19 +315,19 @@ public sealed class DurableWriter : IAsyncDisposable
     /// <summary>Fails the write; false when it is to be made again instead.</summary>
     private bool Fail(Write write, Exception e)
     {
-        var failure = e.Classify();
-        if (failure == RedisFailure.Final)
+        var failure = RedisFailure.Of(e);
+        if (failure == RedisFailureKind.Final)
         {
             write.Completion.TrySetException(e);
             return true;
         }
-        _deployment.Follower?.Route.Observer.Failed(write.Start);
-        if ((failure == RedisFailure.NotApplied || write.Script.Repeatable) && Stopwatch.GetElapsedTime(write.Start) < _options.RetryFor)
+        _shard.Follower?.Route.Observer.Failed(write.Start);
+        if ((failure == RedisFailureKind.NotApplied || write.Script.Repeatable) && Stopwatch.GetElapsedTime(write.Start) < _options.RetryFor)
         {
             return false;
         }
         write.Completion.TrySetException(e is RedisOutcomeUnknownException or RedisUnavailableException ? e
-            : failure == RedisFailure.Unknown ? new RedisOutcomeUnknownException(e)
+            : failure == RedisFailureKind.Unknown ? new RedisOutcomeUnknownException(e)
             : new RedisUnavailableException(e));
         return true;
     }

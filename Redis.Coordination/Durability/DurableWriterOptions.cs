@@ -13,7 +13,7 @@ public sealed class DurableWriterOptions
     /// For how long a write is tried that was certainly not applied, or may be repeated, while there is no primary. Default
     /// 5 s, which a failover with down-after 2 s fits into. Zero for a single attempt.
     /// </summary>
-    public TimeSpan RetryFor { get; set; } = RedisRetry.Bound;
+    public TimeSpan RetryFor { get; set; } = RedisShard.Bound;
 
     /// <summary>How many writes share one <c>WAIT</c> at the most. Default 256.</summary>
     public int MaxBatch { get; set; } = 256;

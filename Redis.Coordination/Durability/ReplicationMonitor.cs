@@ -39,7 +39,7 @@ internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvide
 
     private async Task LookAsync(CancellationToken stopping)
     {
-        var state = await ReplicationState.ReadAsync(deployment.PrimaryServer).WaitAsync(s_interval, clock, stopping);
+        var state = await ReplicationState.ReadAsync(deployment.Shards[0].Server).WaitAsync(s_interval, clock, stopping);
         FailoverMetrics.Replicas.Record(state.Replicas);
         if (state.Replicas > 0)
         {
@@ -53,7 +53,7 @@ internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvide
         }
         _replicas = state.Replicas;
 
-        if (deployment.Follower is { Primary: not null } follower)
+        if (deployment.Shards[0].Follower is { Primary: not null } follower)
         {
             FailoverMetrics.Sentinels.Record(follower.ReachableSentinels);
             var quorum = await follower.HasQuorumAsync().WaitAsync(s_interval, clock, stopping) == true;

@@ -7,7 +7,7 @@ namespace AspireRedis.Coordination;
 /// <param name="Replicas">Connected and in sync.</param>
 /// <param name="LagBytes">What the one that is furthest behind has not acknowledged of the replication stream.</param>
 /// <param name="Lag">How long ago that one acknowledged something; replicas do so once a second.</param>
-public sealed record ReplicationState(int Replicas, long LagBytes, TimeSpan Lag)
+internal sealed record ReplicationState(int Replicas, long LagBytes, TimeSpan Lag)
 {
     /// <summary>Asks a primary (<c>INFO replication</c>).</summary>
     /// <exception cref="RedisException">It does not answer.</exception>

@@ -10,7 +10,7 @@ namespace AspireRedis.Coordination.Failover;
 /// node's own address.
 /// </summary>
 /// <remarks>Immutable and safe for concurrent use.</remarks>
-public sealed class EndpointMap : Tunnel
+internal sealed class EndpointMap : Tunnel
 {
     private readonly Dictionary<EndPoint, EndPoint> _map;
 

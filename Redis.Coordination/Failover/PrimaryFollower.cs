@@ -21,7 +21,7 @@ namespace AspireRedis.Coordination.Failover;
 /// On a change the sockets to the old primary are closed at once, so that nothing is written to one that was merely paused.
 /// Safe for concurrent use; nothing is connected before the first connection attempt of an attached client.
 /// </remarks>
-public sealed class PrimaryFollower : IAsyncDisposable
+internal sealed class PrimaryFollower : IAsyncDisposable
 {
     /// <summary>A planned switchover leaves the address of the old primary here, until it is done.</summary>
     internal const string SwitchoverKey = "redis:switchover";

@@ -13,10 +13,10 @@ namespace AspireRedis.Coordination.Failover;
 /// </summary>
 internal sealed class PrimaryRoute
 {
-    private static readonly ConditionalWeakTable<IConnectionMultiplexer, PrimaryRoute> s_routes = [];
-
     private readonly Lock _lock = new();
     private readonly Dictionary<Socket, (EndPoint Node, bool Dedicated)> _sockets = [];
+    // Weak: a route may outlive the connections that followed it.
+    private readonly ConditionalWeakTable<IConnectionMultiplexer, object?> _attached = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource? _gate;
     private IConnectionMultiplexer? _lastAttached;
@@ -63,14 +63,10 @@ internal sealed class PrimaryRoute
         {
             lock (_lock)
             {
-                return [.. s_routes.Where(r => ReferenceEquals(r.Value, this)).Select(r => r.Key)];
+                return [.. _attached.Select(a => a.Key)];
             }
         }
     }
-
-    /// <summary>The route of a connection; null when it has none, as with a single server.</summary>
-    public static PrimaryRoute? Of(IConnectionMultiplexer connection)
-        => s_routes.TryGetValue(connection, out var route) ? route : null;
 
     public void Attach(IConnectionMultiplexer connection)
     {
@@ -80,7 +76,7 @@ internal sealed class PrimaryRoute
         }
         lock (_lock)
         {
-            s_routes.AddOrUpdate(connection, this);
+            _attached.AddOrUpdate(connection, null);
             _lastAttached = connection;
         }
     }

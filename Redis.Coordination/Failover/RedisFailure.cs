@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Failover;
 
 /// <summary>What a failed command tells about its effect.</summary>
-public enum RedisFailure
+public enum RedisFailureKind
 {
     /// <summary>The server refused the command for what it is, or the exception is something else altogether: repeating it does not help.</summary>
     Final = 0,
@@ -16,37 +16,40 @@ public enum RedisFailure
     Unknown,
 }
 
-/// <summary>Tells failures apart.</summary>
-public static class RedisFailureExtensions
+/// <summary>Tells the failures of commands apart.</summary>
+public static class RedisFailure
 {
     // A server that is starting, that was demoted, or that has lost its primary. It runs nothing of a script before the
     // first write, which it refuses.
     private static readonly string[] s_notNow = ["READONLY", "LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"];
 
-    /// <summary>What the exception of a command tells about its effect.</summary>
-    public static RedisFailure Classify(this Exception exception) => exception switch
+    /// <summary>
+    /// What the exception of a command tells about its effect: one of <see cref="RedisDeployment"/>, or one that the client
+    /// itself has thrown.
+    /// </summary>
+    public static RedisFailureKind Of(Exception exception) => exception switch
     {
-        RedisUnavailableException => RedisFailure.NotApplied,
-        RedisOutcomeUnknownException => RedisFailure.Unknown,
-        RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => RedisFailure.NotApplied,
+        RedisUnavailableException => RedisFailureKind.NotApplied,
+        RedisOutcomeUnknownException => RedisFailureKind.Unknown,
+        RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => RedisFailureKind.NotApplied,
         // There was no connection to send anything with.
-        RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect or ConnectionFailureType.UnableToResolvePhysicalConnection } => RedisFailure.NotApplied,
-        RedisConnectionException => RedisFailure.Unknown,
-        RedisTimeoutException { Commandstatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => RedisFailure.NotApplied,
-        RedisTimeoutException => RedisFailure.Unknown,
-        RedisServerException e when Array.Exists(s_notNow, code => e.Message.StartsWith(code, StringComparison.Ordinal)) => RedisFailure.NotApplied,
+        RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect or ConnectionFailureType.UnableToResolvePhysicalConnection } => RedisFailureKind.NotApplied,
+        RedisConnectionException => RedisFailureKind.Unknown,
+        RedisTimeoutException { Commandstatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => RedisFailureKind.NotApplied,
+        RedisTimeoutException => RedisFailureKind.Unknown,
+        RedisServerException e when Array.Exists(s_notNow, code => e.Message.StartsWith(code, StringComparison.Ordinal)) => RedisFailureKind.NotApplied,
         // The connection knows a replica only, as in the middle of a failover.
-        RedisCommandException e when e.Message.StartsWith("Command cannot be issued to a replica", StringComparison.Ordinal) => RedisFailure.NotApplied,
+        RedisCommandException e when e.Message.StartsWith("Command cannot be issued to a replica", StringComparison.Ordinal) => RedisFailureKind.NotApplied,
         // What ended the socket comes through bare now and then, as Pipelines.Sockets.Unofficial.ConnectionAbortedException,
         // which is an OperationCanceledException although nobody has cancelled anything.
         // One exception ends all commands of the socket, those that were sent as well: also that of the one that found
         // the pipe to the socket completed.
-        OperationCanceledException { CancellationToken.CanBeCanceled: false } or IOException or SocketException => RedisFailure.Unknown,
-        InvalidOperationException { Source: "System.IO.Pipelines" } => RedisFailure.Unknown,
-        _ => RedisFailure.Final,
+        OperationCanceledException { CancellationToken.CanBeCanceled: false } or IOException or SocketException => RedisFailureKind.Unknown,
+        InvalidOperationException { Source: "System.IO.Pipelines" } => RedisFailureKind.Unknown,
+        _ => RedisFailureKind.Final,
     };
 
     /// <summary>Whether it comes from Redis or from the way there, and not from the caller: a cancellation, or a mistake.</summary>
-    public static bool IsOfRedis(this Exception exception)
-        => exception is RedisException or TimeoutException || exception.Classify() != RedisFailure.Final;
+    internal static bool IsOfRedis(this Exception exception)
+        => exception is RedisException or TimeoutException || Of(exception) != RedisFailureKind.Final;
 }

@@ -84,6 +84,8 @@ internal readonly record struct LeaseHandOver(string Owner, long Token = 0);
 /// <param name="Group">Calls it together with others that are made at the same time; null where it goes by itself.</param>
 internal readonly record struct LeaseScriptCall(RedisScript Script, RedisKey[] Keys, RedisValue[] Arguments, ScriptGroup? Group = null)
 {
-    public ValueTask<RedisResult> RunAsync(IDatabase database)
-        => Group is null ? Script.CallAsync(database, Keys, Arguments) : Group.CallAsync(database, Script, Keys, Arguments);
+    public ValueTask<RedisResult> RunAsync(RedisDeployment deployment)
+        => Group is null
+            ? deployment.ShardOf(Keys).EvaluateAsync(Script, Keys, Arguments)
+            : Group.CallAsync(deployment, Script, Keys, Arguments);
 }

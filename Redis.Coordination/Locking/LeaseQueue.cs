@@ -80,7 +80,7 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
     public async Task<bool> RenewAsync(Lease lease, CancellationToken cancellationToken)
     {
         var request = lease.Request!;
-        var renewal = _scripts.ReadRenewal(await _scripts.Renewal(request, lease).RunAsync(_deployment.Database));
+        var renewal = _scripts.ReadRenewal(await _scripts.Renewal(request, lease).RunAsync(_deployment));
         if (renewal.IsOurs)
         {
             Confirmed(request, renewal.Next);
@@ -236,7 +236,7 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
         cancellationToken.ThrowIfCancellationRequested();
         // Counted from before the request: the server starts the TTL later.
         var asked = Clock.GetTimestamp();
-        var looking = _scripts.Acquisition(request, enqueue).RunAsync(_deployment.Database);
+        var looking = _scripts.Acquisition(request, enqueue).RunAsync(_deployment);
         RedisResult answer;
         if (cancellationToken.CanBeCanceled)
         {
@@ -373,7 +373,7 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
                 // confirm that claim.
                 await looking.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             }
-            var next = _scripts.ReadRelease(await _scripts.Release(request).RunAsync(_deployment.Database));
+            var next = _scripts.ReadRelease(await _scripts.Release(request).RunAsync(_deployment));
             if (next.Count > 0)
             {
                 foreach (var handOver in next)
@@ -437,7 +437,7 @@ internal sealed class LeaseQueue : ILeaseKeeper, IAsyncDisposable
             try
             {
                 await Task.Delay(left + TimeSpan.FromMilliseconds(1), Clock);
-                left = TimeSpan.FromMilliseconds((long)await _scripts.HandOn(resource, claimTime).RunAsync(_deployment.Database));
+                left = TimeSpan.FromMilliseconds((long)await _scripts.HandOn(resource, claimTime).RunAsync(_deployment));
             }
             catch (Exception e)
             {

@@ -5,7 +5,7 @@ namespace AspireRedis.Coordination;
 
 /// <summary>A connection to one node that nobody else uses, so that its commands may block.</summary>
 /// <remarks>Commands may be sent concurrently; a blocking one holds up those behind it.</remarks>
-public sealed class DedicatedConnection : IAsyncDisposable
+internal sealed class DedicatedConnection : IAsyncDisposable
 {
     private readonly ConnectionMultiplexer _multiplexer;
 

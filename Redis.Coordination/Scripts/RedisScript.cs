@@ -1,9 +1,6 @@
-using System.Diagnostics;
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
-using AspireRedis.Coordination.Failover;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination;
@@ -67,58 +64,16 @@ public sealed class RedisScript
         return new RedisScript(name, Expand(Read(owner.Assembly, $"{owner.Namespace}.{name}.lua")), repeatable);
     }
 
-    /// <summary>Runs the script on the primary. While there is none it is tried for up to 5 s.</summary>
-    /// <exception cref="RedisServerException">The script raised an error; nothing after that point was written.</exception>
-    /// <exception cref="RedisUnavailableException">No primary took it in time; it did certainly not run.</exception>
-    /// <exception cref="RedisOutcomeUnknownException">The answer was lost; it may have run, and is not <see cref="Repeatable"/> or the time was over.</exception>
-    public Task<RedisResult> EvaluateAsync(IDatabase database, RedisKey[] keys, params RedisValue[] arguments)
-    {
-        ArgumentNullException.ThrowIfNull(database);
-        return RedisRetry.RunAsync(
-            database.Multiplexer, () => database.ScriptEvaluateAsync(Text, keys, arguments, CommandFlags.DemandMaster), Repeatable, CancellationToken.None);
-    }
+    /// <summary>One <c>EVALSHA</c> and nothing else; it fails when the server does not know the script.</summary>
+    internal Task<RedisResult> SendHashAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments, CommandFlags flags = CommandFlags.None)
+        => database.ScriptEvaluateAsync(_hash, keys, arguments, flags);
 
     /// <summary>
-    /// As <see cref="EvaluateAsync"/>, for what is called often: by hash, which spares the client a look-up by the whole
-    /// text; by text when the server does not know it.
+    /// One <c>EVAL</c> and nothing else; the server knows the script from then on. The client's own method for a text may
+    /// send it a second time, behind whatever was sent meanwhile.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    internal async ValueTask<RedisResult> CallAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
-    {
-        var route = PrimaryRoute.Of(database.Multiplexer);
-        if (route?.Gate is not null)
-        {
-            return await EvaluateAsync(database, keys, arguments);
-        }
-        var start = Stopwatch.GetTimestamp();
-        Exception? failed = null;
-        try
-        {
-            var result = await database.ScriptEvaluateAsync(_hash, keys, arguments, CommandFlags.DemandMaster);
-            route?.Observer.Succeeded(start);
-            return result;
-        }
-        catch (RedisServerException e) when (IsUnknown(e))
-        {
-        }
-        catch (Exception e) when (e.Classify() != RedisFailure.Final)
-        {
-            failed = e;
-        }
-        return await RedisRetry.RunAsync(database.Multiplexer,
-            () => database.ScriptEvaluateAsync(Text, keys, arguments, CommandFlags.DemandMaster), Repeatable, start, failed, CancellationToken.None);
-    }
-
-    /// <summary>
-    /// One <c>EVALSHA</c> and nothing else: <see cref="EvaluateAsync"/> sends the script again, behind whatever was sent
-    /// meanwhile, when the server turns out not to know it.
-    /// </summary>
-    internal Task<RedisResult> EvaluateByHashAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
-        => database.ExecuteAsync("EVALSHA", [Hash, keys.Length, .. keys.Select(k => (object)k), .. arguments.Select(a => (object)a)]);
-
-    /// <summary>One <c>EVAL</c> and nothing else; the server knows the script from then on.</summary>
-    internal Task<RedisResult> EvaluateByTextAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments)
-        => database.ExecuteAsync("EVAL", [Text, keys.Length, .. keys.Select(k => (object)k), .. arguments.Select(a => (object)a)]);
+    internal Task<RedisResult> SendTextAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments, CommandFlags flags = CommandFlags.None)
+        => database.ExecuteAsync("EVAL", [Text, keys.Length, .. keys.Select(k => (object)k), .. arguments.Select(a => (object)a)], flags);
 
     /// <summary>Whether the server was called by a hash that it does not know.</summary>
     internal static bool IsUnknown(Exception exception)

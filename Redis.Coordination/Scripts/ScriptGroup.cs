@@ -31,14 +31,14 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
     private int _scheduled;
 
     /// <summary>Runs a member.</summary>
-    /// <inheritdoc cref="RedisScript.EvaluateAsync"/>
-    public ValueTask<RedisResult> CallAsync(IDatabase database, RedisScript member, RedisKey[] keys, RedisValue[] arguments)
+    /// <inheritdoc cref="RedisDeployment.EvaluateAsync" path="/exception"/>
+    public ValueTask<RedisResult> CallAsync(RedisDeployment deployment, RedisScript member, RedisKey[] keys, RedisValue[] arguments)
     {
         if (Interlocked.Increment(ref _underWay) == 1)
         {
-            return CallAloneAsync(database, member, keys, arguments);
+            return CallAloneAsync(deployment, member, keys, arguments);
         }
-        var call = new Call(database, member, keys, arguments);
+        var call = new Call(deployment, member, keys, arguments);
         _queue.Enqueue(call);
         Schedule();
         return call.Answer;
@@ -74,11 +74,11 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<RedisResult> CallAloneAsync(IDatabase database, RedisScript member, RedisKey[] keys, RedisValue[] arguments)
+    private async ValueTask<RedisResult> CallAloneAsync(RedisDeployment deployment, RedisScript member, RedisKey[] keys, RedisValue[] arguments)
     {
         try
         {
-            return await member.CallAsync(database, keys, arguments);
+            return await deployment.ShardOf(keys).EvaluateAsync(member, keys, arguments);
         }
         finally
         {
@@ -96,14 +96,14 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
         try
         {
             var (keys, arguments) = Combine(calls);
-            var answers = await script.CallAsync(calls[0].Database, keys, arguments);
+            var answers = await calls[0].Deployment.ShardOf(keys).EvaluateAsync(script, keys, arguments);
             Interlocked.Add(ref _underWay, -calls.Count);
             for (var i = 0; i < calls.Count; i++)
             {
                 calls[i].Completion.SetResult(answers[i]);
             }
         }
-        catch (Exception e) when (e.Classify() == RedisFailure.Final)
+        catch (Exception e) when (RedisFailure.Of(e) == RedisFailureKind.Final)
         {
             // Those before the one that was refused have been made: they are repeatable.
             foreach (var call in calls)
@@ -122,7 +122,7 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
     {
         try
         {
-            var answer = await CallAloneAsync(call.Database, call.Member, call.Keys, call.Arguments);
+            var answer = await CallAloneAsync(call.Deployment, call.Member, call.Keys, call.Arguments);
             call.Completion.SetResult(answer);
         }
         catch (Exception e)
@@ -145,12 +145,12 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
         return (keys, arguments);
     }
 
-    private sealed class Call(IDatabase database, RedisScript member, RedisKey[] keys, RedisValue[] arguments) : IValueTaskSource<RedisResult>
+    private sealed class Call(RedisDeployment deployment, RedisScript member, RedisKey[] keys, RedisValue[] arguments) : IValueTaskSource<RedisResult>
     {
         // Continuations on the pool: a caller must not run between the answers of the others.
         public ManualResetValueTaskSourceCore<RedisResult> Completion = new() { RunContinuationsAsynchronously = true };
 
-        public IDatabase Database => database;
+        public RedisDeployment Deployment => deployment;
 
         public RedisScript Member => member;
 

@@ -40,8 +40,7 @@ public sealed class DeadLetters
         var items = new List<DeadLetter>(count);
         while (true)
         {
-            var entries = await _deployment.Database.StreamRangeAsync(StreamTopic.DeadLettersOf(stream), from, "+", count, flags: CommandFlags.DemandMaster)
-                .WaitAsync(cancellationToken);
+            var entries = await RangeAsync(stream, from, "+", count, Order.Ascending, cancellationToken);
             foreach (var entry in entries)
             {
                 if (Read(stream, entry) is { } letter && (group is null || letter.Group == group))
@@ -66,7 +65,7 @@ public sealed class DeadLetters
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
         id = StreamEntryId.Normalise(id);
-        var entries = await _deployment.Database.StreamRangeAsync(StreamTopic.DeadLettersOf(stream), id, id, flags: CommandFlags.DemandMaster).WaitAsync(cancellationToken);
+        var entries = await RangeAsync(stream, id, id, 1, Order.Ascending, cancellationToken);
         return entries.Length == 0 ? null : Read(stream, entries[0]);
     }
 
@@ -78,8 +77,8 @@ public sealed class DeadLetters
     public async Task<string?> RequeueAsync(string stream, string id, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
-        return (string?)await s_requeue.EvaluateAsync(
-            _deployment.Database, [StreamTopic.DeadLettersOf(stream), stream], StreamEntryId.Normalise(id)).WaitAsync(cancellationToken);
+        return (string?)await _deployment.EvaluateAsync(
+            s_requeue, [StreamTopic.DeadLettersOf(stream), stream], [StreamEntryId.Normalise(id)], cancellationToken);
     }
 
     /// <summary>Requeues all dead letters that a group has now, one script each.</summary>
@@ -114,12 +113,21 @@ public sealed class DeadLetters
     public async Task<bool> DeleteAsync(string stream, string id, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
-        return await _deployment.Database.StreamDeleteAsync(StreamTopic.DeadLettersOf(stream), [StreamEntryId.Normalise(id)]).WaitAsync(cancellationToken) == 1;
+        var key = StreamTopic.DeadLettersOf(stream);
+        RedisValue[] ids = [StreamEntryId.Normalise(id)];
+        return await _deployment.RunAsync(key, database => database.StreamDeleteAsync(key, ids), repeatable: false, cancellationToken) == 1;
+    }
+
+    private Task<StreamEntry[]> RangeAsync(string stream, string from, string to, int count, Order order, CancellationToken cancellationToken)
+    {
+        var key = StreamTopic.DeadLettersOf(stream);
+        return _deployment.RunAsync(
+            key, database => database.StreamRangeAsync(key, from, to, count, order, CommandFlags.DemandMaster), repeatable: true, cancellationToken);
     }
 
     private async Task<string?> LastAsync(string stream, CancellationToken cancellationToken)
     {
-        var newest = await _deployment.Database.StreamRangeAsync(StreamTopic.DeadLettersOf(stream), "-", "+", 1, Order.Descending, CommandFlags.DemandMaster).WaitAsync(cancellationToken);
+        var newest = await RangeAsync(stream, "-", "+", 1, Order.Descending, cancellationToken);
         return newest.Length == 0 ? null : (string)newest[0].Id!;
     }
 

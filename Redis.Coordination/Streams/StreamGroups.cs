@@ -6,7 +6,7 @@ namespace AspireRedis.Coordination.Streams;
 /// <remarks>Safe for concurrent use.</remarks>
 public sealed class StreamGroups
 {
-    private static readonly RedisScript s_describe = RedisScript.Load<StreamGroups>("describe-group");
+    private static readonly RedisScript s_describe = RedisScript.Load<StreamGroups>("describe-group", repeatable: true);
 
     private readonly RedisDeployment _deployment;
 
@@ -24,7 +24,7 @@ public sealed class StreamGroups
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
         ArgumentException.ThrowIfNullOrWhiteSpace(group);
-        var reply = (long[])(await s_describe.EvaluateAsync(_deployment.Database, [stream, StreamTopic.DeadLettersOf(stream)], group).WaitAsync(cancellationToken))!;
+        var reply = (long[])(await _deployment.EvaluateAsync(s_describe, [stream, StreamTopic.DeadLettersOf(stream)], [group], cancellationToken))!;
         return reply.Length == 0
             ? null
             : new StreamGroupStatus(reply[0] < 0 ? null : reply[0], reply[1], reply[2] < 0 ? null : TimeSpan.FromMilliseconds(reply[2]), reply[3], reply[4]);
@@ -42,7 +42,8 @@ public sealed class StreamGroups
         ArgumentException.ThrowIfNullOrWhiteSpace(group);
         try
         {
-            return await _deployment.Database.StreamCreateConsumerGroupAsync(stream, group, from.AfterId, createStream: true).WaitAsync(cancellationToken);
+            return await _deployment.RunAsync(
+                stream, database => database.StreamCreateConsumerGroupAsync(stream, group, from.AfterId, createStream: true), repeatable: false, cancellationToken);
         }
         catch (RedisServerException e) when (e.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
         {
@@ -58,7 +59,8 @@ public sealed class StreamGroups
         ArgumentException.ThrowIfNullOrWhiteSpace(group);
         try
         {
-            return await _deployment.Database.StreamDeleteConsumerGroupAsync(stream, group).WaitAsync(cancellationToken);
+            return await _deployment.RunAsync(
+                stream, database => database.StreamDeleteConsumerGroupAsync(stream, group), repeatable: false, cancellationToken);
         }
         catch (RedisServerException e) when (e.Message.StartsWith("ERR The XGROUP subcommand requires the key to exist", StringComparison.Ordinal))
         {

@@ -45,7 +45,7 @@ public sealed partial class StreamProducer
         using var append = PrepareAppend(topic, value, eventId);
         try
         {
-            var id = eventId is not null && (await CapabilitiesAsync(cancellationToken)).IdempotentAppend
+            var id = eventId is not null && (await CapabilitiesAsync(topic.Key, cancellationToken)).IdempotentAppend
                 ? await AppendOnceAsync(topic.EventType, append, cancellationToken)
                 : await AppendAsync(append, cancellationToken);
             append.Succeeded(id);
@@ -96,8 +96,8 @@ public sealed partial class StreamProducer
         }
         try
         {
-            var ids = (string[])(await s_append.EvaluateAsync(_deployment.Database,
-                [.. appends.Select(a => (RedisKey)a.Stream)], [.. appends.SelectMany(a => a.Packed)]).WaitAsync(cancellationToken))!;
+            var ids = (string[])(await _deployment.EvaluateAsync(s_append,
+                [.. appends.Select(a => (RedisKey)a.Stream)], [.. appends.SelectMany(a => a.Packed)], cancellationToken))!;
             for (var i = 0; i < ids.Length; i++)
             {
                 appends[i].Succeeded(ids[i]);
@@ -188,15 +188,15 @@ public sealed partial class StreamProducer
         {
             pairs[i] = new NameValueEntry(append.Fields[2 * i], append.Fields[(2 * i) + 1]);
         }
-        return (string)(await _deployment.RunAsync(database => database.StreamAddAsync(append.Stream, pairs), repeatable: false, cancellationToken))!;
+        return (string)(await _deployment.RunAsync(append.Stream, database => database.StreamAddAsync(append.Stream, pairs), repeatable: false, cancellationToken))!;
     }
 
     private async Task<string> AppendOnceAsync(string producer, StreamAppend append, CancellationToken cancellationToken)
     {
         try
         {
-            return (string)(await _deployment.Database.ExecuteAsync("XADD",
-                [(RedisKey)append.Stream, "IDMP", producer, append.EventId, "*", .. append.Fields], CommandFlags.DemandMaster).WaitAsync(cancellationToken))!;
+            return (string)(await _deployment.RunAsync(append.Stream, database => database.ExecuteAsync("XADD",
+                [(RedisKey)append.Stream, "IDMP", producer, append.EventId, "*", .. append.Fields], CommandFlags.DemandMaster), repeatable: true, cancellationToken))!;
         }
         catch (RedisServerException e) when (e.Message.StartsWith("ERR", StringComparison.Ordinal))
         {
@@ -206,14 +206,15 @@ public sealed partial class StreamProducer
         }
     }
 
-    private async Task<StreamCapabilities> CapabilitiesAsync(CancellationToken cancellationToken)
+    private async Task<StreamCapabilities> CapabilitiesAsync(RedisKey stream, CancellationToken cancellationToken)
     {
-        var primary = _deployment.CurrentPrimary();
+        var shard = _deployment.ShardOf(stream);
+        var primary = shard.Primary;
         if (_node is { } node && node.Primary.Equals(primary))
         {
             return node.Capabilities;
         }
-        var capabilities = await StreamCapabilities.DetectAsync(_deployment.Database).WaitAsync(cancellationToken);
+        var capabilities = await shard.RunAsync(StreamCapabilities.DetectAsync, repeatable: true, cancellationToken);
         _node = new KnownNode(primary, capabilities);
         return capabilities;
     }

@@ -12,7 +12,7 @@ namespace AspireRedis.Coordination.Streams;
 /// </remarks>
 public sealed class StreamTrimmer
 {
-    private static readonly RedisScript s_trim = RedisScript.Load<StreamTrimmer>("trim");
+    private static readonly RedisScript s_trim = RedisScript.Load<StreamTrimmer>("trim", repeatable: true);
 
     private readonly RedisDeployment _deployment;
 
@@ -38,7 +38,7 @@ public sealed class StreamTrimmer
         for (long removed = 0; ;)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var step = (long)await s_trim.EvaluateAsync(_deployment.Database, [stream], (long)keepFor.TotalMilliseconds).WaitAsync(cancellationToken);
+            var step = (long)await _deployment.EvaluateAsync(s_trim, [stream], [(long)keepFor.TotalMilliseconds], cancellationToken);
             if (step == 0)
             {
                 return removed;

@@ -233,7 +233,7 @@ public sealed class PlannedSwitchover
                     return replica;
                 }
             }
-            catch (Exception e) when (e.Classify() != RedisFailure.Final)
+            catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
             {
                 // The promotion closes the connections of all clients.
             }

@@ -41,7 +41,7 @@ public sealed class RedisScriptTests(RedisFixture redis) : IClassFixture<RedisFi
         var script = RedisScript.Load<LeaseFencingTests>("guarded-increment");
         for (var i = 0; i < 3; i++)
         {
-            Assert.Equal(1, (int)await script.EvaluateAsync(client.Database, ["script"], 1, i));
+            Assert.Equal(1, (int)await client.Deployment.EvaluateAsync(script, ["script"], [1, i]));
             await client.Database.ExecuteAsync("SCRIPT", "FLUSH");
         }
         Assert.Equal(2, (int)await client.Database.HashGetAsync("script", "count"));
@@ -53,6 +53,6 @@ public sealed class RedisScriptTests(RedisFixture redis) : IClassFixture<RedisFi
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.Database.StringSetAsync("wrong-type", "x");
         var script = RedisScript.Load<LeaseFencingTests>("guarded-increment");
-        await Assert.ThrowsAsync<RedisServerException>(() => script.EvaluateAsync(client.Database, ["wrong-type"], 1, 1));
+        await Assert.ThrowsAsync<RedisServerException>(() => client.Deployment.EvaluateAsync(script, ["wrong-type"], [1, 1]));
     }
 }

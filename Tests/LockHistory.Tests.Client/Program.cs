@@ -28,9 +28,9 @@ ILock leases = options.Lock switch
 {
     LockKind.Lease or LockKind.LeaseWithoutFencing => new LeaseLock(primary, lease),
     LockKind.Redlock => new LeaseLock(redlock!, lease),
-    _ => new PollingLock(connection.GetDatabase(), options.Lock, ttl),
+    _ => new PollingLock(deployment, options.Lock, ttl),
 };
-var store = new Store(connection.GetDatabase(), fenced: options.Lock != LockKind.LeaseWithoutFencing);
+var store = new Store(deployment, fenced: options.Lock != LockKind.LeaseWithoutFencing);
 
 var cutOff = new ConcurrentDictionary<(EndPoint?, ConnectionType), long>();
 using var log = new HistoryLog(options.HistoryFile, options.Process);

@@ -125,7 +125,7 @@ internal sealed class RedlockNode : IAsyncDisposable
             var connection = _connection;
             if (connection is { IsConnected: true })
             {
-                await s_giveBack.EvaluateAsync(connection.GetDatabase(), keys, arguments);
+                await new RedisShard(() => connection, () => _options).EvaluateAsync(s_giveBack, keys, arguments);
                 return true;
             }
         }

@@ -13,7 +13,7 @@ internal sealed class Acknowledger(GroupContext group, Hands hands)
     private const int MaxBatch = 1000;
 
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
-    private static readonly RedisScript s_acknowledgeAndDelete = RedisScript.Load<Acknowledger>("acknowledge-and-delete");
+    private static readonly RedisScript s_acknowledgeAndDelete = RedisScript.Load<Acknowledger>("acknowledge-and-delete", repeatable: true);
 
     private readonly Channel<HeldEntry> _queue = Channel.CreateBounded<HeldEntry>(
         new BoundedChannelOptions(Math.Max(MaxBatch, 4 * group.Options.BatchSize)) { SingleReader = true });
@@ -62,15 +62,19 @@ internal sealed class Acknowledger(GroupContext group, Hands hands)
         {
             if (!group.Options.DeleteHandled)
             {
-                await group.Database.StreamAcknowledgeAsync(group.Stream, group.Options.Group, ids, CommandFlags.DemandMaster).WaitAsync(giveUp);
+                await group.Shard.RunAsync(
+                    database => database.StreamAcknowledgeAsync(group.Stream, group.Options.Group, ids, CommandFlags.DemandMaster),
+                    repeatable: true, giveUp);
             }
             else if (group.Capabilities.AcknowledgeAndDelete)
             {
-                await group.Database.ExecuteAsync("XACKDEL", [(RedisKey)group.Stream, group.Options.Group, "ACKED", "IDS", ids.Length, .. ids]).WaitAsync(giveUp);
+                await group.Shard.RunAsync(
+                    database => database.ExecuteAsync("XACKDEL", [(RedisKey)group.Stream, group.Options.Group, "ACKED", "IDS", ids.Length, .. ids]),
+                    repeatable: true, giveUp);
             }
             else
             {
-                await s_acknowledgeAndDelete.EvaluateAsync(group.Database, [group.Stream], [group.Options.Group, .. ids]).WaitAsync(giveUp);
+                await group.Shard.EvaluateAsync(s_acknowledgeAndDelete, [group.Stream], [group.Options.Group, .. ids], giveUp);
             }
             return true;
         }

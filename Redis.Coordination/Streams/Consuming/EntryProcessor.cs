@@ -8,7 +8,7 @@ namespace AspireRedis.Coordination.Streams.Consuming;
 internal sealed class EntryProcessor<T> : IEntryProcessor
     where T : class
 {
-    private static readonly RedisScript s_deadLetter = RedisScript.Load(typeof(EntryProcessor<>), "dead-letter");
+    private static readonly RedisScript s_deadLetter = RedisScript.Load(typeof(EntryProcessor<>), "dead-letter", repeatable: true);
 
     private readonly GroupContext _group;
     private readonly StreamTopic<T> _topic;
@@ -146,8 +146,8 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
     {
         try
         {
-            var moved = (long)await s_deadLetter.EvaluateAsync(
-                _group.Database, [_group.Stream, _group.DeadLetters], _group.Options.Group, entry.Id, reason, deliveries);
+            var moved = (long)await _group.Shard.EvaluateAsync(
+                s_deadLetter, [_group.Stream, _group.DeadLetters], [_group.Options.Group, entry.Id, reason, deliveries]);
             if (moved == 1)
             {
                 StreamMetrics.DeadLettered.Add(1, _group.Tags);

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams.Consuming;
 
@@ -12,7 +11,8 @@ internal sealed class GroupContext(
 
     public RedisDeployment Deployment => deployment;
 
-    public IDatabase Database => deployment.Database;
+    /// <summary>Where the stream is.</summary>
+    public RedisShard Shard => deployment.ShardOf(stream);
 
     public string Stream => stream;
 

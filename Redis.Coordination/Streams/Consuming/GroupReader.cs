@@ -19,7 +19,8 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
             try
             {
                 await CreateGroupAsync(stopping);
-                await using var connection = await group.Deployment.OpenDedicatedAsync($"{group.Stream}-{group.Options.Group}", group.Options.Block, stopping);
+                await using var connection = await group.Shard.OpenDedicatedAsync(
+                    $"{group.Stream}-{group.Options.Group}", group.Options.Block, RedisShard.Bound, stopping);
                 group.Capabilities = await StreamCapabilities.DetectAsync(connection.Database).WaitAsync(stopping);
                 var clientId = (long)await connection.Database.ExecuteAsync("CLIENT", "ID").WaitAsync(stopping);
                 // What this consumer read and did not finish: a reply that was lost with the last connection, or an
@@ -46,8 +47,9 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
     {
         try
         {
-            await group.Database.StreamCreateConsumerGroupAsync(group.Stream, group.Options.Group, _startAt.AfterId, createStream: true)
-                .WaitAsync(cancellationToken);
+            await group.Shard.RunAsync(
+                database => database.StreamCreateConsumerGroupAsync(group.Stream, group.Options.Group, _startAt.AfterId, createStream: true),
+                repeatable: true, cancellationToken);
         }
         catch (RedisServerException e) when (e.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
         {
@@ -126,7 +128,8 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
             }
             try
             {
-                await group.Database.ExecuteAsync("CLIENT", "UNBLOCK", clientId).WaitAsync(s_unblockBound, group.Clock);
+                using var bound = new CancellationTokenSource(s_unblockBound, group.Clock);
+                await group.Shard.RunAsync(database => database.ExecuteAsync("CLIENT", "UNBLOCK", clientId), repeatable: true, bound.Token);
             }
             catch (Exception e)
             {

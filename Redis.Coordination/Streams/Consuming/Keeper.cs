@@ -10,7 +10,7 @@ internal sealed class Keeper(GroupContext group, Hands hands)
 {
     private const int MaxBatch = 500;
 
-    private static readonly RedisScript s_refresh = RedisScript.Load<Keeper>("refresh");
+    private static readonly RedisScript s_refresh = RedisScript.Load<Keeper>("refresh", repeatable: true);
     private static readonly RedisScript s_giveBack = RedisScript.Load<Keeper>("give-back");
 
     /// <summary>Sets the idle time of what is in hand; entries that have just come are left alone.</summary>
@@ -26,7 +26,7 @@ internal sealed class Keeper(GroupContext group, Hands hands)
                 arguments.Add(batch[i].Id);
                 arguments.Add((long)idle[i].TotalMilliseconds);
             }
-            await s_refresh.EvaluateAsync(group.Database, [group.Stream], [.. arguments]).WaitAsync(cancellationToken);
+            await group.Shard.EvaluateAsync(s_refresh, [group.Stream], [.. arguments], cancellationToken);
             for (var i = 0; i < batch.Length; i++)
             {
                 batch[i].TouchedAt = now - (long)(idle[i].TotalSeconds * group.Clock.TimestampFrequency);
@@ -44,7 +44,9 @@ internal sealed class Keeper(GroupContext group, Hands hands)
             {
                 try
                 {
-                    await group.Database.ExecuteAsync("XNACK", [(RedisKey)group.Stream, group.Options.Group, "SILENT", "IDS", ids.Length, .. ids]).WaitAsync(cancellationToken);
+                    await group.Shard.RunAsync(
+                        database => database.ExecuteAsync("XNACK", [(RedisKey)group.Stream, group.Options.Group, "SILENT", "IDS", ids.Length, .. ids]),
+                        repeatable: false, cancellationToken);
                     continue;
                 }
                 catch (RedisServerException)
@@ -52,8 +54,8 @@ internal sealed class Keeper(GroupContext group, Hands hands)
                     // The classic way does it too.
                 }
             }
-            await s_giveBack.EvaluateAsync(group.Database, [group.Stream],
-                [group.Options.Group, group.Options.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, .. ids]).WaitAsync(cancellationToken);
+            await group.Shard.EvaluateAsync(s_giveBack, [group.Stream],
+                [group.Options.Group, group.Options.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, .. ids], cancellationToken);
         }
     }
 

@@ -12,7 +12,7 @@ internal sealed class Reclaimer(GroupContext group, Hands hands, Dispatcher disp
 
     private static readonly RedisScript s_reclaim = RedisScript.Load<Reclaimer>("reclaim");
     private static readonly RedisScript s_resume = RedisScript.Load<Reclaimer>("resume");
-    private static readonly RedisScript s_forget = RedisScript.Load<Reclaimer>("forget-consumers");
+    private static readonly RedisScript s_forget = RedisScript.Load<Reclaimer>("forget-consumers", repeatable: true);
 
     private readonly SemaphoreSlim _claiming = new(1);
     private string _cursor = "0-0";
@@ -22,8 +22,8 @@ internal sealed class Reclaimer(GroupContext group, Hands hands, Dispatcher disp
     {
         for (var last = "0-0"; last.Length > 0;)
         {
-            last = await ClaimAsync(() => s_resume.EvaluateAsync(group.Database, [group.Stream],
-                [group.Options.Group, group.Options.Consumer, last, Batch, .. hands.Snapshot().Select(e => (RedisValue)e.Id)]), stopping);
+            last = await ClaimAsync(s_resume,
+                () => [group.Options.Group, group.Options.Consumer, last, Batch, .. hands.Snapshot().Select(e => (RedisValue)e.Id)], stopping);
         }
     }
 
@@ -35,16 +35,16 @@ internal sealed class Reclaimer(GroupContext group, Hands hands, Dispatcher disp
     {
         do
         {
-            _cursor = await ClaimAsync(() => s_reclaim.EvaluateAsync(group.Database, [group.Stream],
-                group.Options.Group, group.Options.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, _cursor, Batch), stopping);
+            _cursor = await ClaimAsync(s_reclaim,
+                () => [group.Options.Group, group.Options.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, _cursor, Batch], stopping);
         }
         while (_cursor != "0-0" && !stopping.IsCancellationRequested);
-        await s_forget.EvaluateAsync(group.Database, [group.Stream],
-            group.Options.Group, group.Options.Consumer, (long)group.Options.ForgetConsumersAfter.TotalMilliseconds).WaitAsync(stopping);
+        await group.Shard.EvaluateAsync(s_forget, [group.Stream],
+            [group.Options.Group, group.Options.Consumer, (long)group.Options.ForgetConsumersAfter.TotalMilliseconds], stopping);
     }
 
     /// <summary>Hands on what <c>resume.lua</c> or <c>reclaim.lua</c> claims; returns where to go on.</summary>
-    private async Task<string> ClaimAsync(Func<Task<RedisResult>> script, CancellationToken stopping)
+    private async Task<string> ClaimAsync(RedisScript script, Func<RedisValue[]> arguments, CancellationToken stopping)
     {
         string next;
         List<HeldEntry> taken;
@@ -52,7 +52,8 @@ internal sealed class Reclaimer(GroupContext group, Hands hands, Dispatcher disp
         await _claiming.WaitAsync(stopping);
         try
         {
-            var reply = await script();
+            // To its end: what it claims after a cancellation would be pending and in nobody's hands.
+            var reply = await group.Shard.EvaluateAsync(script, [group.Stream], arguments(), CancellationToken.None);
             next = (string)reply[0]!;
             group.ReportDeleted((string[])reply[2]!);
             taken = hands.Take(StreamEntryReply.ParseAll(reply[1], (long[])reply[3]!));

@@ -140,8 +140,8 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
         Dictionary<string, StreamEntryReply> claimed;
         try
         {
-            var reply = await s_retry.EvaluateAsync(group.Database, [group.Stream],
-                [group.Options.Group, group.Options.Consumer, .. due.Select(e => (RedisValue)e.Id)]).WaitAsync(stopping);
+            var reply = await group.Shard.EvaluateAsync(s_retry, [group.Stream],
+                [group.Options.Group, group.Options.Consumer, .. due.Select(e => (RedisValue)e.Id)], stopping);
             group.ReportDeleted((string[])reply[2]!);
             claimed = StreamEntryReply.ParseAll(reply[0], (long[])reply[1]!).ToDictionary(e => e.Id, StringComparer.Ordinal);
         }

@@ -34,8 +34,8 @@ public sealed class ReplicationMonitorTests(SentinelFixture redis) : IClassFixtu
                 && telemetry.Values.Any(v => v is { Name: "redis.replication.lag.size", Value: >= 0 }),
             "everything is measured");
         var deployment = host.Services.GetRequiredService<RedisDeployment>();
-        Assert.Same(host.Services.GetRequiredService<PrimaryFollower>(), deployment.Follower);
-        Assert.Equal((await redis.Redis.CurrentPrimaryAsync()).Address.ToString(), EndPointCollection.ToString(deployment.CurrentPrimary()));
+        Assert.Same(host.Services.GetRequiredService<PrimaryFollower>(), deployment.Shards[0].Follower);
+        Assert.Equal((await redis.Redis.CurrentPrimaryAsync()).Address.ToString(), EndPointCollection.ToString(deployment.Shards[0].Primary));
 
         redis.Redis[redis.Redis.Topology.Replicas[0]].Kill();
         await Eventually.TrueAsync(() => telemetry.Values.Contains(("redis.replicas", 1)), "the loss of a replica is seen", TimeSpan.FromSeconds(60));

@@ -35,7 +35,7 @@ public sealed class FailoverTests(SentinelFixture redis) : IClassFixture<Sentine
         var promoted = await redis.Redis.WaitForPrimaryOtherThanAsync(primary);
 
         await Eventually.HoldsAsync(() => writer.EvaluateAsync(s_count, ["failover:count"], [], Durability.Replica, default), "the writer goes on", s_bound);
-        Assert.Equal(promoted.Port, Assert.IsType<System.Net.IPEndPoint>(client.Deployment.CurrentPrimary()).Port);
+        Assert.Equal(promoted.Port, Assert.IsType<System.Net.IPEndPoint>(client.Shard.Primary).Port);
         Assert.Equal(1, (int)await client.Database.StringGetAsync("failover:acknowledged"));
 
         await client.AppendNumbersAsync("failover", 100, 100);

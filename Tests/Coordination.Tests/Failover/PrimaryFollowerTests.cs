@@ -31,16 +31,16 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
     {
         using var telemetry = new Telemetry();
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString, configure: o => o.ClientName = Name);
-        await s_count.EvaluateAsync(client.Database, ["followed"]);
+        await client.Deployment.EvaluateAsync(s_count, ["followed"], []);
         var before = await redis.Redis.CurrentPrimaryAsync();
         await using var old = await TestClient.ConnectAsync(redis.Redis.Topology.ConnectionStringOf(before));
         await FailOverAsync();
 
-        await Eventually.TrueAsync(() => !Node(before).Equals(client.Deployment.CurrentPrimary()), "another node is followed");
+        await Eventually.TrueAsync(() => !Node(before).Equals(client.Shard.Primary), "another node is followed");
 
         // Still a primary by its own account: the client is not told by it.
-        Assert.IsType<Role.Master>(await old.Deployment.PrimaryServer.RoleAsync());
-        await Eventually.HoldsAsync(() => s_count.EvaluateAsync(client.Database, ["followed:after"]), "a write goes through");
+        Assert.IsType<Role.Master>(await old.Shard.Server.RoleAsync());
+        await Eventually.HoldsAsync(() => client.Deployment.EvaluateAsync(s_count, ["followed:after"], []), "a write goes through");
         Assert.False(await old.Database.KeyExistsAsync("followed:after"));
         Assert.True(await client.Database.KeyExistsAsync("followed:after"));
         Assert.DoesNotContain(await ClientsAsync(old), name => name.StartsWith(Name, StringComparison.Ordinal) && !name.EndsWith(":probe", StringComparison.Ordinal));
@@ -48,7 +48,7 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
         await Eventually.TrueAsync(() => telemetry.Spans.Any(s => s.OperationName == "redis failover"), "the failover is a span", s_bound);
         var span = telemetry.Spans.First(s => s.OperationName == "redis failover");
         Assert.Equal(before.Address.ToString(), span.GetTagItem("redis.failover.from"));
-        Assert.Equal(EndPointCollection.ToString(client.Deployment.CurrentPrimary()), span.GetTagItem("redis.failover.to"));
+        Assert.Equal(EndPointCollection.ToString(client.Shard.Primary), span.GetTagItem("redis.failover.to"));
         Assert.Equal(false, span.GetTagItem("redis.failover.planned"));
         string[] phases = [.. span.Events.Select(e => e.Name)];
         foreach (var phase in (string[])["selected-slave", "followed", "first-success", "switch-master"])
@@ -69,9 +69,9 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
         var before = await redis.Redis.CurrentPrimaryAsync();
         redis.Redis[before].Freeze();
         // One that is in its socket when it is left, and some that come when it does not answer.
-        var inFlight = Record.ExceptionAsync(() => s_count.EvaluateAsync(client.Database, ["paused:in-flight"]));
+        var inFlight = Record.ExceptionAsync(() => client.Deployment.EvaluateAsync(s_count, ["paused:in-flight"], []));
 
-        await Eventually.TrueAsync(() => !Node(before).Equals(client.Deployment.CurrentPrimary()), "another node is followed", s_bound);
+        await Eventually.TrueAsync(() => !Node(before).Equals(client.Shard.Primary), "another node is followed", s_bound);
         Assert.IsType<RedisOutcomeUnknownException>(await inFlight.WaitAsync(s_bound));
         await writer.EvaluateAsync(s_count, ["paused:after"], [], Durability.Replica, default);
         await Eventually.TrueAsync(() => telemetry.Values.Any(v => v.Name == "redis.failover.blackout.duration" && v.Value > 1), "the blackout is measured", s_bound);
@@ -91,18 +91,18 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.Database.PingAsync();
-        var before = client.Deployment.CurrentPrimary();
+        var before = client.Shard.Primary;
         var runs = 0;
-        var primary = await client.Deployment.OnOnePrimaryAsync(async () =>
+        var primary = await client.Shard.OnOnePrimaryAsync(async () =>
         {
             if (++runs == 1)
             {
                 await FailOverAsync();
-                await Eventually.TrueAsync(() => !before.Equals(client.Deployment.CurrentPrimary()), "another node is followed");
+                await Eventually.TrueAsync(() => !before.Equals(client.Shard.Primary), "another node is followed");
             }
-            return client.Deployment.CurrentPrimary();
+            return client.Shard.Primary;
         });
-        Assert.Equal((2, client.Deployment.CurrentPrimary()), (runs, primary));
+        Assert.Equal((2, client.Shard.Primary), (runs, primary));
     }
 
     [Fact]
@@ -113,10 +113,10 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
         var before = await redis.Redis.CurrentPrimaryAsync();
         redis.Redis[before].Freeze();
 
-        await using var connection = await client.Deployment.OpenDedicatedAsync("test", TimeSpan.FromSeconds(1), default).WaitAsync(s_bound);
+        await using var connection = await client.Shard.OpenDedicatedAsync("test", TimeSpan.FromSeconds(1), RedisShard.Bound, default).WaitAsync(s_bound);
 
         Assert.NotEqual(Node(before), connection.Node);
-        Assert.Equal(client.Deployment.CurrentPrimary(), connection.Node);
+        Assert.Equal(client.Shard.Primary, connection.Node);
     }
 
     [Fact]
@@ -129,8 +129,8 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await Eventually.TrueAsync(async () => await client.Database.PingAsync() > TimeSpan.Zero, "it is connected");
 
-        Assert.Equal(Node(redis.Redis.Topology.NodeAt((await redis.Redis.CurrentPrimaryAsync()).Address)!), client.Deployment.CurrentPrimary());
-        Assert.False(await client.Deployment.Follower!.HasQuorumAsync());
+        Assert.Equal(Node(redis.Redis.Topology.NodeAt((await redis.Redis.CurrentPrimaryAsync()).Address)!), client.Shard.Primary);
+        Assert.False(await client.Shard.Follower!.HasQuorumAsync());
     }
 
     [Fact]

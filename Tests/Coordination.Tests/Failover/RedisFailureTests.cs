@@ -10,30 +10,30 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
 {
     private static readonly RedisScript s_count = RedisScript.Load<FailoverTests>("count");
 
-    public static TheoryData<Exception, RedisFailure> Failures => new()
+    public static TheoryData<Exception, RedisFailureKind> Failures => new()
     {
-        { new RedisConnectionException(ConnectionFailureType.SocketClosed, "sent"), RedisFailure.Unknown },
-        { new RedisConnectionException(ConnectionFailureType.SocketClosed, "queued", null, CommandStatus.WaitingInBacklog), RedisFailure.NotApplied },
-        { new RedisConnectionException(ConnectionFailureType.SocketClosed, "sent", null, CommandStatus.Sent), RedisFailure.Unknown },
-        { new RedisConnectionException(ConnectionFailureType.UnableToConnect, "none"), RedisFailure.NotApplied },
-        { new RedisTimeoutException("queued", CommandStatus.WaitingInBacklog), RedisFailure.NotApplied },
-        { new RedisTimeoutException("sent", CommandStatus.Sent), RedisFailure.Unknown },
-        { new RedisServerException("READONLY You can't write against a read only replica."), RedisFailure.NotApplied },
-        { new RedisServerException("LOADING Redis is loading the dataset in memory"), RedisFailure.NotApplied },
-        { new RedisServerException("WRONGTYPE Operation against a key holding the wrong kind of value"), RedisFailure.Final },
-        { new RedisServerException("OOM command not allowed"), RedisFailure.Final },
-        { new RedisOutcomeUnknownException(new RedisException("x")), RedisFailure.Unknown },
-        { new RedisUnavailableException(new RedisException("x")), RedisFailure.NotApplied },
-        { new OperationCanceledException("aborted by the transport"), RedisFailure.Unknown },
-        { new OperationCanceledException("asked for", new CancellationToken(canceled: true)), RedisFailure.Final },
-        { new IOException("reset"), RedisFailure.Unknown },
-        { new InvalidOperationException("x"), RedisFailure.Final },
+        { new RedisConnectionException(ConnectionFailureType.SocketClosed, "sent"), RedisFailureKind.Unknown },
+        { new RedisConnectionException(ConnectionFailureType.SocketClosed, "queued", null, CommandStatus.WaitingInBacklog), RedisFailureKind.NotApplied },
+        { new RedisConnectionException(ConnectionFailureType.SocketClosed, "sent", null, CommandStatus.Sent), RedisFailureKind.Unknown },
+        { new RedisConnectionException(ConnectionFailureType.UnableToConnect, "none"), RedisFailureKind.NotApplied },
+        { new RedisTimeoutException("queued", CommandStatus.WaitingInBacklog), RedisFailureKind.NotApplied },
+        { new RedisTimeoutException("sent", CommandStatus.Sent), RedisFailureKind.Unknown },
+        { new RedisServerException("READONLY You can't write against a read only replica."), RedisFailureKind.NotApplied },
+        { new RedisServerException("LOADING Redis is loading the dataset in memory"), RedisFailureKind.NotApplied },
+        { new RedisServerException("WRONGTYPE Operation against a key holding the wrong kind of value"), RedisFailureKind.Final },
+        { new RedisServerException("OOM command not allowed"), RedisFailureKind.Final },
+        { new RedisOutcomeUnknownException(new RedisException("x")), RedisFailureKind.Unknown },
+        { new RedisUnavailableException(new RedisException("x")), RedisFailureKind.NotApplied },
+        { new OperationCanceledException("aborted by the transport"), RedisFailureKind.Unknown },
+        { new OperationCanceledException("asked for", new CancellationToken(canceled: true)), RedisFailureKind.Final },
+        { new IOException("reset"), RedisFailureKind.Unknown },
+        { new InvalidOperationException("x"), RedisFailureKind.Final },
     };
 
     [Theory]
     [MemberData(nameof(Failures))]
-    public void A_failure_tells_whether_the_command_was_applied(Exception exception, RedisFailure expected)
-        => Assert.Equal(expected, exception.Classify());
+    public void A_failure_tells_whether_the_command_was_applied(Exception exception, RedisFailureKind expected)
+        => Assert.Equal(expected, RedisFailure.Of(exception));
 
     [Fact]
     public async Task A_socket_that_ended_before_a_command_was_written_leaves_those_before_it_in_doubt()
@@ -41,7 +41,7 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
         var pipe = new Pipe();
         await pipe.Writer.CompleteAsync();
         var thrown = Assert.Throws<InvalidOperationException>(() => { pipe.Writer.GetSpan(); });
-        Assert.Equal(RedisFailure.Unknown, thrown.Classify());
+        Assert.Equal(RedisFailureKind.Unknown, RedisFailure.Of(thrown));
         Assert.True(thrown.IsOfRedis());
     }
 
@@ -54,7 +54,7 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
         // A replica of nobody that lives.
         await client.Database.ExecuteAsync("REPLICAOF", "127.0.0.1", "1");
 
-        var write = s_count.EvaluateAsync(client.Database, ["demoted"]);
+        var write = client.Deployment.EvaluateAsync(s_count, ["demoted"], []);
         await Eventually.TrueAsync(
             async () => ((string)(await client.Database.ExecuteAsync("INFO", "errorstats"))!).Contains("errorstat_READONLY", StringComparison.Ordinal), "it was refused");
         Assert.False(write.IsCompleted);
@@ -74,7 +74,7 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
 
         var thrown = await Assert.ThrowsAsync<RedisUnavailableException>(() => client.Producer.AppendAsync(Victim.Numbered.Topic("away"), new Victim.Numbered(1)));
 
-        Assert.Equal(RedisFailure.NotApplied, thrown.Classify());
+        Assert.Equal(RedisFailureKind.NotApplied, RedisFailure.Of(thrown));
         await own.Server.StartAsync();
         await Eventually.TrueAsync(async () => !await client.Database.KeyExistsAsync("away"), "it is back without the event");
     }
@@ -89,11 +89,11 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
         {
             var script = RedisScript.Load<FailoverTests>("count", repeatable);
             var key = $"doubt:{repeatable}";
-            await script.EvaluateAsync(client.Database, ["doubt:loaded"]);
+            await client.Deployment.EvaluateAsync(script, ["doubt:loaded"], []);
             var id = (long)await client.Database.ExecuteAsync("CLIENT", "ID");
             // Held up at the server, and cut off there.
             await other.Database.ExecuteAsync("CLIENT", "PAUSE", 60_000, "WRITE");
-            var write = script.EvaluateAsync(client.Database, [key]);
+            var write = client.Deployment.EvaluateAsync(script, [key], []);
             await Eventually.TrueAsync(
                 async () => ((string)(await other.Database.ExecuteAsync("CLIENT", "LIST", "ID", id))!).Contains("cmd=evalsha", StringComparison.Ordinal), "it is at the server");
             await other.Database.ExecuteAsync("CLIENT", "KILL", "ID", id);

@@ -100,5 +100,5 @@ public sealed class LeaseFencingTests(RedisFixture redis) : IClassFixture<RedisF
     }
 
     private static async Task<bool> WriteAsync(TestClient client, string key, Lease lease, int count)
-        => (int)await s_increment.EvaluateAsync(client.Database, [key], lease.FencingToken, count) == 1;
+        => (int)await client.Deployment.EvaluateAsync(s_increment, [key], [lease.FencingToken, count]) == 1;
 }

@@ -138,5 +138,5 @@ public sealed class SemaphoreTests(RedisFixture redis) : IClassFixture<RedisFixt
             [$"{{{name}}}:semaphore:queue", $"{{{name}}}:semaphore:holders", $"{{{name}}}:semaphore:permits"]) == 0, "nothing is left but the fence");
 
     private static async Task<bool> WriteAsync(TestClient client, Lease lease)
-        => (int)await s_write.EvaluateAsync(client.Database, ["died:guarded"], lease.FencingToken, lease.Permit) == 1;
+        => (int)await client.Deployment.EvaluateAsync(s_write, ["died:guarded"], [lease.FencingToken, lease.Permit]) == 1;
 }

@@ -253,5 +253,5 @@ public sealed class SharedLeaseTests(RedisFixture redis) : IClassFixture<RedisFi
             [$"{{{name}}}:shared:queue", $"{{{name}}}:shared:holders", $"{{{name}}}:shared:permits"]) == 0, "nothing is left but the fence");
 
     private static async Task<bool> WriteAsync(TestClient client, Lease lease, int count)
-        => (int)await s_increment.EvaluateAsync(client.Database, ["guarded:count"], lease.FencingToken, count) == 1;
+        => (int)await client.Deployment.EvaluateAsync(s_increment, ["guarded:count"], [lease.FencingToken, count]) == 1;
 }

@@ -71,7 +71,7 @@ public sealed class ConsumerGroupDeliveryTests(RedisFixture redis) : IClassFixtu
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         using (var append = client.Producer.PrepareAppend(Numbered.Topic("scripted"), new Numbered(5)))
         {
-            var id = (string)(await s_append.EvaluateAsync(client.Database, ["scripted:state", "scripted"], ["new", .. append.Fields]))!;
+            var id = (string)(await client.Deployment.EvaluateAsync(s_append, ["scripted:state", "scripted"], ["new", .. append.Fields]))!;
             append.Succeeded(id);
         }
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("scripted"), new() { Group = "g" });
@@ -87,9 +87,10 @@ public sealed class ConsumerGroupDeliveryTests(RedisFixture redis) : IClassFixtu
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("own-ack", 0, 10);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("own-ack"), new() { Group = "g" }, async (message, _) =>
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("own-ack"), new() { Group = "g" }, async (message, cancellationToken) =>
         {
-            var acknowledged = await s_acknowledge.EvaluateAsync(client.Database, ["own-ack:state", "own-ack"], message.Group, message.EntryId);
+            var acknowledged = await client.Deployment.EvaluateAsync(
+                s_acknowledge, ["own-ack:state", "own-ack"], [message.Group, message.EntryId], cancellationToken);
             Assert.Equal(1, (int)acknowledged);
             return HandlerResult.Acknowledged;
         });

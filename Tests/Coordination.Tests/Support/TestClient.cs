@@ -31,6 +31,8 @@ internal sealed class TestClient : IAsyncDisposable
 
     public RedisDeployment Deployment { get; }
 
+    public RedisShard Shard => Deployment.Shards[0];
+
     public RedisLeaseProvider Leases { get; }
 
     public SharedLeaseProvider SharedLeases { get; }

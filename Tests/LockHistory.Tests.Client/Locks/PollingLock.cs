@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using AspireRedis.Coordination;
-using StackExchange.Redis;
 
 namespace AspireRedis.LockHistory.Client.Locks;
 
@@ -8,7 +7,7 @@ namespace AspireRedis.LockHistory.Client.Locks;
 /// What many write by hand: <c>SET NX PX</c>, tried again after a pause, with a counter as fencing token; correct as
 /// long as one server keeps its data, or with the fault that its kind names. Not renewed.
 /// </summary>
-internal sealed class PollingLock(IDatabase database, LockKind kind, TimeSpan ttl) : ILock
+internal sealed class PollingLock(RedisDeployment redis, LockKind kind, TimeSpan ttl) : ILock
 {
     private static readonly RedisScript s_acquire = RedisScript.Load<PollingLock>("polling-acquire");
     private static readonly RedisScript s_release = RedisScript.Load<PollingLock>("polling-release");
@@ -22,7 +21,8 @@ internal sealed class PollingLock(IDatabase database, LockKind kind, TimeSpan tt
         {
             cancellationToken.ThrowIfCancellationRequested();
             var asked = Stopwatch.GetTimestamp();
-            var token = (long)await s_acquire.EvaluateAsync(database, [resource, $"{{{resource}}}:count"], owner, (long)ttl.TotalMilliseconds);
+            var token = (long)await redis.EvaluateAsync(
+                s_acquire, [resource, $"{{{resource}}}:count"], [owner, (long)ttl.TotalMilliseconds], cancellationToken);
             if (token > 0)
             {
                 return new Hold(this, resource, owner, token, asked);
@@ -51,16 +51,16 @@ internal sealed class PollingLock(IDatabase database, LockKind kind, TimeSpan tt
         {
             if (from.Kind == LockKind.PollingReleaseWithoutComparing)
             {
-                await from.Database.KeyDeleteAsync(resource);
+                await from.Redis.RunAsync(resource, database => database.KeyDeleteAsync(resource), repeatable: false);
             }
             else
             {
-                await s_release.EvaluateAsync(from.Database, [resource], owner);
+                await from.Redis.EvaluateAsync(s_release, [resource], [owner]);
             }
         }
     }
 
-    private IDatabase Database => database;
+    private RedisDeployment Redis => redis;
 
     private LockKind Kind => kind;
 

@@ -98,10 +98,8 @@ public static class Round
 
     private static async Task<IReadOnlyDictionary<string, IReadOnlyList<(long Token, string Write)>>> StoreLogsAsync(string connectionString)
     {
-        var options = ConfigurationOptions.Parse(connectionString);
-        RedisConnectionDefaults.Apply(options);
-        await using var connection = await ConnectionMultiplexer.ConnectAsync(options);
-        var store = new Store(connection.GetDatabase());
+        await using var deployment = await RedisDeployment.ConnectAsync(connectionString);
+        var store = new Store(deployment);
         var logs = new Dictionary<string, IReadOnlyList<(long, string)>>();
         foreach (var resource in s_resources)
         {

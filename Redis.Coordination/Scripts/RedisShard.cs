@@ -1,0 +1,240 @@
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.CompilerServices;
+using AspireRedis.Coordination.Failover;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination;
+
+/// <summary>
+/// One primary with its replicas, and the way to it: which node it is now, the shared connection, dedicated ones, and
+/// the rules by which a command that failed is run again. A deployment with Sentinels is one shard; a Redis Cluster would
+/// have one for each of its primaries. Safe for concurrent use.
+/// </summary>
+/// <param name="shared">Gives the shared connection; see <see cref="RedisDeployment"/>.</param>
+/// <param name="options">Gives the options from which dedicated connections are derived.</param>
+internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<ConfigurationOptions> options)
+{
+    /// <summary>How long a command is tried: 5 s, the client's default timeout, which a failover fits into.</summary>
+    public static readonly TimeSpan Bound = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_openPause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The shared connection. Do not send blocking commands through it.</summary>
+    /// <exception cref="RedisConnectionException">There is none and none could be made.</exception>
+    public IConnectionMultiplexer Connection
+    {
+        get
+        {
+            var connection = shared();
+            Route?.Attach(connection);
+            return connection;
+        }
+    }
+
+    /// <summary>The database of the shared connection, for what <see cref="RunAsync"/> cannot do; say there why.</summary>
+    /// <inheritdoc cref="Connection" path="/exception"/>
+    public IDatabase Database => Connection.GetDatabase();
+
+    /// <summary>The node behind the shared connection, for commands about the server itself.</summary>
+    /// <exception cref="RedisConnectionException">None is connected, as during a failover.</exception>
+    public IServer Server
+        => Array.Find(Connection.GetServers(), s => s.IsConnected && !s.IsReplica && s.ServerType != ServerType.Sentinel)
+           ?? throw NoPrimary();
+
+    /// <summary>The node that the shared connection takes for the primary.</summary>
+    /// <exception cref="RedisConnectionException">None is connected, or, with Sentinels, none is known.</exception>
+    public EndPoint Primary => Route is { } route ? route.Primary ?? throw NoPrimary() : Server.EndPoint;
+
+    /// <summary>Who follows the primary; null without Sentinels.</summary>
+    public PrimaryFollower? Follower => (options().Tunnel as PrimaryTunnel)?.Follower;
+
+    /// <summary>Where the connections go and what commands report to; null without Sentinels.</summary>
+    public PrimaryRoute? Route => Follower?.Route;
+
+    /// <summary>
+    /// Runs a script by its hash, and by its text when the server does not know it. What was certainly not applied is run
+    /// again, and what may have been applied if the script is repeatable; both within <see cref="Bound"/>.
+    /// </summary>
+    /// <remarks>Each attempt is one command, so what is abandoned by a cancellation is not sent once more behind what comes later.</remarks>
+    /// <inheritdoc cref="RedisDeployment.EvaluateAsync" path="/exception"/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<RedisResult> EvaluateAsync(
+        RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken = default)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var route = Route;
+        var byText = false;
+        while (true)
+        {
+            var database = await EnterAsync(route, cancellationToken);
+            try
+            {
+                var sent = byText
+                    ? script.SendTextAsync(database, keys, arguments, CommandFlags.DemandMaster)
+                    : script.SendHashAsync(database, keys, arguments, CommandFlags.DemandMaster);
+                // The place where a command that was sent is abandoned, as is the one below.
+                var result = cancellationToken.CanBeCanceled ? await sent.WaitAsync(cancellationToken) : await sent;
+                route?.Observer.Succeeded(start);
+                return result;
+            }
+            catch (Exception e) when (!byText && RedisScript.IsUnknown(e))
+            {
+                byText = true;
+            }
+            catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
+            {
+                await AgainAsync(e, script.Repeatable, start, cancellationToken);
+                byText = false;
+            }
+        }
+    }
+
+    /// <inheritdoc cref="RedisDeployment.RunAsync"/>
+    public async Task<T> RunAsync<T>(Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken = default)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var route = Route;
+        while (true)
+        {
+            var database = await EnterAsync(route, cancellationToken);
+            try
+            {
+                var sent = command(database);
+                var result = cancellationToken.CanBeCanceled ? await sent.WaitAsync(cancellationToken) : await sent;
+                route?.Observer.Succeeded(start);
+                return result;
+            }
+            catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
+            {
+                await AgainAsync(e, repeatable, start, cancellationToken);
+            }
+        }
+    }
+
+    /// <inheritdoc cref="RedisDeployment.OnOnePrimaryAsync"/>
+    public async Task<T> OnOnePrimaryAsync<T>(Func<Task<T>> steps, CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            var generation = Route?.Generation;
+            var result = await steps();
+            if (generation == Route?.Generation)
+            {
+                return result;
+            }
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>
+    /// Opens a connection of its own to the current primary, for commands that block. It stays with that node: when a
+    /// command fails, dispose it and open another one, which goes to the primary of that moment. While a failover is under
+    /// way it waits for the new primary.
+    /// </summary>
+    /// <param name="purpose">Shown in <c>CLIENT LIST</c>.</param>
+    /// <param name="longestReply">How long a single command may block on the server; the reply timeout is set above it.</param>
+    /// <param name="bound">How long to wait for a primary; without Sentinels, and when it is over, there is one attempt.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="RedisConnectionException">No primary is known or it does not answer.</exception>
+    public async Task<DedicatedConnection> OpenDedicatedAsync(
+        string purpose, TimeSpan longestReply, TimeSpan bound, CancellationToken cancellationToken)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var changed = Route?.Changed;
+            using var attempting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var attempt = OpenOnceAsync(purpose, longestReply, attempting.Token);
+            if (changed is not null && await Task.WhenAny(attempt, changed) == changed)
+            {
+                // To a node that is dead it may take the whole connect timeout.
+                await attempting.CancelAsync();
+            }
+            try
+            {
+                var connection = await attempt;
+                if (Route is not { } route || connection.Node.Equals(route.Primary))
+                {
+                    return connection;
+                }
+                await connection.DisposeAsync();
+            }
+            catch (OperationCanceledException) when (attempting.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                // Given up above.
+            }
+            catch (RedisConnectionException) when (changed is not null && Stopwatch.GetElapsedTime(start) < bound)
+            {
+                await Task.WhenAny(changed, Task.Delay(s_openPause, cancellationToken));
+            }
+        }
+    }
+
+    private static RedisConnectionException NoPrimary() => new(ConnectionFailureType.UnableToConnect, "No primary is connected.");
+
+    /// <summary>Before each attempt: not while a planned switchover holds commands back, nor for one who has gone away.</summary>
+    /// <exception cref="RedisUnavailableException">Redis has not been reached since the process started.</exception>
+    private ValueTask<IDatabase> EnterAsync(PrimaryRoute? route, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return route?.Gate is { } gate ? EnterAsync(gate, cancellationToken) : new ValueTask<IDatabase>(Enter());
+    }
+
+    private async ValueTask<IDatabase> EnterAsync(Task gate, CancellationToken cancellationToken)
+    {
+        await gate.WaitAsync(cancellationToken);
+        return Enter();
+    }
+
+    private IDatabase Enter()
+    {
+        try
+        {
+            return Database;
+        }
+        catch (RedisConnectionException e)
+        {
+            // Not waited for here: whoever makes the connection tries for as long as it takes.
+            throw new RedisUnavailableException(e);
+        }
+    }
+
+    /// <summary>Returns when the command is to be run again.</summary>
+    /// <exception cref="RedisUnavailableException">Certainly not applied, and the time is over.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">May have been applied, and is not repeatable or the time is over.</exception>
+    private async Task AgainAsync(Exception failed, bool repeatable, long start, CancellationToken cancellationToken)
+    {
+        var unknown = RedisFailure.Of(failed) == RedisFailureKind.Unknown;
+        Route?.Observer.Failed(start);
+        if ((unknown && !repeatable) || Stopwatch.GetElapsedTime(start) >= Bound)
+        {
+            throw unknown ? new RedisOutcomeUnknownException(failed) : new RedisUnavailableException(failed);
+        }
+        await Task.Delay(s_pause, cancellationToken);
+    }
+
+    private async Task<DedicatedConnection> OpenOnceAsync(string purpose, TimeSpan longestReply, CancellationToken cancellationToken)
+    {
+        var primary = Primary;
+        var own = options().Clone();
+        if (own.Tunnel is PrimaryTunnel tunnel)
+        {
+            own.Tunnel = new NodeTunnel(tunnel.Follower.Route, primary, tunnel.Inner);
+        }
+        own.ServiceName = null;
+        own.EndPoints.Clear();
+        own.EndPoints.Add(primary);
+        own.ClientName = $"{own.ClientName ?? own.Defaults.ClientName}:{purpose}".Replace(' ', '-');
+        own.Protocol = RedisProtocol.Resp2;
+        own.AbortOnConnectFail = true;
+        own.ConnectRetry = 1;
+        own.BacklogPolicy = BacklogPolicy.FailFast;
+        // Below the block time the client would give up on a reply that is still to come, and the entries in it
+        // would be pending although nobody has them.
+        own.AsyncTimeout = (int)longestReply.TotalMilliseconds + Math.Max(own.AsyncTimeout, 2000);
+        own.CommandMap = ConnectionAttempt.WithoutSubscriptions;
+        return new DedicatedConnection(await ConnectionAttempt.ConnectAsync(own, cancellationToken), primary);
+    }
+}
