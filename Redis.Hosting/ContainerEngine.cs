@@ -36,7 +36,7 @@ internal sealed class ContainerEngine
         bound.CancelAfter(s_bound);
         try
         {
-            await process.WaitForExitAsync(bound.Token).ConfigureAwait(false);
+            await process.WaitForExitAsync(bound.Token);
         }
         catch (OperationCanceledException)
         {
@@ -44,10 +44,10 @@ internal sealed class ContainerEngine
             cancellationToken.ThrowIfCancellationRequested();
             throw new InvalidOperationException($"'{_client} {string.Join(' ', arguments)}' did not end within {s_bound.TotalSeconds} s.");
         }
-        var printed = await output.ConfigureAwait(false);
+        var printed = await output;
         return process.ExitCode == 0
             ? printed.Trim()
-            : throw new InvalidOperationException($"'{_client} {string.Join(' ', arguments)}' failed: {(await error.ConfigureAwait(false)).Trim()}");
+            : throw new InvalidOperationException($"'{_client} {string.Join(' ', arguments)}' failed: {(await error).Trim()}");
     }
 
     private bool Answers()

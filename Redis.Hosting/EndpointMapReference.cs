@@ -12,7 +12,7 @@ internal sealed class EndpointMapReference(RedisSentinelResource deployment) : I
 
     public async ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default)
     {
-        var topology = await deployment.PreparedAsync(cancellationToken).ConfigureAwait(false);
+        var topology = await deployment.PreparedAsync(cancellationToken);
         return string.Join(',', topology.Nodes.Select(node => $"{node.Address}={deployment.ReachedAt(node)}"));
     }
 }

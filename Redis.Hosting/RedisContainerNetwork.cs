@@ -31,21 +31,21 @@ internal sealed class RedisContainerNetwork
     public static async Task<RedisContainerNetwork> CreateAsync(ContainerEngine engine, string name, bool keep, CancellationToken cancellationToken)
     {
         // What killed AppHosts left behind; those that are in use are spared.
-        await engine.RunAsync(cancellationToken, "network", "prune", "--force", "--filter", $"label={Label}", "--filter", "until=10m").ConfigureAwait(false);
-        if (keep && (await engine.RunAsync(cancellationToken, "network", "ls", "--format", "{{.Name}}").ConfigureAwait(false)).Split('\n').Any(n => n.Trim() == name))
+        await engine.RunAsync(cancellationToken, "network", "prune", "--force", "--filter", $"label={Label}", "--filter", "until=10m");
+        if (keep && (await engine.RunAsync(cancellationToken, "network", "ls", "--format", "{{.Name}}")).Split('\n').Any(n => n.Trim() == name))
         {
-            return new(engine, name, await SubnetAsync(engine, name, cancellationToken).ConfigureAwait(false));
+            return new(engine, name, await SubnetAsync(engine, name, cancellationToken));
         }
         for (var attempt = 1; ; attempt++)
         {
             // The engine knows which subnets are free; it is asked by letting it choose one.
-            await engine.RunAsync(cancellationToken, "network", "create", name).ConfigureAwait(false);
-            var subnet = await SubnetAsync(engine, name, cancellationToken).ConfigureAwait(false);
-            await engine.RunAsync(cancellationToken, "network", "rm", name).ConfigureAwait(false);
+            await engine.RunAsync(cancellationToken, "network", "create", name);
+            var subnet = await SubnetAsync(engine, name, cancellationToken);
+            await engine.RunAsync(cancellationToken, "network", "rm", name);
             try
             {
                 string[] label = keep ? [] : ["--label", Label];
-                await engine.RunAsync(cancellationToken, ["network", "create", "--internal", "--subnet", subnet, .. label, name]).ConfigureAwait(false);
+                await engine.RunAsync(cancellationToken, ["network", "create", "--internal", "--subnet", subnet, .. label, name]);
                 return new(engine, name, subnet);
             }
             catch (InvalidOperationException) when (attempt < Attempts)
@@ -68,7 +68,7 @@ internal sealed class RedisContainerNetwork
     {
         try
         {
-            await _engine.RunAsync(cancellationToken, "network", "connect", "--ip", node.Host, _name, containerId).ConfigureAwait(false);
+            await _engine.RunAsync(cancellationToken, "network", "connect", "--ip", node.Host, _name, containerId);
         }
         catch (InvalidOperationException e) when (e.Message.Contains("already", StringComparison.OrdinalIgnoreCase))
         {
@@ -81,7 +81,7 @@ internal sealed class RedisContainerNetwork
     {
         try
         {
-            await _engine.RunAsync(cancellationToken, "network", "rm", _name).ConfigureAwait(false);
+            await _engine.RunAsync(cancellationToken, "network", "rm", _name);
         }
         catch (InvalidOperationException)
         {
@@ -91,7 +91,7 @@ internal sealed class RedisContainerNetwork
 
     private static async Task<string> SubnetAsync(ContainerEngine engine, string name, CancellationToken cancellationToken)
     {
-        using var json = JsonDocument.Parse(await engine.RunAsync(cancellationToken, "network", "inspect", name).ConfigureAwait(false));
+        using var json = JsonDocument.Parse(await engine.RunAsync(cancellationToken, "network", "inspect", name));
         var network = json.RootElement[0];
         // Docker's form, then Podman's.
         var subnets = network.TryGetProperty("IPAM", out var ipam)

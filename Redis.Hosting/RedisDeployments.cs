@@ -31,13 +31,13 @@ internal static class RedisDeployments
         RedisContainerNetwork? network;
         try
         {
-            network = await PrepareAsync(resource, @event.Services, cancellationToken).ConfigureAwait(false);
+            network = await PrepareAsync(resource, @event.Services, cancellationToken);
         }
         catch (Exception e)
         {
             resource.NotPrepared(e);
             @event.Logger.LogError(e, "{Deployment} cannot be started: {Reason}", resource.Name, e.Message);
-            await @event.Notifications.PublishUpdateAsync(resource, s => s with { State = KnownResourceStates.FailedToStart }).ConfigureAwait(false);
+            await @event.Notifications.PublishUpdateAsync(resource, s => s with { State = KnownResourceStates.FailedToStart });
             return;
         }
         var lifetime = @event.Services.GetRequiredService<IHostApplicationLifetime>();
@@ -49,21 +49,21 @@ internal static class RedisDeployments
             lifetime.ApplicationStopped.Register(() => DeleteBestEffort(resource.DataDirectory));
         }
 
-        await @event.Eventing.PublishAsync(new ConnectionStringAvailableEvent(resource, @event.Services), cancellationToken).ConfigureAwait(false);
-        await @event.Eventing.PublishAsync(new BeforeResourceStartedEvent(resource, @event.Services), cancellationToken).ConfigureAwait(false);
+        await @event.Eventing.PublishAsync(new ConnectionStringAvailableEvent(resource, @event.Services), cancellationToken);
+        await @event.Eventing.PublishAsync(new BeforeResourceStartedEvent(resource, @event.Services), cancellationToken);
         // Nothing of its own is started: it runs as soon as its nodes do, and its health check says how they are.
         await @event.Notifications.PublishUpdateAsync(resource, s => s with
         {
             State = KnownResourceStates.Running,
             StartTimeStamp = DateTime.UtcNow,
-        }).ConfigureAwait(false);
+        });
     }
 
     private static async Task<RedisContainerNetwork?> PrepareAsync(RedisDeploymentResource resource, IServiceProvider services, CancellationToken cancellationToken)
     {
         var options = resource.Options with
         {
-            Password = resource.PasswordParameter is { } parameter ? await parameter.GetValueAsync(cancellationToken).ConfigureAwait(false) : null,
+            Password = resource.PasswordParameter is { } parameter ? await parameter.GetValueAsync(cancellationToken) : null,
         };
         var configuration = services.GetRequiredService<IConfiguration>();
         if (!resource.InContainers)
@@ -87,7 +87,7 @@ internal static class RedisDeployments
         var engine = ContainerEngine.Find(configuration)
             ?? throw new InvalidOperationException($"{resource.Name} runs in containers, and no container engine answers. Start Docker or Podman, or set {RedisModeBuilderExtensions.ModeKey} to executable.");
         var suffix = resource.KeepsData ? configuration["AppHost:Sha256"]![..10].ToLowerInvariant() : Guid.NewGuid().ToString("N")[..8];
-        var network = await RedisContainerNetwork.CreateAsync(engine, $"aspireredis-{resource.Name}-{suffix}", resource.KeepsData, cancellationToken).ConfigureAwait(false);
+        var network = await RedisContainerNetwork.CreateAsync(engine, $"aspireredis-{resource.Name}-{suffix}", resource.KeepsData, cancellationToken);
         resource.Prepared(RedisTopology.Create(options, Place(resource, network.AddressOf, n => RedisNodes.ContainerPort(n.FirstRole))));
         if (!resource.KeepsData)
         {

@@ -15,7 +15,7 @@ internal static class RedisHealthChecks
         {
             try
             {
-                return await missing(token).ConfigureAwait(false) is { } what ? HealthCheckResult.Unhealthy(what) : HealthCheckResult.Healthy();
+                return await missing(token) is { } what ? HealthCheckResult.Unhealthy(what) : HealthCheckResult.Healthy();
             }
             catch (Exception e) when (e is IOException or InvalidOperationException)
             {
@@ -35,10 +35,10 @@ internal static class RedisHealthChecks
         var probe = Probe(deployment);
         if (deployment is not RedlockNodesResource)
         {
-            return await probe.MissingAsync(token).ConfigureAwait(false);
+            return await probe.MissingAsync(token);
         }
         var nodes = deployment.Topology.LockNodes;
-        var answers = await Task.WhenAll(nodes.Select(AnswersAsync)).ConfigureAwait(false);
+        var answers = await Task.WhenAll(nodes.Select(AnswersAsync));
         var count = answers.Count(a => a);
         return count > nodes.Count / 2 ? null : $"{count} of {nodes.Count} lock nodes answer, which is no majority";
 
@@ -46,7 +46,7 @@ internal static class RedisHealthChecks
         {
             try
             {
-                return await probe.MissingAsync(node, token).ConfigureAwait(false) is null;
+                return await probe.MissingAsync(node, token) is null;
             }
             catch (IOException)
             {

@@ -55,41 +55,41 @@ internal static class RedisNodeCommands
 
     public static async Task CrashAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
-        await SignalAsync(node, instance, context, UnixSignal.Kill, "kill", "--signal", "KILL").ConfigureAwait(false);
+        await SignalAsync(node, instance, context, UnixSignal.Kill, "kill", "--signal", "KILL");
         await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
             node.Name, e => e.Snapshot.State?.Text != KnownResourceStates.Running, context.CancellationToken)
-            .WaitAsync(s_bound, context.CancellationToken).ConfigureAwait(false);
+            .WaitAsync(s_bound, context.CancellationToken);
     }
 
     private static async Task FreezeAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
-        await SignalAsync(node, instance, context, UnixSignal.Stop, "pause").ConfigureAwait(false);
+        await SignalAsync(node, instance, context, UnixSignal.Stop, "pause");
         node.Deployment.Watcher!.Frozen(node, instance);
-        await PublishAsync(node, context, "redis.frozen", "Frozen", true).ConfigureAwait(false);
+        await PublishAsync(node, context, "redis.frozen", "Frozen", true);
     }
 
     private static async Task UnfreezeAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
-        await SignalAsync(node, instance, context, UnixSignal.Continue, "unpause").ConfigureAwait(false);
+        await SignalAsync(node, instance, context, UnixSignal.Continue, "unpause");
         node.Deployment.Watcher!.Thawed(node);
-        await PublishAsync(node, context, "redis.frozen", "Frozen", false).ConfigureAwait(false);
+        await PublishAsync(node, context, "redis.frozen", "Frozen", false);
     }
 
     // Not REPLICAOF NO ONE, which would make it a second primary that takes writes. With a wrong password the primary refuses
     // it, whether or not the primary asks for one, and nothing else changes for either.
     private static async Task CutOffAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
-        await SendAsync(node, context, "CONFIG", "SET", "masterauth", $"cut-off-{Guid.NewGuid():N}").ConfigureAwait(false);
-        await SendAsync(node, context, "CLIENT", "KILL", "TYPE", "master").ConfigureAwait(false);
+        await SendAsync(node, context, "CONFIG", "SET", "masterauth", $"cut-off-{Guid.NewGuid():N}");
+        await SendAsync(node, context, "CLIENT", "KILL", "TYPE", "master");
         node.Deployment.Watcher!.CutOff(node, true);
-        await PublishAsync(node, context, "redis.cut_off", "Cut off", true).ConfigureAwait(false);
+        await PublishAsync(node, context, "redis.cut_off", "Cut off", true);
     }
 
     private static async Task ReconnectAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
-        await SendAsync(node, context, "CONFIG", "SET", "masterauth", node.Deployment.Topology.Options.Password ?? "").ConfigureAwait(false);
+        await SendAsync(node, context, "CONFIG", "SET", "masterauth", node.Deployment.Topology.Options.Password ?? "");
         node.Deployment.Watcher!.CutOff(node, false);
-        await PublishAsync(node, context, "redis.cut_off", "Cut off", false).ConfigureAwait(false);
+        await PublishAsync(node, context, "redis.cut_off", "Cut off", false);
     }
 
     public static async Task<ExecuteCommandResult> RunAsync(
@@ -101,7 +101,7 @@ internal static class RedisNodeCommands
             {
                 return CommandResults.Failure($"{node.Name} does not run.");
             }
-            await command(node, instance, context).ConfigureAwait(false);
+            await command(node, instance, context);
             return CommandResults.Success();
         }
         catch (Exception e) when (e is InvalidOperationException or IOException or TimeoutException)
@@ -126,7 +126,7 @@ internal static class RedisNodeCommands
         if (node.Deployment.InContainers)
         {
             var engine = ContainerEngine.Find(context.Services.GetRequiredService<IConfiguration>()) ?? throw new InvalidOperationException("No container engine answers.");
-            await engine.RunAsync(context.CancellationToken, [.. engineCommand, instance]).ConfigureAwait(false);
+            await engine.RunAsync(context.CancellationToken, [.. engineCommand, instance]);
         }
         else if (!UnixSignal.Send(int.Parse(instance, CultureInfo.InvariantCulture), signal))
         {
@@ -145,6 +145,6 @@ internal static class RedisNodeCommands
     {
         var topology = node.Deployment.Topology;
         var address = node.Deployment.ReachedAt(topology.Nodes.First(n => n.Name == node.NodeName));
-        await RespConnection.OnceAsync(address, topology.Options.Password, context.CancellationToken, command).ConfigureAwait(false);
+        await RespConnection.OnceAsync(address, topology.Options.Password, context.CancellationToken, command);
     }
 }

@@ -64,7 +64,7 @@ internal sealed class RedisNodeWatcher(
 
     private async Task FollowInstancesAsync(CancellationToken stopping)
     {
-        await foreach (var change in notifications.WatchAsync(stopping).ConfigureAwait(false))
+        await foreach (var change in notifications.WatchAsync(stopping))
         {
             if (change.Resource is not IRedisNodeResource node || node.Deployment != deployment)
             {
@@ -77,7 +77,7 @@ internal sealed class RedisNodeWatcher(
                 _connected[node.Name] = container;
                 try
                 {
-                    await network.ConnectAsync(container, deployment.Topology.Nodes.First(n => n.Name == node.NodeName), stopping).ConfigureAwait(false);
+                    await network.ConnectAsync(container, deployment.Topology.Nodes.First(n => n.Name == node.NodeName), stopping);
                 }
                 catch (InvalidOperationException e)
                 {
@@ -90,12 +90,12 @@ internal sealed class RedisNodeWatcher(
     private async Task ReportAsync(CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(s_interval);
-        while (await timer.WaitForNextTickAsync(stopping).ConfigureAwait(false))
+        while (await timer.WaitForNextTickAsync(stopping))
         {
             try
             {
-                var reports = await _probe.ReportAsync(stopping).ConfigureAwait(false);
-                await ShowAsync(reports).ConfigureAwait(false);
+                var reports = await _probe.ReportAsync(stopping);
+                await ShowAsync(reports);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
@@ -112,15 +112,15 @@ internal sealed class RedisNodeWatcher(
             // Of one that hangs the last words stand, beside its health; one that has ended has no role.
             if (reports[node] is { } report)
             {
-                await PublishAsync(resource, TypeOf(node, report), PropertiesOf(resource, node, report), IsDegraded(node, report)).ConfigureAwait(false);
+                await PublishAsync(resource, TypeOf(node, report), PropertiesOf(resource, node, report), IsDegraded(node, report));
             }
             else if (_snapshots.TryGetValue(resource.Name, out var snapshot) && snapshot.State?.Text == KnownResourceStates.Running)
             {
-                await PublishAsync(resource, snapshot.ResourceType, [Flag("redis.frozen", "Frozen", IsFrozen(resource))], degraded: true).ConfigureAwait(false);
+                await PublishAsync(resource, snapshot.ResourceType, [Flag("redis.frozen", "Frozen", IsFrozen(resource))], degraded: true);
             }
             else if (snapshot is not null && snapshot.Properties.Any(p => p.Name == "redis.role" && p.Value is not "none"))
             {
-                await PublishAsync(resource, TypeOf(node, null), [Shown("redis.role", "Role", "none")], degraded: true).ConfigureAwait(false);
+                await PublishAsync(resource, TypeOf(node, null), [Shown("redis.role", "Role", "none")], degraded: true);
             }
         }
         if (deployment is RedlockNodesResource)
@@ -128,11 +128,11 @@ internal sealed class RedisNodeWatcher(
             var answering = deployment.Topology.LockNodes.Count(n => reports[n] is not null);
             await PublishAsync(deployment, deployment.TypeName,
                 [Shown("redis.answering", "Nodes that answer", $"{answering} of {deployment.Nodes.Count}")],
-                answering <= deployment.Nodes.Count / 2).ConfigureAwait(false);
+                answering <= deployment.Nodes.Count / 2);
         }
         else
         {
-            await ShowSentinelDeploymentAsync(reports).ConfigureAwait(false);
+            await ShowSentinelDeploymentAsync(reports);
         }
     }
 
@@ -162,7 +162,7 @@ internal sealed class RedisNodeWatcher(
             Shown("redis.failovers", "Failovers seen", _failovers),
             new("redis.service", deployment.Options.ServiceName),
             new("redis.down_after_ms", (long)deployment.Options.DownAfter.TotalMilliseconds),
-        ], !answers).ConfigureAwait(false);
+        ], !answers);
     }
 
     private static string TypeOf(RedisNode node, RedisNodeReport? report) => node.Role switch
@@ -231,7 +231,7 @@ internal sealed class RedisNodeWatcher(
                 Properties = [.. kept, .. properties],
                 State = snapshot.State?.Text == KnownResourceStates.Running ? new ResourceStateSnapshot(KnownResourceStates.Running, style) : snapshot.State,
             };
-        }).ConfigureAwait(false);
+        });
     }
 
     private static ResourcePropertySnapshot Shown(string name, string display, object? value) => new(name, value) { DisplayName = display, IsHighlighted = true };

@@ -142,8 +142,8 @@ internal static class RedisNodes
             .WithParentRelationship(deployment)
             .WithIconName(role == RedisRole.Sentinel ? "Eye" : "Database")
             .WithHealthCheck(RedisHealthChecks.Add(deployment.ApplicationBuilder, $"{name}_answers",
-                async token => await RedisHealthChecks.MissingAsync(resource, nodeName, token).ConfigureAwait(false)))
-            .OnBeforeResourceStarted(async (_, _, token) => await resource.PreparedAsync(token).ConfigureAwait(false))
+                async token => await RedisHealthChecks.MissingAsync(resource, nodeName, token)))
+            .OnBeforeResourceStarted(async (_, _, token) => await resource.PreparedAsync(token))
             .OnResourceReady((node, _, _) =>
             {
                 // The order is for the first start: later any server may be the primary, and a dead one must not hold the others up.
@@ -168,7 +168,7 @@ internal static class RedisNodes
             .AddResource(new RedisNodeExecutable(name, nodeName, role, resource, server.Path, Path.Combine(resource.DataDirectory, nodeName)))
             .WithArgs(async context =>
             {
-                var topology = await resource.PreparedAsync(context.CancellationToken).ConfigureAwait(false);
+                var topology = await resource.PreparedAsync(context.CancellationToken);
                 foreach (var argument in RedisTopology.Arguments(topology.Nodes.First(n => n.Name == nodeName), resource.DataDirectory))
                 {
                     context.Args.Add(argument);
@@ -190,7 +190,7 @@ internal static class RedisNodes
             .WithEntrypoint("/bin/sh")
             .WithArgs(async context =>
             {
-                var topology = await resource.PreparedAsync(context.CancellationToken).ConfigureAwait(false);
+                var topology = await resource.PreparedAsync(context.CancellationToken);
                 var node = topology.Nodes.First(n => n.Name == nodeName);
                 context.Args.Add("-c");
                 context.Args.Add(ContainerScript);
@@ -203,7 +203,7 @@ internal static class RedisNodes
             })
             .WithContainerFiles("/", async (_, token) =>
             {
-                var topology = await resource.PreparedAsync(token).ConfigureAwait(false);
+                var topology = await resource.PreparedAsync(token);
                 var text = topology.ConfigurationText(topology.Nodes.First(n => n.Name == nodeName), DataDirectory);
                 return
                 [

@@ -37,9 +37,9 @@ internal static class RedisSentinelCommands
     {
         try
         {
-            var primary = await RedisHealthChecks.Probe(deployment).CurrentPrimaryAsync(context.CancellationToken).ConfigureAwait(false);
+            var primary = await RedisHealthChecks.Probe(deployment).CurrentPrimaryAsync(context.CancellationToken);
             var node = deployment.ResourceOf(primary);
-            var result = await RedisNodeCommands.RunAsync(node, context, RedisNodeCommands.CrashAsync).ConfigureAwait(false);
+            var result = await RedisNodeCommands.RunAsync(node, context, RedisNodeCommands.CrashAsync);
             return result.Success ? CommandResults.Success($"{node.Name} is dead.") : result;
         }
         catch (InvalidOperationException e)
@@ -52,17 +52,17 @@ internal static class RedisSentinelCommands
     {
         try
         {
-            var options = ConfigurationOptions.Parse((await deployment.ConnectionStringExpression.GetValueAsync(context.CancellationToken).ConfigureAwait(false))!);
+            var options = ConfigurationOptions.Parse((await deployment.ConnectionStringExpression.GetValueAsync(context.CancellationToken))!);
             if (deployment.InContainers)
             {
-                EndpointMap.Parse((await new EndpointMapReference(deployment).GetValueAsync(context.CancellationToken).ConfigureAwait(false))!).ApplyTo(options);
+                EndpointMap.Parse((await new EndpointMapReference(deployment).GetValueAsync(context.CancellationToken))!).ApplyTo(options);
             }
             var switchover = new PlannedSwitchover(options, context.Services.GetRequiredService<ILoggerFactory>().CreateLogger<PlannedSwitchover>());
-            var result = await switchover.RunAsync(cancellationToken: context.CancellationToken).ConfigureAwait(false);
+            var result = await switchover.RunAsync(cancellationToken: context.CancellationToken);
             var primary = deployment.ResourceOf(deployment.Topology.Nodes.First(n => n.Address.ToString() == EndPointCollection.ToString(result.To))).Name;
             // The dashboard shows it too when the command returns.
             await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
-                deployment.Name, e => Primary(e.Snapshot) == primary, context.CancellationToken).WaitAsync(s_bound, context.CancellationToken).ConfigureAwait(false);
+                deployment.Name, e => Primary(e.Snapshot) == primary, context.CancellationToken).WaitAsync(s_bound, context.CancellationToken);
             return CommandResults.Success(string.Create(
                 CultureInfo.InvariantCulture, $"{primary} is the primary now; writes were held up for {result.Paused.TotalMilliseconds:0} ms."));
         }

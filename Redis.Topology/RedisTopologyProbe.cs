@@ -26,7 +26,7 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
         {
             try
             {
-                if (await answer.ConfigureAwait(false) is { } master && (newest is null || master.Epoch > newest.Value.Epoch))
+                if (await answer is { } master && (newest is null || master.Epoch > newest.Value.Epoch))
                 {
                     newest = master;
                 }
@@ -56,16 +56,16 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
     /// <exception cref="InvalidOperationException">No node answers that could tell which server is the primary.</exception>
     public async Task<string?> MissingAsync(CancellationToken token = default)
     {
-        var primary = await CurrentPrimaryAsync(token).ConfigureAwait(false);
-        var missing = await MissingServersAsync(primary, token).ConfigureAwait(false);
+        var primary = await CurrentPrimaryAsync(token);
+        var missing = await MissingServersAsync(primary, token);
         foreach (var sentinel in Topology.Sentinels)
         {
-            missing ??= await MissingSentinelAsync(sentinel, primary, token).ConfigureAwait(false);
+            missing ??= await MissingSentinelAsync(sentinel, primary, token);
         }
 
         foreach (var node in Topology.LockNodes)
         {
-            missing ??= await MissingAsync(node, token).ConfigureAwait(false);
+            missing ??= await MissingAsync(node, token);
         }
 
         return missing;
@@ -81,11 +81,11 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
         ArgumentNullException.ThrowIfNull(node);
         if (node.Role is RedisRole.Sentinel or RedisRole.LockNode)
         {
-            return await AskAsync(node, token, "PING").ConfigureAwait(false) is "PONG" ? null : $"{node.Name} does not answer PING";
+            return await AskAsync(node, token, "PING") is "PONG" ? null : $"{node.Name} does not answer PING";
         }
 
         // The role of the moment: any server may be the primary by now.
-        return (object?[])(await AskAsync(node, token, "ROLE").ConfigureAwait(false))! is ["slave", _, _, string link, ..] && link != "connected"
+        return (object?[])(await AskAsync(node, token, "ROLE"))! is ["slave", _, _, string link, ..] && link != "connected"
             ? $"{node.Name} is not in sync with its primary ({link})"
             : null;
     }
@@ -96,7 +96,7 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
     public async Task<IReadOnlyDictionary<RedisNode, RedisNodeReport?>> ReportAsync(CancellationToken token = default)
     {
         var asked = Topology.Nodes.ToDictionary(n => n, n => TryReportAsync(n, token));
-        await Task.WhenAll(asked.Values).ConfigureAwait(false);
+        await Task.WhenAll(asked.Values);
         var reports = asked.ToDictionary(a => a.Key, a => a.Value.Result);
 
         // How far a replica is behind is known where its acknowledgements arrive.
@@ -113,7 +113,7 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
 
     internal async Task<string?> MissingServersAsync(RedisNode primary, CancellationToken token)
     {
-        var role = (object?[])(await AskAsync(primary, token, "ROLE").ConfigureAwait(false))!;
+        var role = (object?[])(await AskAsync(primary, token, "ROLE"))!;
         if (role[0] is not "master")
         {
             return $"{primary.Name} is not yet the primary";
@@ -128,7 +128,7 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
         foreach (var server in Topology.Servers.Where(n => n != primary))
         {
             // "slave", host, port, state, offset
-            role = (object?[])(await AskAsync(server, token, "ROLE").ConfigureAwait(false))!;
+            role = (object?[])(await AskAsync(server, token, "ROLE"))!;
             if (role is not ["slave", string host, long port, "connected", ..] || new RedisAddress(host, (int)port) != primary.Address)
             {
                 return $"{server.Name} does not follow {primary.Name} yet ({string.Join(' ', role)})";
@@ -141,18 +141,18 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
     private async Task<string?> MissingSentinelAsync(RedisNode sentinel, RedisNode primary, CancellationToken token)
     {
         var name = Topology.Options.ServiceName;
-        var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", name).ConfigureAwait(false));
-        var replicas = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "REPLICAS", name).ConfigureAwait(false))!).Select(Fields).ToList();
-        var others = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "SENTINELS", name).ConfigureAwait(false))!).Select(Fields).ToList();
+        var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", name));
+        var replicas = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "REPLICAS", name))!).Select(Fields).ToList();
+        var others = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "SENTINELS", name))!).Select(Fields).ToList();
         // More flags than these mean down, disconnected or a failover in progress.
         return AddressOf(master) != primary.Address || master["flags"] != "master" ? $"{sentinel.Name} sees {AddressOf(master)} as {master["flags"]}"
             : replicas.Count(r => r["flags"] == "slave") != Topology.Servers.Count - 1 || replicas.Count != Topology.Servers.Count - 1
                 ? $"{sentinel.Name} sees replicas {Seen(replicas)}"
             : others.Count(s => s["flags"] == "sentinel") != Topology.Sentinels.Count - 1 || others.Count != Topology.Sentinels.Count - 1
                 ? $"{sentinel.Name} sees Sentinels {Seen(others)}"
-            : await AskAsync(sentinel, token, "SENTINEL", "CKQUORUM", name).ConfigureAwait(false) is not string quorum || !quorum.StartsWith("OK", StringComparison.Ordinal)
+            : await AskAsync(sentinel, token, "SENTINEL", "CKQUORUM", name) is not string quorum || !quorum.StartsWith("OK", StringComparison.Ordinal)
                 ? $"{sentinel.Name} has no quorum"
-            : await IsInTiltAsync(sentinel, token).ConfigureAwait(false) ? $"{sentinel.Name} is in TILT" : null;
+            : await IsInTiltAsync(sentinel, token) ? $"{sentinel.Name} is in TILT" : null;
 
         static string Seen(List<Dictionary<string, string>> instances) =>
             instances.Count == 0 ? "none" : string.Join(", ", instances.Select(i => $"{AddressOf(i)} as {i["flags"]}"));
@@ -160,7 +160,7 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
 
     /// <summary>Whether it does nothing but look, for 30 s, after its clock jumped or it did not run for 2 s.</summary>
     private async Task<bool> IsInTiltAsync(RedisNode sentinel, CancellationToken token) =>
-        ((string)(await AskAsync(sentinel, token, "INFO", "sentinel").ConfigureAwait(false))!).Contains("sentinel_tilt:1", StringComparison.Ordinal);
+        ((string)(await AskAsync(sentinel, token, "INFO", "sentinel"))!).Contains("sentinel_tilt:1", StringComparison.Ordinal);
 
     private async Task<RedisNodeReport?> TryReportAsync(RedisNode node, CancellationToken token)
     {
@@ -168,9 +168,9 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
         {
             return node.Role switch
             {
-                RedisRole.Sentinel => await SentinelReportAsync(node, token).ConfigureAwait(false),
-                RedisRole.LockNode => await AskAsync(node, token, "PING").ConfigureAwait(false) is "PONG" ? new() { IsPrimary = true } : null,
-                _ => RedisNodeReport.OfServer((string)(await AskAsync(node, token, "INFO", "replication").ConfigureAwait(false))!),
+                RedisRole.Sentinel => await SentinelReportAsync(node, token),
+                RedisRole.LockNode => await AskAsync(node, token, "PING") is "PONG" ? new() { IsPrimary = true } : null,
+                _ => RedisNodeReport.OfServer((string)(await AskAsync(node, token, "INFO", "replication"))!),
             };
         }
         catch (IOException)
@@ -181,12 +181,12 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
 
     private async Task<RedisNodeReport> SentinelReportAsync(RedisNode node, CancellationToken token)
     {
-        var master = Fields(await AskAsync(node, token, "SENTINEL", "MASTER", Topology.Options.ServiceName).ConfigureAwait(false));
+        var master = Fields(await AskAsync(node, token, "SENTINEL", "MASTER", Topology.Options.ServiceName));
         bool canFailOver;
         try
         {
-            canFailOver = await AskAsync(node, token, "SENTINEL", "CKQUORUM", Topology.Options.ServiceName).ConfigureAwait(false) is string
-                && !await IsInTiltAsync(node, token).ConfigureAwait(false);
+            canFailOver = await AskAsync(node, token, "SENTINEL", "CKQUORUM", Topology.Options.ServiceName) is string
+                && !await IsInTiltAsync(node, token);
         }
         catch (RespErrorException)
         {
@@ -208,15 +208,15 @@ public sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, R
     private async Task<(RedisAddress Address, long Epoch)?> MasterAccordingToAsync(RedisNode sentinel, CancellationToken token)
     {
         var name = Topology.Options.ServiceName;
-        var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", name).ConfigureAwait(false));
+        var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", name));
         // While it fails over, a Sentinel has the new epoch beside the old address; this command has the promoted one.
-        var address = (object?[])(await AskAsync(sentinel, token, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", name).ConfigureAwait(false))!;
+        var address = (object?[])(await AskAsync(sentinel, token, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", name))!;
         return (new RedisAddress((string)address[0]!, int.Parse((string)address[1]!, CultureInfo.InvariantCulture)),
             long.Parse(master["config-epoch"], CultureInfo.InvariantCulture));
     }
 
     internal async Task<(RedisAddress Address, long Epoch)?> MasterItselfAsync(RedisNode server, CancellationToken token) =>
-        await AskAsync(server, token, "ROLE").ConfigureAwait(false) is object?[] and ["master", ..] ? (server.Address, 0) : null;
+        await AskAsync(server, token, "ROLE") is object?[] and ["master", ..] ? (server.Address, 0) : null;
 
     private Task<object?> AskAsync(RedisNode node, CancellationToken token, params string[] command) =>
         RespConnection.OnceAsync(reachedAt?.Invoke(node) ?? node.Address, Topology.Options.Password, token, command);

@@ -27,11 +27,11 @@ internal sealed class RespConnection : IDisposable
         var client = new TcpClient { NoDelay = true };
         try
         {
-            await client.ConnectAsync(address.Host, address.Port, deadline.Token).ConfigureAwait(false);
+            await client.ConnectAsync(address.Host, address.Port, deadline.Token);
             var connection = new RespConnection(client);
             if (password is not null)
             {
-                await connection.ExecuteAsync(cancellationToken, "AUTH", password).ConfigureAwait(false);
+                await connection.ExecuteAsync(cancellationToken, "AUTH", password);
             }
 
             return connection;
@@ -46,8 +46,8 @@ internal sealed class RespConnection : IDisposable
     /// <summary>Connects, runs one command and disconnects.</summary>
     public static async Task<object?> OnceAsync(RedisAddress address, string? password, CancellationToken cancellationToken, params string[] command)
     {
-        using var connection = await ConnectAsync(address, password, cancellationToken).ConfigureAwait(false);
-        return await connection.ExecuteAsync(cancellationToken, command).ConfigureAwait(false);
+        using var connection = await ConnectAsync(address, password, cancellationToken);
+        return await connection.ExecuteAsync(cancellationToken, command);
     }
 
     /// <summary>Runs one command. The reply is a string, a long, an array of replies, or null.</summary>
@@ -63,8 +63,8 @@ internal sealed class RespConnection : IDisposable
                 request.Append(CultureInfo.InvariantCulture, $"${Encoding.UTF8.GetByteCount(part)}\r\n{part}\r\n");
             }
 
-            await _client.GetStream().WriteAsync(Encoding.UTF8.GetBytes(request.ToString()), deadline.Token).ConfigureAwait(false);
-            return await ReadAsync(deadline.Token).ConfigureAwait(false);
+            await _client.GetStream().WriteAsync(Encoding.UTF8.GetBytes(request.ToString()), deadline.Token);
+            return await ReadAsync(deadline.Token);
         }
         catch (Exception e)
         {
@@ -84,7 +84,7 @@ internal sealed class RespConnection : IDisposable
 
     private async Task<object?> ReadAsync(CancellationToken cancellationToken)
     {
-        var line = await ReadLineAsync(cancellationToken).ConfigureAwait(false);
+        var line = await ReadLineAsync(cancellationToken);
         var rest = line[1..];
         switch (line[0])
         {
@@ -96,7 +96,7 @@ internal sealed class RespConnection : IDisposable
                 return long.Parse(rest, CultureInfo.InvariantCulture);
             case '$':
                 var length = int.Parse(rest, CultureInfo.InvariantCulture);
-                return length < 0 ? null : await ReadTextAsync(length, cancellationToken).ConfigureAwait(false);
+                return length < 0 ? null : await ReadTextAsync(length, cancellationToken);
             case '*':
                 var count = int.Parse(rest, CultureInfo.InvariantCulture);
                 if (count < 0)
@@ -107,7 +107,7 @@ internal sealed class RespConnection : IDisposable
                 var items = new object?[count];
                 for (var i = 0; i < count; i++)
                 {
-                    items[i] = await ReadAsync(cancellationToken).ConfigureAwait(false);
+                    items[i] = await ReadAsync(cancellationToken);
                 }
 
                 return items;
@@ -121,7 +121,7 @@ internal sealed class RespConnection : IDisposable
         var line = new List<byte>();
         while (line.Count < 2 || line[^1] != '\n' || line[^2] != '\r')
         {
-            line.Add(await ReadByteAsync(cancellationToken).ConfigureAwait(false));
+            line.Add(await ReadByteAsync(cancellationToken));
         }
 
         return line.Count > 2 ? Encoding.UTF8.GetString([.. line[..^2]]) : throw new IOException("An empty line is not a Redis reply.");
@@ -132,7 +132,7 @@ internal sealed class RespConnection : IDisposable
         var bytes = new byte[length + 2];
         for (var i = 0; i < bytes.Length; i++)
         {
-            bytes[i] = await ReadByteAsync(cancellationToken).ConfigureAwait(false);
+            bytes[i] = await ReadByteAsync(cancellationToken);
         }
 
         return Encoding.UTF8.GetString(bytes, 0, length);
@@ -143,7 +143,7 @@ internal sealed class RespConnection : IDisposable
         if (_start == _end)
         {
             _start = 0;
-            _end = await _client.GetStream().ReadAsync(_buffer, cancellationToken).ConfigureAwait(false);
+            _end = await _client.GetStream().ReadAsync(_buffer, cancellationToken);
             if (_end == 0)
             {
                 throw new IOException("The server closed the connection.");

@@ -4,9 +4,9 @@ using Microsoft.Extensions.Logging;
 namespace AspireRedis.Coordination.Streams;
 
 /// <summary>
-/// One instance of a consumer group. It reads with <c>XREADGROUP ... BLOCK</c> on a connection of its own, hands each
-/// event to the handler, acknowledges what was handled, tries again what failed, and takes over what a dead instance left
-/// pending. Redis may go away and come back, also as another node: the instance goes on.
+/// One instance of a consumer group. It reads with <c>XREADGROUP ... BLOCK</c> on a connection of its own, passes each
+/// event to the handler, acknowledges what was handled, retries what failed, and claims what a dead instance left
+/// pending. It survives the loss of Redis and a failover: it reconnects and continues.
 /// </summary>
 /// <typeparam name="T">The type of the event.</typeparam>
 /// <remarks>
@@ -17,13 +17,13 @@ namespace AspireRedis.Coordination.Streams;
 public sealed class ConsumerGroup<T>
     where T : class
 {
-    // What is left to do after the handlers: last acknowledgements, and giving back what was not begun.
+    // For the work after the handlers have ended: the last acknowledgements, and the release of entries that were not started.
     private static readonly TimeSpan s_closing = TimeSpan.FromSeconds(2);
 
     private readonly GroupContext _group;
     private readonly EntryProcessor<T> _processor;
 
-    /// <summary>Creates the instance; nothing is connected before it runs.</summary>
+    /// <summary>Creates the instance. It does not connect before it runs.</summary>
     /// <exception cref="ArgumentException">An option is missing or out of range.</exception>
     public ConsumerGroup(
         RedisDeployment deployment, StreamTopic<T> topic, ConsumerGroupOptions<T> options, IStreamHandler<T> handler,
@@ -40,28 +40,28 @@ public sealed class ConsumerGroup<T>
         _processor = new EntryProcessor<T>(_group, topic, handler, options.OrderBy);
     }
 
-    /// <summary>Consumes until <paramref name="stopping"/>, then lets running handlers finish within the drain timeout.</summary>
-    /// <returns>A task that ends when everything has stopped; it does not fail for a Redis that is away.</returns>
+    /// <summary>Consumes until <paramref name="stopping"/> is cancelled, then lets running handlers finish within the drain timeout.</summary>
+    /// <returns>A task that completes when everything has stopped. An unavailable Redis does not make it fail.</returns>
     public async Task RunAsync(CancellationToken stopping)
     {
-        var hands = new Hands(_group.Clock);
-        var acknowledger = new Acknowledger(_group, hands);
-        var retries = new RetrySchedule(_group, hands);
-        var dispatcher = new Dispatcher(_group, hands, _processor, acknowledger, retries);
-        var reclaimer = new Reclaimer(_group, hands, dispatcher);
-        var reader = new GroupReader(_group, hands, dispatcher, reclaimer);
-        var keeper = new Keeper(_group, hands);
+        var inFlight = new InFlightEntries(_group.Clock);
+        var acknowledger = new Acknowledger(_group, inFlight);
+        var retries = new RetrySchedule(_group, inFlight);
+        var dispatcher = new Dispatcher(_group, inFlight, _processor, acknowledger, retries);
+        var reclaimer = new Reclaimer(_group, inFlight, dispatcher);
+        var reader = new GroupReader(_group, inFlight, dispatcher, reclaimer);
+        var refresher = new PendingRefresher(_group, inFlight);
         var groups = new StreamGroups(_group.Deployment);
 
         using var closing = new CancellationTokenSource();
-        // Not disposed of: a handler that ignores it may still hold it.
+        // Not disposed: a handler that ignores it may still hold its token.
         var drained = new CancellationTokenSource();
-        var working = dispatcher.RunAsync(stopping, drained.Token);
+        var handling = dispatcher.RunAsync(stopping, drained.Token);
         var acknowledging = acknowledger.RunAsync(closing.Token);
         var retrying = retries.RunAsync(dispatcher, stopping);
-        // Apart from each other: claimed entries wait for room among the handlers, and refreshing must not wait with
-        // them. It outlives the reader: entries in handlers are to be refreshed while they drain.
-        var keeping = RepeatAsync(() => keeper.RefreshAsync(closing.Token), closing.Token);
+        // In loops of their own: reclaiming waits until handlers are free, and refreshing must not wait with it.
+        // Refreshing outlives the reader: entries must stay with their handlers while these drain.
+        var refreshing = RepeatAsync(() => refresher.RefreshAsync(closing.Token), closing.Token);
         var sampling = RepeatAsync(() => SampleAsync(groups, stopping), stopping);
         var reclaiming = RepeatAsync(() => reclaimer.ReclaimAsync(stopping), stopping);
         try
@@ -72,39 +72,41 @@ public sealed class ConsumerGroup<T>
         {
             dispatcher.Complete();
             drained.CancelAfter(_group.Options.DrainTimeout);
-            await WorkersAsync(working);
+            await AwaitHandlersAsync(handling);
             acknowledger.Complete();
             closing.CancelAfter(s_closing);
             await acknowledging;
-            await GiveBackAsync(keeper, closing.Token);
+            await ReleaseUnstartedAsync(refresher, closing.Token);
             await closing.CancelAsync();
-            await Task.WhenAll(keeping, sampling, reclaiming, retrying);
+            await Task.WhenAll(refreshing, sampling, reclaiming, retrying);
             StreamMetrics.Forget(_group.Stream, _group.Options.Group);
         }
     }
 
-    private async Task WorkersAsync(Task working)
+    private async Task AwaitHandlersAsync(Task handling)
     {
         try
         {
-            await working.WaitAsync(_group.Options.DrainTimeout + s_closing, _group.Clock);
+            await handling.WaitAsync(_group.Options.DrainTimeout + s_closing, _group.Clock);
         }
         catch (TimeoutException)
         {
-            _group.Logger.LogError("Handlers of group {Group} of {Stream} did not end when they were cancelled and are left behind; their events come again.",
+            _group.Logger.LogError(
+                "Handlers of group {Group} of {Stream} did not end when they were cancelled and are abandoned; their events will be redelivered.",
                 _group.Options.Group, _group.Stream);
         }
     }
 
-    private async Task GiveBackAsync(Keeper keeper, CancellationToken cancellationToken)
+    private async Task ReleaseUnstartedAsync(PendingRefresher refresher, CancellationToken cancellationToken)
     {
         try
         {
-            await keeper.GiveBackAsync(cancellationToken);
+            await refresher.ReleaseUnstartedAsync(cancellationToken);
         }
         catch (Exception e)
         {
-            _group.Logger.LogDebug(e, "Entries of {Stream} could not be given back; others take them when they have been idle long enough.", _group.Stream);
+            _group.Logger.LogDebug(e,
+                "Entries of {Stream} that were not started could not be released; others claim them after the minimum idle time.", _group.Stream);
         }
     }
 
@@ -116,10 +118,10 @@ public sealed class ConsumerGroup<T>
         }
     }
 
-    /// <summary>Does <paramref name="work"/> at each third of MinIdle, whether it fails or not.</summary>
+    /// <summary>Runs <paramref name="work"/> every third of MinIdle; a failure does not end the loop.</summary>
     private async Task RepeatAsync(Func<Task> work, CancellationToken until)
     {
-        // A third: a round may fail before somebody takes an entry from a living handler.
+        // A third: one round may fail before another instance may claim an entry from a handler that is still running.
         using var timer = new PeriodicTimer(_group.Options.MinIdle / 3, _group.Clock);
         try
         {
@@ -131,14 +133,15 @@ public sealed class ConsumerGroup<T>
                 }
                 catch (Exception e) when (!until.IsCancellationRequested)
                 {
-                    _group.Logger.LogDebug(e, "Maintenance of group {Group} of {Stream} failed and is tried again.", _group.Options.Group, _group.Stream);
+                    _group.Logger.LogDebug(e,
+                        "Maintenance of group {Group} of {Stream} failed and will be retried.", _group.Options.Group, _group.Stream);
                 }
             }
         }
         catch (Exception e) when (until.IsCancellationRequested)
         {
-            // The end. What was claimed and not handed on stays pending for another instance.
-            _group.Logger.LogDebug(e, "Maintenance of group {Group} of {Stream} has ended.", _group.Options.Group, _group.Stream);
+            // Stopping. What was claimed and not dispatched stays pending for another instance.
+            _group.Logger.LogDebug(e, "Maintenance of group {Group} of {Stream} has stopped.", _group.Options.Group, _group.Stream);
         }
     }
 }

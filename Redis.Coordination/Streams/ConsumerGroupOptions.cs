@@ -7,26 +7,26 @@ public class ConsumerGroupOptions
     public string Group { get; set; } = "";
 
     /// <summary>
-    /// Name of this instance in the group. It must differ between instances; one that survives restarts lets the
-    /// instance find at once what it had not finished. Default: the machine's name and the process id.
+    /// Name of this instance in the group. It must differ between instances. With a name that survives restarts, the
+    /// instance resumes at once what it had not finished. Default: the machine name and the process id.
     /// </summary>
     public string Consumer { get; set; } = $"{Environment.MachineName}-{Environment.ProcessId}";
 
-    /// <summary>Where a group begins that does not exist yet. Default: at the oldest entry, so that none is missed.</summary>
+    /// <summary>Where a group that does not exist yet starts to read. Default: at the oldest entry, so that none is missed.</summary>
     public StartPosition StartAt { get; set; } = StartPosition.Beginning;
 
-    /// <summary>Entries fetched by one read. Default 100.</summary>
+    /// <summary>Maximum number of entries per read. Default 100.</summary>
     public int BatchSize { get; set; } = 100;
 
-    /// <summary>Handlers that run at the same time in this instance. Default 8.</summary>
+    /// <summary>Maximum number of handlers that run concurrently in this instance. Default 8.</summary>
     public int MaxConcurrency { get; set; } = 8;
 
-    /// <summary>How long one blocking read waits on the server. Default 5 s. It is no polling interval: entries arrive at once.</summary>
+    /// <summary>How long one blocking read waits on the server. Not a polling interval: new entries arrive at once. Default 5 s.</summary>
     public TimeSpan Block { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// How long an entry is left alone before it is taken from a consumer that shows no sign of life. A living consumer
-    /// refreshes the entries it works on, so handlers may take longer. Default 15 s.
+    /// How long an entry must have been idle before another consumer claims it. A living consumer resets the idle time
+    /// of the entries that it is working on, so handlers may take longer. Default 15 s.
     /// </summary>
     public TimeSpan MinIdle { get; set; } = TimeSpan.FromSeconds(15);
 
@@ -34,26 +34,26 @@ public class ConsumerGroupOptions
     public int MaxDeliveries { get; set; } = 10;
 
     /// <summary>
-    /// How long a failed entry waits for its second delivery; doubled with each further one, and shortened at random by
-    /// up to a half. Those behind it do not wait. Default 1 s.
+    /// How long a failed entry waits for its second delivery. The delay doubles with each further delivery and is
+    /// shortened at random by up to a half. Entries behind it do not wait. Default 1 s.
     /// </summary>
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>The longest wait between two deliveries. Default 5 min.</summary>
+    /// <summary>Upper bound of the retry delay. Default 5 min.</summary>
     public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long handlers may go on after the host was asked to stop. Default 10 s.</summary>
+    /// <summary>How long running handlers may continue after the host has been asked to stop. Default 10 s.</summary>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// How long the name of a consumer that has shown no sign of life, and has nothing pending, stays in the group.
+    /// How long a consumer must have been idle, with nothing pending, before its name is removed from the group.
     /// Default 1 h.
     /// </summary>
     public TimeSpan ForgetConsumersAfter { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>
-    /// Deletes an entry as soon as every group of the stream has acknowledged it: the stream is a queue then, and there
-    /// is nothing to replay. Default false.
+    /// Deletes an entry as soon as every group of the stream has acknowledged it. The stream is then a queue: there is
+    /// nothing to replay. Default false.
     /// </summary>
     public bool DeleteHandled { get; set; }
 
@@ -84,20 +84,20 @@ public sealed class ConsumerGroupOptions<T> : ConsumerGroupOptions
     where T : class
 {
     /// <summary>
-    /// The key of an event (an order id, say): those of one key are handled one after the other in the order of the
-    /// stream, also when one fails and is tried again, those of different keys in parallel. Null, the default, for no
-    /// order at all.
+    /// Selects the ordering key of an event (an order id, for example). Events with the same key are handled one at a
+    /// time in stream order, also when one fails and is retried; events with different keys run in parallel. Null, the
+    /// default, means no ordering.
     /// </summary>
     /// <remarks>
     /// The order holds among the entries that one instance has read. Instances of a group share a stream entry by entry:
-    /// where the order must hold for the whole group, run one instance. What another instance left behind when it died
-    /// comes late.
+    /// where the order must hold for the whole group, run one instance. Entries that are claimed from a dead instance
+    /// arrive late.
     /// </remarks>
     public Func<T, string>? OrderBy { get; set; }
 
     /// <summary>
-    /// Entries that may wait in memory for others of their key; when there are as many, nothing new is read. Default
-    /// 1000.
+    /// How many entries may wait in memory behind an earlier entry with the same key. When the limit is reached, nothing
+    /// new is read. Default 1000.
     /// </summary>
     public int MaxWaitingInOrder { get; set; } = 1000;
 

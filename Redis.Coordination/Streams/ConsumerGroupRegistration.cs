@@ -1,6 +1,6 @@
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>A group that this host runs, for whoever looks after it (health checks, endpoints for operators).</summary>
-/// <param name="Stream">The stream's key.</param>
-/// <param name="Group">The group's name.</param>
+/// <summary>A consumer group that this host runs; health checks and operators' endpoints list these.</summary>
+/// <param name="Stream">The key of the stream.</param>
+/// <param name="Group">The name of the group.</param>
 public sealed record ConsumerGroupRegistration(string Stream, string Group);

@@ -3,14 +3,14 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>For operators: what could not be handled, and putting it back or away.</summary>
+/// <summary>Lists, requeues and deletes dead letters: the operator's view of what could not be handled.</summary>
 /// <remarks>
 /// Safe for concurrent use. All methods fail with <see cref="RedisConnectionException"/> without a connection and with
 /// <see cref="RedisTimeoutException"/> without a reply in time; a change may have been made then, and can be repeated.
 /// </remarks>
 public sealed class DeadLetters
 {
-    /// <summary>The largest page.</summary>
+    /// <summary>The maximum page size.</summary>
     public const int MaxPage = 1000;
 
     private static readonly RedisScript s_requeue = RedisScript.Load<DeadLetters>("requeue");
@@ -25,10 +25,10 @@ public sealed class DeadLetters
     }
 
     /// <summary>Lists dead letters of a stream, the oldest first.</summary>
-    /// <param name="stream">The stream that they come from.</param>
-    /// <param name="group">Only those of this group; null for all.</param>
-    /// <param name="after">The <see cref="DeadLetterPage.Next"/> of the page before; null for the first.</param>
-    /// <param name="count">How many at the most, up to <see cref="MaxPage"/>.</param>
+    /// <param name="stream">The stream they come from.</param>
+    /// <param name="group">Only dead letters of this group; null for all.</param>
+    /// <param name="after"><see cref="DeadLetterPage.Next"/> of the previous page; null for the first page.</param>
+    /// <param name="count">Maximum number of dead letters, 1 to <see cref="MaxPage"/>.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public async Task<DeadLetterPage> ListAsync(
         string stream, string? group = null, string? after = null, int count = 100, CancellationToken cancellationToken = default)
@@ -60,7 +60,7 @@ public sealed class DeadLetters
         }
     }
 
-    /// <summary>One dead letter, or null.</summary>
+    /// <summary>Returns one dead letter, or null when it does not exist.</summary>
     public async Task<DeadLetter?> FindAsync(string stream, string id, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
@@ -70,10 +70,10 @@ public sealed class DeadLetters
     }
 
     /// <summary>
-    /// Puts a dead letter back at the end of its stream, for the group that could not handle it and no other, with the
-    /// same event id. One script appends and removes: a crash neither loses nor doubles it.
+    /// Appends a dead letter to its stream again, with the same event id, for the group that could not handle it only.
+    /// One script appends and removes: a crash neither loses nor duplicates it.
     /// </summary>
-    /// <returns>The new entry's id; null when there is no such dead letter (any more).</returns>
+    /// <returns>The id of the new entry; null when the dead letter does not exist (any more).</returns>
     public async Task<string?> RequeueAsync(string stream, string id, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
@@ -81,15 +81,15 @@ public sealed class DeadLetters
             s_requeue, [StreamTopic.DeadLettersOf(stream), stream], [StreamEntryId.Normalise(id)], cancellationToken);
     }
 
-    /// <summary>Requeues all dead letters that a group has now, one script each.</summary>
-    /// <returns>How many.</returns>
+    /// <summary>Requeues all dead letters that a group has at this moment, one script call each.</summary>
+    /// <returns>How many were requeued.</returns>
     public async Task<int> RequeueAllAsync(string stream, string group, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(group);
         var requeued = 0;
         DeadLetterPage page;
         string? after = null;
-        // What fails again meanwhile comes behind the last of now, and is left for the next call.
+        // An entry that fails again meanwhile becomes a newer dead letter, which is left for the next call.
         var last = await LastAsync(stream, cancellationToken);
         do
         {
@@ -108,8 +108,8 @@ public sealed class DeadLetters
         return requeued;
     }
 
-    /// <summary>Deletes a dead letter for good.</summary>
-    /// <returns>Whether it was there.</returns>
+    /// <summary>Deletes a dead letter permanently.</summary>
+    /// <returns>Whether it existed.</returns>
     public async Task<bool> DeleteAsync(string stream, string id, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
@@ -133,7 +133,7 @@ public sealed class DeadLetters
 
     private static DeadLetter? Read(string stream, StreamEntry entry)
     {
-        // The five of dead-letter.lua stand first; the entry's own may have the same names.
+        // The five fields that dead-letter.lua adds come first; the original fields may have the same names.
         var values = entry.Values;
         return values.Length < 5 || values[0].Name != "dead_group"
             ? null

@@ -65,7 +65,7 @@ internal sealed class EventEncoding<T>
         NameOrNumber,
     }
 
-    /// <summary>Appends names and values in turn.</summary>
+    /// <summary>Adds alternating names and values to <paramref name="fields"/>.</summary>
     /// <exception cref="InvalidOperationException">The event is not written as a JSON object.</exception>
     public void Encode(T value, List<RedisValue> fields)
     {
@@ -232,10 +232,10 @@ internal sealed class EventEncoding<T>
         var text = ((ReadOnlyMemory<byte>)field).Span;
         if (!IsString(property.Form, text))
         {
-            // Of these characters nothing can be made but a number, which the deserializer checks.
+            // These characters can form nothing but a number, and the deserializer validates it.
             writer.WriteRawValue(text, skipInputValidation: text.Length > 0 && text.IndexOfAnyExcept(s_numeric) < 0);
         }
-        // By way of a string, which replaces what is not UTF-8; the writer would refuse it.
+        // The writer refuses invalid UTF-8; converting to a string first replaces it.
         else if (System.Text.Unicode.Utf8.IsValid(text))
         {
             writer.WriteStringValue(text);
@@ -262,7 +262,7 @@ internal sealed class EventEncoding<T>
         return buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>The property's place in the contract, or -1. Names of the contract are not made anew for each event.</summary>
+    /// <summary>The property's place in the contract, or -1. Avoids allocating the names of the contract for each event.</summary>
     private int IndexOf(ref Utf8JsonReader reader, int expected)
     {
         for (var i = 0; i < _properties.Length; i++)
@@ -280,7 +280,7 @@ internal sealed class EventEncoding<T>
     {
         var buffer = t_buffer ??= new ArrayBufferWriter<byte>(1024);
         buffer.ResetWrittenCount();
-        // What the contract's options say of escaping does not matter here: it is undone at once.
+        // The escaping options of the contract do not matter here: the text is unescaped again right away.
         var writer = t_writer ??= new Utf8JsonWriter(buffer, new JsonWriterOptions { SkipValidation = true });
         writer.Reset(buffer);
         return (buffer, writer);

@@ -7,25 +7,25 @@ namespace AspireRedis.Coordination.Streams;
 public sealed class InboxOptions
 {
     /// <summary>
-    /// How long it is remembered that an event was handled. Longer than a redelivery, a requeued dead letter or a second
-    /// append of the same event may take to come. Default 7 days.
+    /// How long the inbox remembers that an event was handled. It must be longer than the time in which a redelivery, a
+    /// requeued dead letter or a second append of the same event may arrive. Default 7 days.
     /// </summary>
     public TimeSpan RememberFor { get; set; } = TimeSpan.FromDays(7);
 
     internal void Validate() => ArgumentOutOfRangeException.ThrowIfLessThan(RememberFor, TimeSpan.FromSeconds(1));
 }
 
-/// <summary>What became of <see cref="Inbox.CommitAsync"/>.</summary>
-/// <param name="IsFirst">False when the event had its effect before; nothing was changed then but the acknowledgement.</param>
+/// <summary>The result of <see cref="Inbox.CommitAsync"/>.</summary>
+/// <param name="IsFirst">False when the event had already been handled: the entry was acknowledged and nothing else was changed.</param>
 /// <param name="Value">What the effect returned; null when it did not run.</param>
 public sealed record InboxResult(bool IsFirst, RedisResult Value);
 
 /// <summary>
-/// Makes the effect of an event happen once, though the event may come more than once: one script writes the state,
-/// appends the events that follow from it, remembers the event id and acknowledges the entry. All of that, or nothing.
+/// Applies the effect of an event once, although the event may be delivered more than once. One script writes the state,
+/// appends the resulting events, remembers the event id and acknowledges the entry: all of it or nothing.
 /// </summary>
 /// <remarks>
-/// The script is the caller's, and includes ours:
+/// The caller writes the script, which includes the library's <c>inbox</c>:
 /// <code>
 /// --@include inbox
 /// return inbox(function(keys, args)
@@ -34,9 +34,9 @@ public sealed record InboxResult(bool IsFirst, RedisResult Value);
 ///   return 1
 /// end)
 /// </code>
-/// Redis does not roll a script back: the effect checks what could fail before it writes. For an effect outside Redis use
-/// <see cref="StreamMessage{T}.EventId"/>, which is the same at each redelivery, as the idempotency key. Safe for
-/// concurrent use.
+/// Redis does not roll a script back: the effect must check everything that can fail before it writes. For an effect
+/// outside Redis use <see cref="StreamMessage{T}.EventId"/>, which is the same at each redelivery, as the idempotency
+/// key. Safe for concurrent use.
 /// </remarks>
 public sealed class Inbox
 {
@@ -54,12 +54,15 @@ public sealed class Inbox
         _options = options.Value;
     }
 
-    /// <summary>Runs the effect, unless the group of <paramref name="cause"/> has done so for this event; the handler then returns <see cref="HandlerResult.Acknowledged"/>.</summary>
-    /// <param name="cause">The event that is handled.</param>
-    /// <param name="script">Includes <c>inbox</c>.</param>
+    /// <summary>
+    /// Runs the effect, unless the group of <paramref name="cause"/> has handled this event before. The handler then
+    /// returns <see cref="HandlerResult.Acknowledged"/>.
+    /// </summary>
+    /// <param name="cause">The event being handled.</param>
+    /// <param name="script">The effect; it includes <c>inbox</c>.</param>
     /// <param name="keys">Keys of the effect.</param>
     /// <param name="arguments">Arguments of the effect.</param>
-    /// <param name="events">Events that follow from it, of <see cref="StreamProducer.PrepareAppend"/>; give them ids that follow from the cause.</param>
+    /// <param name="events">Resulting events, from <see cref="StreamProducer.PrepareAppend"/>; derive their ids from the cause.</param>
     /// <param name="durability">When the commit counts.</param>
     /// <param name="cancellationToken">Ends the wait; the commit may happen all the same.</param>
     /// <exception cref="NotDurableException">Committed, but not acknowledged by enough replicas in time.</exception>

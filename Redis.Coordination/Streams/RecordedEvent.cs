@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>An event that is read back from a stream, outside of a group.</summary>
+/// <summary>An event that was read from a stream without a consumer group.</summary>
 public sealed class RecordedEvent
 {
     private readonly NameValueEntry[] _fields;
@@ -20,21 +20,21 @@ public sealed class RecordedEvent
     /// <summary>Its id in the stream.</summary>
     public string EntryId { get; }
 
-    /// <summary>Identifies the event; null for an entry that does not say.</summary>
+    /// <summary>Identifies the event; null when the entry has no such field.</summary>
     public string? EventId { get; }
 
-    /// <summary>Name of the event; null for an entry that does not say.</summary>
+    /// <summary>Name of the event; null when the entry has no such field.</summary>
     public string? EventType { get; }
 
-    /// <summary>When it happened, by the producer's clock; for one that does not say, when it was appended.</summary>
+    /// <summary>When it happened, by the producer's clock; without such a field, when it was appended.</summary>
     public DateTimeOffset OccurredAt { get; }
 
-    /// <summary>Wraps entries as <c>XRANGE</c> gives them.</summary>
+    /// <summary>Wraps entries as <c>XRANGE</c> returns them.</summary>
     public static IReadOnlyList<RecordedEvent> From(IEnumerable<StreamEntry> entries)
         => [.. entries.Select(e => new RecordedEvent((string)e.Id!, e.Values))];
 
-    /// <summary>Decodes the event when it is one of <paramref name="topic"/>, by its name.</summary>
-    /// <exception cref="StreamDecodeException">It is one, but cannot be read.</exception>
+    /// <summary>Decodes the event when its name is that of <paramref name="topic"/>.</summary>
+    /// <exception cref="StreamDecodeException">It is an event of the topic, but cannot be read.</exception>
     public bool TryDecode<T>(StreamTopic<T> topic, [NotNullWhen(true)] out T? value)
         where T : class
     {

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>A place in a stream from which a group reads on.</summary>
+/// <summary>The position in a stream from which a group starts to read.</summary>
 public readonly record struct StartPosition
 {
     private readonly string? _after;
@@ -12,10 +12,10 @@ public readonly record struct StartPosition
     /// <summary>Before the oldest entry that the stream still has.</summary>
     public static StartPosition Beginning => default;
 
-    /// <summary>Behind the newest entry: only what comes from now on.</summary>
+    /// <summary>After the newest entry: only what is appended from now on.</summary>
     public static StartPosition End => new("$");
 
-    /// <summary>The id behind which reading starts, as <c>XGROUP CREATE</c> takes it.</summary>
+    /// <summary>The id after which reading starts, as <c>XGROUP CREATE</c> takes it.</summary>
     public string AfterId => _after ?? "0-0";
 
     /// <summary>The first entry that was appended at <paramref name="time"/> or later, by the clock of the server.</summary>
@@ -27,7 +27,7 @@ public readonly record struct StartPosition
         return Before((ulong)ms, 0);
     }
 
-    /// <summary>The entry <paramref name="entryId"/> itself, or the one after it when it is gone.</summary>
+    /// <summary>The entry <paramref name="entryId"/> itself, or the next one when it no longer exists.</summary>
     /// <exception cref="ArgumentException">Not an entry id.</exception>
     public static StartPosition From(string entryId)
     {
@@ -35,7 +35,7 @@ public readonly record struct StartPosition
         return Before(ms, sequence);
     }
 
-    /// <summary>The entry behind <paramref name="entryId"/>.</summary>
+    /// <summary>The entry after <paramref name="entryId"/>.</summary>
     /// <exception cref="ArgumentException">Not an entry id.</exception>
     public static StartPosition After(string entryId)
     {

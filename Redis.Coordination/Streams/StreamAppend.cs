@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>An entry that is about to be appended, and the span of doing so. Dispose it when it is appended.</summary>
+/// <summary>An entry to append, together with its producer span. Dispose it after the append.</summary>
 public sealed class StreamAppend : IDisposable
 {
     private readonly Activity? _activity;
@@ -17,7 +17,7 @@ public sealed class StreamAppend : IDisposable
         Fields = fields;
     }
 
-    /// <summary>The key of the stream that it is for.</summary>
+    /// <summary>The key of the stream to append to.</summary>
     public string Stream { get; }
 
     /// <summary>Identifies the event.</summary>
@@ -26,13 +26,13 @@ public sealed class StreamAppend : IDisposable
     /// <summary>Names and values in turn, the arguments of <c>XADD key *</c>.</summary>
     public RedisValue[] Fields { get; }
 
-    /// <summary>The fields with their number before them, as the library's scripts take several events.</summary>
+    /// <summary>The fields preceded by their count: the form in which scripts take several events.</summary>
     internal IEnumerable<RedisValue> Packed => [Fields.Length, .. Fields];
 
-    /// <summary>Notes the entry id on the span.</summary>
+    /// <summary>Records the entry id on the span.</summary>
     public void Succeeded(string entryId) => _activity?.SetTag("redis.stream.entry_id", entryId);
 
-    /// <summary>Notes the failure on the span.</summary>
+    /// <summary>Records the failure on the span.</summary>
     public void Failed(Exception exception) => _activity.Fail(exception);
 
     /// <summary>Ends the span.</summary>

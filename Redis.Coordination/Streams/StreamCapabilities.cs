@@ -3,9 +3,9 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Streams;
 
 /// <summary>
-/// Which of the newer stream commands a node has. It is asked, not guessed from a version number: forks number their
-/// versions in their own way, and a provider may have taken a command away. Asked again with each new connection, so also
-/// after a failover.
+/// Which of the newer stream commands a node supports. The node is asked: a version number would not do, since forks number
+/// their versions differently and a provider may have disabled a command. It is asked again on each new connection, so
+/// also after a failover.
 /// </summary>
 /// <param name="AcknowledgeAndDelete"><c>XACKDEL</c> (Redis 8.2).</param>
 /// <param name="ReadClaim"><c>XREADGROUP ... CLAIM</c> (Redis 8.4).</param>
@@ -13,10 +13,10 @@ namespace AspireRedis.Coordination.Streams;
 /// <param name="NegativeAcknowledge"><c>XNACK</c> (Redis 8.8).</param>
 public sealed record StreamCapabilities(bool AcknowledgeAndDelete, bool ReadClaim, bool IdempotentAppend, bool NegativeAcknowledge)
 {
-    /// <summary>The commands of Redis 7.0 and nothing more.</summary>
+    /// <summary>Only the commands of Redis 7.0.</summary>
     public static StreamCapabilities Classic { get; } = new(false, false, false, false);
 
-    /// <summary>Asks the node behind a connection; two commands. One that does not answer such questions is classic.</summary>
+    /// <summary>Asks the node with two commands. A node that refuses them counts as <see cref="Classic"/>.</summary>
     /// <exception cref="RedisConnectionException">No connection.</exception>
     /// <exception cref="RedisTimeoutException">No reply in time.</exception>
     public static async Task<StreamCapabilities> DetectAsync(IDatabase database)
@@ -35,8 +35,8 @@ public sealed record StreamCapabilities(bool AcknowledgeAndDelete, bool ReadClai
         }
     }
 
-    /// <param name="info">Of <c>COMMAND INFO XACKDEL XNACK</c>: an array with null for each that is unknown.</param>
-    /// <param name="docs">Of <c>COMMAND DOCS XREADGROUP XADD</c>: names and descriptions in turn, with the tokens of the arguments in it.</param>
+    /// <param name="info">Reply of <c>COMMAND INFO XACKDEL XNACK</c>: an array with null for each unknown command.</param>
+    /// <param name="docs">Reply of <c>COMMAND DOCS XREADGROUP XADD</c>: alternating names and descriptions, which contain the arguments' tokens.</param>
     internal static StreamCapabilities Read(RedisResult info, RedisResult docs)
         => new(Knows(info, 0), HasToken(DocsOf(docs, "xreadgroup"), "CLAIM"), HasToken(DocsOf(docs, "xadd"), "IDMP"), Knows(info, 1));
 

@@ -2,22 +2,22 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>Whether an event stays.</summary>
+/// <summary>Confirms that an event is durable before a handler acts on it.</summary>
 public static class StreamConfirmation
 {
     private static readonly RedisScript s_confirm = RedisScript.Load(typeof(StreamConfirmation), "confirm-entry", repeatable: true);
 
     /// <summary>
-    /// Whether the event is in its stream, as durable as asked for, and with it all that was written before it. A consumer
-    /// gets events at once, and a failover can take those back that no replica has: to be called before something is done
-    /// outside of Redis that cannot be taken back.
+    /// Confirms that the event, and everything written before it, is in its stream with the given durability. Events are
+    /// delivered at once, and a failover can lose one that no replica has: call this before an irreversible action
+    /// outside Redis.
     /// </summary>
-    /// <param name="writer">Asks.</param>
+    /// <param name="writer">The writer that waits for the replicas.</param>
     /// <param name="message">The event.</param>
-    /// <param name="durability">What it must survive; at <see cref="Durability.Memory"/> nothing is asked.</param>
+    /// <param name="durability">What it must survive. With <see cref="Durability.Memory"/> nothing is checked.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>False when it was lost: there is nothing to do.</returns>
-    /// <exception cref="NotDurableException">Not enough replicas have it in time.</exception>
+    /// <returns>False when the event was lost: there is nothing to handle.</returns>
+    /// <exception cref="NotDurableException">Not enough replicas acknowledged it in time.</exception>
     public static async Task<bool> ConfirmAsync<T>(
         this DurableWriter writer, StreamMessage<T> message, Durability durability, CancellationToken cancellationToken)
         where T : class

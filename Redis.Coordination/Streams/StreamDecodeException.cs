@@ -1,8 +1,8 @@
 namespace AspireRedis.Coordination.Streams;
 
 /// <summary>
-/// An entry is not an event of its topic. It goes to the dead letters at once, for a retry would not help; unless it is of a newer
-/// version, which another instance may know.
+/// An entry is not an event of its topic. It goes to the dead letters at once, since a retry would not help; unless it has a newer
+/// schema version, which another instance may know.
 /// </summary>
 public sealed class StreamDecodeException : Exception
 {

@@ -5,7 +5,7 @@ namespace AspireRedis.Coordination.Streams;
 /// <summary>Ids of stream entries: <c>MILLISECONDS-SEQUENCE</c>.</summary>
 public static class StreamEntryId
 {
-    /// <summary>Whether a text has that form.</summary>
+    /// <summary>Whether <paramref name="text"/> has that form.</summary>
     public static bool IsValid(string? text) => TryParse(text, out _, out _);
 
     /// <exception cref="ArgumentException">Not an entry id.</exception>

@@ -3,16 +3,16 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>Names of the metadata fields that stand in each entry beside the event's own.</summary>
+/// <summary>Names of the metadata fields that each entry has besides the fields of the event.</summary>
 public static class StreamFields
 {
-    /// <summary>Identifies the event across redeliveries and streams; UUID version 7 unless the producer gives one.</summary>
+    /// <summary>Identifies the event across redeliveries and streams; UUID version 7 unless the producer sets one.</summary>
     public const string EventId = "event_id";
 
     /// <summary>Name of the event.</summary>
     public const string EventType = "event_type";
 
-    /// <summary>Version of the event's form.</summary>
+    /// <summary>Schema version of the event.</summary>
     public const string SchemaVersion = "schema_version";
 
     /// <summary>When it happened, ISO 8601 in UTC.</summary>
@@ -24,12 +24,12 @@ public static class StreamFields
     /// <summary>W3C trace state of the producer.</summary>
     public const string TraceState = "tracestate";
 
-    /// <summary>The only group that is to handle the entry: it was requeued from that group's dead letters.</summary>
+    /// <summary>The only group that shall handle the entry: it was requeued from that group's dead letters.</summary>
     public const string OnlyFor = "only_for_group";
 
     /// <summary>
     /// A JSON object with those properties of the event whose values the readable fields do not tell: null where the type may have
-    /// another default, a string where the type suggests none, or all of them. It goes over the readable fields.
+    /// another default, a string where the type suggests none, or all of them. It takes precedence over the readable fields.
     /// </summary>
     public const string Json = "event_json";
 
@@ -39,7 +39,7 @@ public static class StreamFields
     /// </summary>
     public const string Packed = "packed_fields";
 
-    // As bytes, which is how names arrive: they compare without a conversion.
+    // As bytes, the form in which names arrive, so that comparing needs no conversion.
     internal static readonly RedisValue RawEventId = Raw(EventId);
     internal static readonly RedisValue RawEventType = Raw(EventType);
     internal static readonly RedisValue RawSchemaVersion = Raw(SchemaVersion);
@@ -67,13 +67,13 @@ public static class StreamFields
         return RedisValue.Null;
     }
 
-    /// <summary>When the event happened; for one that does not say, when it was appended.</summary>
+    /// <summary>When the event happened; without such a field, when it was appended.</summary>
     internal static DateTimeOffset OccurredAtOf(string entryId, NameValueEntry[] fields)
         => DateTimeOffset.TryParse((string?)Find(fields, RawOccurredAt), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
             ? at
             : AppendedAt(entryId);
 
-    /// <summary>The time in an entry id; an id chosen by hand may have none that a calendar knows.</summary>
+    /// <summary>The time in an entry id; an explicit id may be outside the range of <see cref="DateTimeOffset"/>.</summary>
     internal static DateTimeOffset AppendedAt(string entryId)
         => long.TryParse(entryId.AsSpan(0, entryId.IndexOf('-', StringComparison.Ordinal)), NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
             && ms <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()

@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>Looks after consumer groups from outside: state, creation for a replay, deletion.</summary>
+/// <summary>Administers consumer groups: state, creation for a replay, deletion.</summary>
 /// <remarks>Safe for concurrent use.</remarks>
 public sealed class StreamGroups
 {
@@ -17,7 +17,7 @@ public sealed class StreamGroups
         _deployment = deployment;
     }
 
-    /// <summary>Where the group stands; null when it does not exist.</summary>
+    /// <summary>Returns the state of a group; null when it does not exist.</summary>
     /// <exception cref="RedisConnectionException">No connection.</exception>
     /// <exception cref="RedisTimeoutException">No reply in time.</exception>
     public async Task<StreamGroupStatus?> DescribeAsync(string stream, string group, CancellationToken cancellationToken = default)
@@ -31,11 +31,11 @@ public sealed class StreamGroups
     }
 
     /// <summary>
-    /// Creates a group that reads on from <paramref name="from"/>: a replay into a group of its own, beside those that
-    /// have the entries behind them. Run a <see cref="ConsumerGroup{T}"/> under that name, and delete the group when the
-    /// replay is over: the trimmer waits for it too. Requeued dead letters of other groups are skipped.
+    /// Creates a group that starts to read at <paramref name="from"/>, for a replay beside the groups that have handled the
+    /// entries already. Run a <see cref="ConsumerGroup{T}"/> with that name, and delete the group after the replay: the
+    /// trimmer keeps entries that it has not handled. Requeued dead letters of other groups are skipped.
     /// </summary>
-    /// <returns>False when there is a group of that name; it stays where it is.</returns>
+    /// <returns>False when a group of that name exists; it is not changed.</returns>
     public async Task<bool> CreateAsync(string stream, string group, StartPosition from, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
@@ -51,7 +51,7 @@ public sealed class StreamGroups
         }
     }
 
-    /// <summary>Deletes the group with what it has pending; an instance that still runs creates it again.</summary>
+    /// <summary>Deletes the group and its pending entries list. An instance that is still running creates it again.</summary>
     /// <returns>Whether it existed.</returns>
     public async Task<bool> DeleteAsync(string stream, string group, CancellationToken cancellationToken = default)
     {

@@ -5,7 +5,7 @@ using AspireRedis.Coordination.Diagnostics;
 
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>The metrics of consumer groups. Gauges show what each group of this process saw last.</summary>
+/// <summary>The metrics of consumer groups. Gauges show the last sample of each group that this process runs.</summary>
 internal static class StreamMetrics
 {
     private static readonly ConcurrentDictionary<(string Stream, string Group), StreamGroupStatus> s_groups = new();
@@ -14,13 +14,13 @@ internal static class StreamMetrics
         "redis.stream.handled", "{message}", "Deliveries, by outcome.");
 
     public static readonly Counter<long> DeadLettered = CoordinationDiagnostics.Meter.CreateCounter<long>(
-        "redis.stream.dead_lettered", "{message}", "Entries that went to the dead letters.");
+        "redis.stream.dead_lettered", "{message}", "Entries moved to the dead letters.");
 
     public static readonly Counter<long> Retries = CoordinationDiagnostics.Meter.CreateCounter<long>(
         "redis.stream.retries", "{message}", "Failed entries that were delivered again after their backoff.");
 
     public static readonly Counter<long> Reclaimed = CoordinationDiagnostics.Meter.CreateCounter<long>(
-        "redis.stream.reclaimed", "{message}", "Pending entries that were taken over from another consumer or an earlier life.");
+        "redis.stream.reclaimed", "{message}", "Pending entries claimed from another consumer, or from before a restart or reconnect.");
 
     public static readonly Counter<long> Vanished = CoordinationDiagnostics.Meter.CreateCounter<long>(
         "redis.stream.vanished", "{message}", "Entries that were deleted from the stream while they were pending.");
@@ -38,7 +38,8 @@ internal static class StreamMetrics
         CoordinationDiagnostics.Meter.CreateObservableGauge("redis.stream.pending",
             () => Observe<long>(static s => s.Pending), "{message}", "Entries delivered and not acknowledged.");
         CoordinationDiagnostics.Meter.CreateObservableGauge("redis.stream.oldest_pending.age",
-            () => Observe<double>(static s => s.OldestPendingAge?.TotalSeconds), "s", "Time since the oldest pending entry was appended. Absent while none is pending.");
+            () => Observe<double>(static s => s.OldestPendingAge?.TotalSeconds), "s",
+            "Time since the oldest pending entry was appended. Absent while none is pending.");
     }
 
     public static TagList Tags(string stream, string group) => new()

@@ -8,8 +8,8 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Streams;
 
 /// <summary>
-/// Appends events to streams, with event id, schema version, time and trace context. For an event that must exist
-/// exactly when a state change does, pass <see cref="PrepareAppend"/> to the script that makes the change.
+/// Appends events to streams, with event id, schema version, time and trace context. For an event that must be appended
+/// atomically with a state change, pass <see cref="PrepareAppend"/> to the script that makes the change.
 /// </summary>
 /// <remarks>Safe for concurrent use.</remarks>
 public sealed partial class StreamProducer
@@ -30,11 +30,11 @@ public sealed partial class StreamProducer
     }
 
     /// <summary>Appends one event and returns its entry id.</summary>
-    /// <param name="topic">Where to.</param>
+    /// <param name="topic">The topic to append to.</param>
     /// <param name="value">The event.</param>
     /// <param name="eventId">
-    /// Identifies the event; null for a new UUID version 7. With an id of the caller's, servers from Redis 8.6 append a
-    /// repetition only once, as long as they remember the id (<c>XADD ... IDMP</c>: 100 s by default).
+    /// Identifies the event; null for a new UUID version 7. With an explicit id, Redis 8.6 and later append a repeated
+    /// call only once, for as long as they remember the id (<c>XADD ... IDMP</c>: 100 s by default).
     /// </param>
     /// <param name="cancellationToken">Ends the wait; the entry may be appended all the same.</param>
     /// <exception cref="RedisUnavailableException">No primary took it in time; it is certainly not appended.</exception>
@@ -59,10 +59,10 @@ public sealed partial class StreamProducer
     }
 
     /// <summary>
-    /// Appends several events in their order, all or none: one script, one round trip. Nobody sees a part of them, and
-    /// nothing comes between those of one stream.
+    /// Appends several events in order, all or none: one script, one round trip. No reader sees a part of them, and
+    /// no other entry comes between those of one stream.
     /// </summary>
-    /// <param name="topic">Where to.</param>
+    /// <param name="topic">The topic to append to.</param>
     /// <param name="values">The events.</param>
     /// <param name="cancellationToken">Ends the wait; the entries may be appended all the same.</param>
     /// <returns>The entry ids.</returns>
@@ -80,12 +80,12 @@ public sealed partial class StreamProducer
         }
         finally
         {
-            // The last first: each has the one before it for its current span.
+            // In reverse order: each span has the one before it as its predecessor in Activity.Current.
             appends.AsEnumerable().Reverse().ToList().ForEach(append => append.Dispose());
         }
     }
 
-    /// <summary>The same for prepared events, which may be of several streams; the caller disposes of them.</summary>
+    /// <summary>Appends prepared events, which may belong to several streams; the caller disposes of them.</summary>
     /// <inheritdoc cref="AppendAsync{T}(StreamTopic{T}, IEnumerable{T}, CancellationToken)"/>
     public async Task<IReadOnlyList<string>> AppendAsync(IReadOnlyList<StreamAppend> appends, CancellationToken cancellationToken = default)
     {
@@ -115,11 +115,11 @@ public sealed partial class StreamProducer
     }
 
     /// <summary>
-    /// The fields of an entry, as names and values in turn, for a script of the caller that ends in
-    /// <c>redis.call('XADD', key, '*', unpack(fields))</c>. The returned object is the producer's span: dispose it when
+    /// Prepares the fields of an entry, as alternating names and values, for a script of the caller that calls
+    /// <c>redis.call('XADD', key, '*', unpack(fields))</c>. The returned object holds the producer span: dispose it after
     /// the script has run.
     /// </summary>
-    /// <param name="topic">Where to.</param>
+    /// <param name="topic">The topic to append to.</param>
     /// <param name="value">The event.</param>
     /// <param name="eventId">Identifies the event; null for a new UUID version 7.</param>
     /// <param name="occurredAt">When it happened; null for now.</param>
@@ -138,7 +138,7 @@ public sealed partial class StreamProducer
             StreamFields.RawSchemaVersion, topic.SchemaVersion,
             StreamFields.RawOccurredAt, at.UtcDateTime.ToString("O", CultureInfo.InvariantCulture),
         };
-        // Without a listener of our own the caller's context goes on.
+        // Without a listener of our own, the caller's trace context is passed on.
         if ((activity ?? Activity.Current) is { } context)
         {
             DistributedContextPropagator.Current.Inject(context, fields, static (carrier, name, text) =>
@@ -159,10 +159,11 @@ public sealed partial class StreamProducer
         {
             return null;
         }
-        // What a hash tag holds is an id, and names of spans are few.
+        // A hash tag holds an id, and span names must have a low cardinality.
         var template = HashTag().Replace(stream, "{}");
-        // Several events of one script are beside each other, not below each other.
-        var activity = Activity.Current is { Kind: ActivityKind.Producer } before && before.Source == CoordinationDiagnostics.ActivitySource && before.ParentSpanId != default
+        // The spans of several events of one script are siblings, not nested.
+        var activity = Activity.Current is { Kind: ActivityKind.Producer } before
+            && before.Source == CoordinationDiagnostics.ActivitySource && before.ParentSpanId != default
             ? CoordinationDiagnostics.ActivitySource.StartActivity($"send {template}", ActivityKind.Producer,
                 new ActivityContext(before.TraceId, before.ParentSpanId, before.ActivityTraceFlags, before.TraceStateString))
             : CoordinationDiagnostics.ActivitySource.StartActivity($"send {template}", ActivityKind.Producer);
@@ -200,7 +201,7 @@ public sealed partial class StreamProducer
         }
         catch (RedisServerException e) when (e.Message.StartsWith("ERR", StringComparison.Ordinal))
         {
-            // The node was replaced by an older one, to which these arguments mean nothing.
+            // The node was replaced by an older one, which does not know these arguments.
             _node = _node is { } node ? node with { Capabilities = StreamCapabilities.Classic } : null;
             return await AppendAsync(append, cancellationToken);
         }

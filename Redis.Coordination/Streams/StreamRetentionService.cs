@@ -9,7 +9,7 @@ public sealed class StreamRetentionOptions
     /// <summary>Handled entries older than this are removed. Null, the default, keeps all of them.</summary>
     public TimeSpan? KeepFor { get; set; }
 
-    /// <summary>How often it is looked after. Default 1 min.</summary>
+    /// <summary>How often the stream is trimmed. Default 1 min.</summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromMinutes(1);
 
     internal void Validate()
@@ -22,7 +22,7 @@ public sealed class StreamRetentionOptions
     }
 }
 
-/// <summary>Trims one stream for as long as the host runs. Several instances may do so; it costs a script call each.</summary>
+/// <summary>Trims one stream while the host runs. Several instances may do so, at the cost of a script call each.</summary>
 internal sealed class StreamRetentionService(
     StreamTrimmer trimmer, string stream, StreamRetentionOptions options, TimeProvider clock, ILogger<StreamRetentionService> logger) : BackgroundService
 {
@@ -41,18 +41,19 @@ internal sealed class StreamRetentionService(
                 {
                     if (await trimmer.TrimAsync(stream, keepFor, stoppingToken) is > 0 and var removed)
                     {
-                        logger.LogInformation("{Removed} entries of {Stream} were handled and older than {KeepFor}; they are removed.", removed, stream, keepFor);
+                        logger.LogInformation(
+                            "Removed {Removed} entries of {Stream} that were handled and older than {KeepFor}.", removed, stream, keepFor);
                     }
                 }
                 catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
-                    logger.LogWarning("{Stream} could not be trimmed and is tried again: {Reason}", stream, e.Message);
+                    logger.LogWarning("{Stream} could not be trimmed; the next attempt follows: {Reason}", stream, e.Message);
                 }
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The end.
+            // Stopping.
         }
     }
 }

@@ -3,10 +3,10 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>What all topics have in common.</summary>
+/// <summary>Key names of streams.</summary>
 public static class StreamTopic
 {
-    /// <summary>Where entries of a stream go that could not be handled: <c>KEY:dead</c>.</summary>
+    /// <summary>The key of the stream for entries that could not be handled: <c>KEY:dead</c>.</summary>
     public static string DeadLettersOf(string key) => $"{key}:dead";
 }
 
@@ -29,7 +29,7 @@ public sealed class StreamTopic<T>
     /// <param name="key">The stream's key in Redis.</param>
     /// <param name="eventType">Name of the event, stored with each entry.</param>
     /// <param name="schemaVersion">
-    /// Raise it when consumers of today cannot read the new form, and say with <see cref="Upcasting"/> how to read the old one.
+    /// Raise it when existing consumers cannot read the new schema, and say with <see cref="Upcasting"/> how to read the old one.
     /// </param>
     /// <param name="json">The JSON contract.</param>
     /// <exception cref="ArgumentException">
@@ -54,16 +54,16 @@ public sealed class StreamTopic<T>
     /// <summary>The stream's key in Redis.</summary>
     public string Key { get; }
 
-    /// <summary>Where entries go that could not be handled: <c>KEY:dead</c>.</summary>
+    /// <summary>The key of the stream for entries that could not be handled: <c>KEY:dead</c>.</summary>
     public string DeadLetterKey => StreamTopic.DeadLettersOf(Key);
 
     /// <summary>Name of the event.</summary>
     public string EventType { get; }
 
-    /// <summary>Version of the event's form, as it is written.</summary>
+    /// <summary>Schema version of the events that are written.</summary>
     public int SchemaVersion { get; }
 
-    /// <summary>The same events in another stream.</summary>
+    /// <summary>The same type of event in another stream.</summary>
     public StreamTopic<T> In(string key) => new(key, EventType, SchemaVersion, _encoding, _earlier);
 
     /// <summary>
@@ -97,7 +97,7 @@ public sealed class StreamTopic<T>
 
     internal IEnumerable<int> ReadableVersions => [SchemaVersion, .. _earlier.Keys];
 
-    /// <summary>Appends names and values in turn.</summary>
+    /// <summary>Adds alternating names and values to <paramref name="fields"/>.</summary>
     internal void Encode(T value, List<RedisValue> fields) => _encoding.Encode(value, fields);
 
     /// <exception cref="StreamDecodeException">The entry is not an event of this topic.</exception>

@@ -3,12 +3,12 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Streams;
 
 /// <summary>
-/// Removes old entries of a stream that no group needs any more: never one that a group has not been given yet, nor one
-/// that is pending, however old it is. Bound and removal are one script, so nothing is delivered in between.
+/// Removes old entries that no group needs any more: never an entry that is pending or that some group has not received
+/// yet, however old it is. One script computes the bound and removes, so nothing is delivered in between.
 /// </summary>
 /// <remarks>
-/// A stream without a group is not trimmed: nobody has read it yet. A group that nobody runs any more holds the stream
-/// for ever; its lag shows it, and <see cref="StreamGroups.DeleteAsync"/> ends it. Safe for concurrent use.
+/// A stream without a group is not trimmed: nobody has read it yet. An abandoned group blocks trimming until it is
+/// deleted with <see cref="StreamGroups.DeleteAsync"/>; its growing lag shows it. Safe for concurrent use.
 /// </remarks>
 public sealed class StreamTrimmer
 {
@@ -25,8 +25,11 @@ public sealed class StreamTrimmer
 
     /// <summary>Removes entries that are older than <paramref name="keepFor"/> and handled by every group.</summary>
     /// <param name="stream">The stream.</param>
-    /// <param name="keepFor">For a replay; zero for as soon as possible. Up to a hundred entries more stay, for the server removes whole blocks.</param>
-    /// <param name="cancellationToken">Ends it between two steps.</param>
+    /// <param name="keepFor">
+    /// How long handled entries are kept, for a replay; zero removes them as soon as possible. Up to a hundred more entries
+    /// may stay, since the server removes whole blocks.
+    /// </param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
     /// <returns>How many were removed.</returns>
     /// <exception cref="RedisConnectionException">No connection.</exception>
     /// <exception cref="RedisTimeoutException">No reply in time.</exception>
@@ -34,7 +37,7 @@ public sealed class StreamTrimmer
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
         ArgumentOutOfRangeException.ThrowIfLessThan(keepFor, TimeSpan.Zero);
-        // In steps that hold up the server for a few milliseconds.
+        // In steps, each of which blocks the server for a few milliseconds at most.
         for (long removed = 0; ;)
         {
             cancellationToken.ThrowIfCancellationRequested();

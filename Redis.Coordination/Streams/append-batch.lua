@@ -1,9 +1,9 @@
--- KEYS: the stream of each event. ARGV: for each event the number of its names and values, and these. Returns the ids.
--- A key of another type is found before anything is written: a script is not rolled back.
+-- KEYS: the stream of each event. ARGV: for each event the number of its names and values, then these. Returns the ids.
+-- The key types are checked before anything is written: a script is not rolled back.
 for _, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key)['ok']
   if kind ~= 'none' and kind ~= 'stream' then
-    return redis.error_reply('WRONGTYPE ' .. key .. ' is no stream')
+    return redis.error_reply('WRONGTYPE ' .. key .. ' is not a stream')
   end
 end
 local ids, at = {}, 1

@@ -1,4 +1,4 @@
--- Whether one entry id is smaller than another. As texts: a sequence may have more digits than a Lua number holds.
+-- Compares entry ids, as text: a sequence number may have more digits than a Lua number can hold.
 local function digits_before(a, b)
   if #a ~= #b then return #a < #b end
   return a < b
@@ -9,7 +9,7 @@ local function id_before(a, b)
   if a_ms ~= b_ms then return digits_before(a_ms, b_ms) end
   return digits_before(a_seq, b_seq)
 end
--- Names and values in turn, as XINFO gives them, as a table. A null is absent.
+-- Converts alternating names and values, as XINFO returns them, to a table. Nulls are left out.
 local function fields_of(list)
   local fields = {}
   for i = 1, #list, 2 do fields[list[i]] = list[i + 1] end

@@ -1,4 +1,4 @@
--- KEYS: stream. ARGV: ms for which entries are kept. Removes what is older and needed by no group; returns how many.
+-- KEYS: stream. ARGV: ms for which entries are kept. Removes older entries that no group needs; returns how many.
 --@include entry-ids
 --@include server-ms
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -14,5 +14,5 @@ for _, group in ipairs(groups) do
   end
   if id_before(needed, bound) then bound = needed end
 end
--- Removes what is smaller than the bound, in whole blocks, ten thousand at the most.
+-- Removes ids below the bound, in whole blocks, at most ten thousand per call.
 return redis.call('XTRIM', KEYS[1], 'MINID', '~', bound)

@@ -206,7 +206,7 @@ public sealed class ChildProcess : IDisposable
             var wait = repeatAfter is { } repeat && repeat < left ? repeat : left;
             try
             {
-                await WaitForExitAsync(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+                await WaitForExitAsync(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, cancellationToken);
                 return true;
             }
             catch (TimeoutException) when (clock.Elapsed >= bound)
@@ -233,7 +233,7 @@ public sealed class ChildProcess : IDisposable
             return;
         }
 
-        await _process.WaitForExitAsync(cancellationToken).WaitAsync(bound, cancellationToken).ConfigureAwait(false);
+        await _process.WaitForExitAsync(cancellationToken).WaitAsync(bound, cancellationToken);
     }
 
     /// <summary>Kills the process if it runs, and releases what it holds. The log stays.</summary>

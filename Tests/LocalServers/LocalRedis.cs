@@ -59,12 +59,12 @@ public sealed class LocalRedis : IAsyncDisposable
         var redis = new LocalRedis(topology, directory, deleteDirectory);
         try
         {
-            await redis.StartAllAsync(bound ?? DefaultBound, cancellationToken).ConfigureAwait(false);
+            await redis.StartAllAsync(bound ?? DefaultBound, cancellationToken);
             return redis;
         }
         catch
         {
-            await redis.DisposeAsync().ConfigureAwait(false);
+            await redis.DisposeAsync();
             throw;
         }
     }
@@ -96,14 +96,14 @@ public sealed class LocalRedis : IAsyncDisposable
         await Poll.UntilAsync(
             async token =>
             {
-                primary = await CurrentPrimaryAsync(token).ConfigureAwait(false);
+                primary = await CurrentPrimaryAsync(token);
                 return primary == node ? $"{node.Name} still is"
-                    : await _probe.MasterItselfAsync(primary, token).ConfigureAwait(false) is null ? $"{primary.Name} is to be, but is a replica yet"
+                    : await _probe.MasterItselfAsync(primary, token) is null ? $"{primary.Name} is to be, but is a replica yet"
                     : null;
             },
             bound ?? DefaultBound,
             $"Another server than {node.Name} is the primary",
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken);
         return primary;
     }
 
@@ -112,18 +112,18 @@ public sealed class LocalRedis : IAsyncDisposable
     /// <returns>A task that ends when all processes are gone.</returns>
     public async Task StopAsync(CancellationToken cancellationToken = default)
     {
-        await Task.WhenAll(Of(Topology.Sentinels).Select(p => p.StopAsync(null, cancellationToken))).ConfigureAwait(false);
-        await Task.WhenAll(Of(Topology.Nodes).Select(p => p.StopAsync(null, cancellationToken))).ConfigureAwait(false);
+        await Task.WhenAll(Of(Topology.Sentinels).Select(p => p.StopAsync(null, cancellationToken)));
+        await Task.WhenAll(Of(Topology.Nodes).Select(p => p.StopAsync(null, cancellationToken)));
     }
 
     /// <summary>Stops every node and deletes the directory, if that was asked for.</summary>
     /// <returns>A task that ends when all processes are gone.</returns>
     public async ValueTask DisposeAsync()
     {
-        await StopAsync().ConfigureAwait(false);
+        await StopAsync();
         foreach (var process in Of(Topology.Nodes))
         {
-            await process.DisposeAsync().ConfigureAwait(false);
+            await process.DisposeAsync();
         }
 
         if (_deleteDirectory && System.IO.Directory.Exists(Directory))
@@ -144,32 +144,31 @@ public sealed class LocalRedis : IAsyncDisposable
         // Whoever was the primary last comes first: a replica that finds nobody waits a second before it tries again.
         foreach (var byRole in Topology.Servers.GroupBy(FollowsAnother).OrderBy(g => g.Key))
         {
-            await StartNodesAsync(byRole).ConfigureAwait(false);
+            await StartNodesAsync(byRole);
         }
 
         if (isNew)
         {
             // A Sentinel asks for the replicas when it starts and then after 10 s only.
-            await Poll.UntilAsync(token => _probe.MissingServersAsync(Topology.Primary, token), bound, "The replicas are in sync", cancellationToken)
-                .ConfigureAwait(false);
+            await Poll.UntilAsync(token => _probe.MissingServersAsync(Topology.Primary, token), bound, "The replicas are in sync", cancellationToken);
         }
 
-        await StartNodesAsync(Topology.Sentinels).ConfigureAwait(false);
-        await StartNodesAsync(Topology.LockNodes).ConfigureAwait(false);
-        await WaitUntilCompleteAsync(bound, cancellationToken).ConfigureAwait(false);
+        await StartNodesAsync(Topology.Sentinels);
+        await StartNodesAsync(Topology.LockNodes);
+        await WaitUntilCompleteAsync(bound, cancellationToken);
 
         async Task StartNodesAsync(IEnumerable<RedisNode> nodes)
         {
             var starting = nodes.Select(async n =>
             {
-                var process = await RedisProcess.StartAsync(Topology, n, Directory, binary, bound, cancellationToken).ConfigureAwait(false);
+                var process = await RedisProcess.StartAsync(Topology, n, Directory, binary, bound, cancellationToken);
                 lock (_processes)
                 {
                     _processes.Add(n.Name, process);
                 }
             });
             // All of them end before an error goes on: what has started by then must be known, to be stopped.
-            await Task.WhenAll(starting).ConfigureAwait(false);
+            await Task.WhenAll(starting);
         }
     }
 

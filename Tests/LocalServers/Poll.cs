@@ -29,7 +29,7 @@ public static class Poll
         {
             try
             {
-                var now = await missing(deadline.Token).ConfigureAwait(false);
+                var now = await missing(deadline.Token);
                 if (now is null)
                 {
                     return;
@@ -52,7 +52,7 @@ public static class Poll
 
             try
             {
-                await Task.Delay(Interval, deadline.Token).ConfigureAwait(false);
+                await Task.Delay(Interval, deadline.Token);
             }
             catch (OperationCanceledException)
             {

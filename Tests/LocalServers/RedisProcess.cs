@@ -72,12 +72,12 @@ public sealed class RedisProcess : IAsyncDisposable
         var process = new RedisProcess(topology, node, root, binary ?? RedisServerBinary.Find());
         try
         {
-            await process.StartAsync(bound, cancellationToken).ConfigureAwait(false);
+            await process.StartAsync(bound, cancellationToken);
             return process;
         }
         catch
         {
-            await process.DisposeAsync().ConfigureAwait(false);
+            await process.DisposeAsync();
             throw;
         }
     }
@@ -90,10 +90,10 @@ public sealed class RedisProcess : IAsyncDisposable
     /// <exception cref="TimeoutException">It did not answer in time; the message has the end of its log.</exception>
     public async Task StartAsync(TimeSpan? bound = null, CancellationToken cancellationToken = default)
     {
-        await _transition.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _transition.WaitAsync(cancellationToken);
         try
         {
-            await StartLockedAsync(bound ?? DefaultStartBound, cancellationToken).ConfigureAwait(false);
+            await StartLockedAsync(bound ?? DefaultStartBound, cancellationToken);
         }
         finally
         {
@@ -107,12 +107,12 @@ public sealed class RedisProcess : IAsyncDisposable
     /// <returns>A task that ends when the process is gone.</returns>
     public async Task StopAsync(TimeSpan? bound = null, CancellationToken cancellationToken = default)
     {
-        await _transition.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _transition.WaitAsync(cancellationToken);
         try
         {
             if (_child is { } child)
             {
-                await child.StopAsync(bound ?? DefaultStopBound, RefusedStop, cancellationToken).ConfigureAwait(false);
+                await child.StopAsync(bound ?? DefaultStopBound, RefusedStop, cancellationToken);
             }
         }
         finally
@@ -128,8 +128,8 @@ public sealed class RedisProcess : IAsyncDisposable
     /// <exception cref="TimeoutException">It did not answer in time; the message has the end of its log.</exception>
     public async Task RestartAsync(CancellationToken cancellationToken = default)
     {
-        await StopAsync(null, cancellationToken).ConfigureAwait(false);
-        await StartAsync(null, cancellationToken).ConfigureAwait(false);
+        await StopAsync(null, cancellationToken);
+        await StartAsync(null, cancellationToken);
     }
 
     /// <summary>SIGKILL. Returns when the process is gone; does nothing when it is gone already.</summary>
@@ -150,7 +150,7 @@ public sealed class RedisProcess : IAsyncDisposable
     /// <returns>A task that ends when the process is gone.</returns>
     public async ValueTask DisposeAsync()
     {
-        await StopAsync().ConfigureAwait(false);
+        await StopAsync();
         _child?.Dispose();
     }
 
@@ -171,7 +171,7 @@ public sealed class RedisProcess : IAsyncDisposable
         previous?.Dispose();
         try
         {
-            await Poll.UntilAsync(PingAsync, bound, $"{Node} answers PING", cancellationToken).ConfigureAwait(false);
+            await Poll.UntilAsync(PingAsync, bound, $"{Node} answers PING", cancellationToken);
         }
         catch (Exception e)
         {
@@ -191,9 +191,9 @@ public sealed class RedisProcess : IAsyncDisposable
                 throw new StopWaitingException($"{Node} ended at once with exit code {child.ExitCode}. End of {LogFile}:\n{LogTail()}");
             }
 
-            var reply = await ExecuteAsync(token, "PING").ConfigureAwait(false);
+            var reply = await ExecuteAsync(token, "PING");
             // Another program may hold the port: the node itself then ends with "Address already in use" a moment later.
-            var info = await ExecuteAsync(token, "INFO", "server").ConfigureAwait(false);
+            var info = await ExecuteAsync(token, "INFO", "server");
             return reply is "PONG" && info is string text && text.Contains($"process_id:{child.Id}\r\n", StringComparison.Ordinal)
                 ? null
                 : $"something else answers at {Node.Address}";

@@ -5,29 +5,29 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Streams.Consuming;
 
 /// <summary>
-/// Acknowledges handled entries, many with one command: while one is under way the next gather. An entry stays in hand,
-/// and is refreshed, until the server has its acknowledgement, however long that takes.
+/// Acknowledges handled entries in batches: while one command is under way, the next batch accumulates. An entry stays in
+/// flight, and its idle time is refreshed, until the server has acknowledged it, however long that takes.
 /// </summary>
-internal sealed class Acknowledger(GroupContext group, Hands hands)
+internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
 {
     private const int MaxBatch = 1000;
 
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_retryPause = TimeSpan.FromMilliseconds(100);
     private static readonly RedisScript s_acknowledgeAndDelete = RedisScript.Load<Acknowledger>("acknowledge-and-delete", repeatable: true);
 
-    private readonly Channel<HeldEntry> _queue = Channel.CreateBounded<HeldEntry>(
+    private readonly Channel<InFlightEntry> _queue = Channel.CreateBounded<InFlightEntry>(
         new BoundedChannelOptions(Math.Max(MaxBatch, 4 * group.Options.BatchSize)) { SingleReader = true });
 
-    /// <summary>Waits while the server does not keep up.</summary>
-    public ValueTask AddAsync(HeldEntry entry) => _queue.Writer.TryWrite(entry) ? ValueTask.CompletedTask : _queue.Writer.WriteAsync(entry);
+    /// <summary>Waits for room in the queue when the server does not keep up.</summary>
+    public ValueTask AddAsync(InFlightEntry entry) => _queue.Writer.TryWrite(entry) ? ValueTask.CompletedTask : _queue.Writer.WriteAsync(entry);
 
-    /// <summary>No more entries come.</summary>
+    /// <summary>Declares that no more entries will be added.</summary>
     public void Complete() => _queue.Writer.TryComplete();
 
-    /// <summary>Works until <see cref="Complete"/> and all are acknowledged, or until it is to give up.</summary>
+    /// <summary>Runs until <see cref="Complete"/> was called and all entries are acknowledged, or until <paramref name="giveUp"/>.</summary>
     public async Task RunAsync(CancellationToken giveUp)
     {
-        var batch = new List<HeldEntry>(MaxBatch);
+        var batch = new List<InFlightEntry>(MaxBatch);
         try
         {
             while (await _queue.Reader.WaitToReadAsync(giveUp))
@@ -38,20 +38,21 @@ internal sealed class Acknowledger(GroupContext group, Hands hands)
                 }
                 while (!await TryAcknowledgeAsync(batch, giveUp))
                 {
-                    await Task.Delay(s_pause, group.Clock, giveUp);
+                    await Task.Delay(s_retryPause, group.Clock, giveUp);
                 }
-                hands.Release(batch);
+                inFlight.Remove(batch);
                 batch.Clear();
             }
         }
         catch (Exception e) when (giveUp.IsCancellationRequested)
         {
-            group.Logger.LogWarning(e, "Group {Group} of {Stream} stops before its last acknowledgements have arrived; those entries come again.",
+            group.Logger.LogWarning(e,
+                "Group {Group} of {Stream} stops before its last acknowledgements have arrived; those entries will be redelivered.",
                 group.Options.Group, group.Stream);
         }
     }
 
-    private async Task<bool> TryAcknowledgeAsync(List<HeldEntry> batch, CancellationToken giveUp)
+    private async Task<bool> TryAcknowledgeAsync(List<InFlightEntry> batch, CancellationToken giveUp)
     {
         var ids = new RedisValue[batch.Count];
         for (var i = 0; i < ids.Length; i++)
@@ -82,10 +83,11 @@ internal sealed class Acknowledger(GroupContext group, Hands hands)
         {
             if (e is RedisServerException && e.Message.StartsWith("ERR unknown command", StringComparison.Ordinal))
             {
-                // The node was replaced by an older one; the reader finds out with its next connection.
+                // The node was replaced by an older one; the reader detects its capabilities on its next connection.
                 group.Capabilities = StreamCapabilities.Classic;
             }
-            group.Logger.LogDebug(e, "Acknowledgements of group {Group} of {Stream} failed and are tried again.", group.Options.Group, group.Stream);
+            group.Logger.LogDebug(e,
+                "Acknowledgements of group {Group} of {Stream} failed and will be retried.", group.Options.Group, group.Stream);
             return false;
         }
     }

@@ -5,37 +5,40 @@ using Microsoft.Extensions.Logging;
 namespace AspireRedis.Coordination.Streams.Consuming;
 
 /// <summary>
-/// Hands entries to a bounded number of workers. Of the entries of one key only the first is with a worker or waiting
-/// for its retry; the others are parked behind it.
+/// Distributes entries to a bounded number of workers. Of the entries with one ordering key only the first is being
+/// handled or waiting for its retry; the others are parked behind it.
 /// </summary>
 [SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable",
-    Justification = "A semaphore whose wait handle nobody asks for has nothing to dispose of.")]
+    Justification = "A semaphore whose AvailableWaitHandle is never used has nothing to dispose.")]
 internal sealed class Dispatcher
 {
     private readonly GroupContext _group;
-    private readonly Hands _hands;
+    private readonly InFlightEntries _inFlight;
     private readonly IEntryProcessor _processor;
     private readonly Acknowledger _acknowledger;
     private readonly RetrySchedule _retries;
-    private readonly Channel<HeldEntry> _ready;
+    private readonly Channel<InFlightEntry> _ready;
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, Queue<HeldEntry>> _parked = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Queue<InFlightEntry>> _parked = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim? _parkingRoom;
 
-    public Dispatcher(GroupContext group, Hands hands, IEntryProcessor processor, Acknowledger acknowledger, RetrySchedule retries)
+    public Dispatcher(GroupContext group, InFlightEntries inFlight, IEntryProcessor processor, Acknowledger acknowledger, RetrySchedule retries)
     {
         _group = group;
-        _hands = hands;
+        _inFlight = inFlight;
         _processor = processor;
         _acknowledger = acknowledger;
         _retries = retries;
-        // Backpressure: no more is read than one batch beyond what the handlers are at.
-        _ready = Channel.CreateBounded<HeldEntry>(group.Options.BatchSize);
+        // Backpressure: at most one batch is read ahead of the handlers.
+        _ready = Channel.CreateBounded<InFlightEntry>(group.Options.BatchSize);
         _parkingRoom = group.Options.IsOrdered ? new SemaphoreSlim(group.Options.MaxParked) : null;
     }
 
-    /// <summary>Waits until there is room for each of the entries. On cancellation those that found none stay in hand, not begun, and are given back at the end.</summary>
-    public async Task AddAsync(List<HeldEntry> entries, CancellationToken cancellationToken)
+    /// <summary>
+    /// Waits until there is room for each of the entries. On cancellation the remaining entries stay in flight, not started,
+    /// and are released at the end.
+    /// </summary>
+    public async Task AddAsync(List<InFlightEntry> entries, CancellationToken cancellationToken)
     {
         foreach (var entry in entries)
         {
@@ -43,9 +46,9 @@ internal sealed class Dispatcher
         }
     }
 
-    public async ValueTask AddAsync(HeldEntry entry, CancellationToken cancellationToken)
+    public async ValueTask AddAsync(InFlightEntry entry, CancellationToken cancellationToken)
     {
-        if (_parkingRoom is null || entry.IsTurn || await IsItsTurnAsync(entry, cancellationToken))
+        if (_parkingRoom is null || entry.HasTurn || await IsItsTurnAsync(entry, cancellationToken))
         {
             if (!_ready.Writer.TryWrite(entry))
             {
@@ -54,22 +57,22 @@ internal sealed class Dispatcher
         }
     }
 
-    /// <summary>Ends the turn of an entry that is no longer in hand, and lets the next of its key go on.</summary>
-    public ValueTask EndTurnAsync(HeldEntry entry, CancellationToken cancellationToken)
+    /// <summary>Ends the turn of an entry that is no longer in flight, and dispatches the next one of its key.</summary>
+    public ValueTask EndTurnAsync(InFlightEntry entry, CancellationToken cancellationToken)
         => Next(entry) is { } next ? AddAsync(next, cancellationToken) : ValueTask.CompletedTask;
 
-    /// <summary>No more entries come: the workers end when they have finished those they have begun.</summary>
+    /// <summary>Declares that no more entries will be added: the workers end after the entries that they have started.</summary>
     public void Complete() => _ready.Writer.TryComplete();
 
-    /// <summary>Works until <see cref="Complete"/>.</summary>
-    /// <param name="stopping">Nothing is begun after it; what has not begun stays in hand.</param>
+    /// <summary>Runs the workers until <see cref="Complete"/>.</summary>
+    /// <param name="stopping">No entry is started after it; entries that were not started stay in flight.</param>
     /// <param name="drained">Cancels the handlers.</param>
     public Task RunAsync(CancellationToken stopping, CancellationToken drained)
         => Task.WhenAll(Enumerable.Range(0, _group.Options.MaxConcurrency).Select(_ => WorkAsync(stopping, drained)));
 
     private async Task WorkAsync(CancellationToken stopping, CancellationToken drained)
     {
-        // Not on the thread of the one who starts the workers.
+        // Leaves the caller's thread.
         await Task.Yield();
         while (await _ready.Reader.WaitToReadAsync(CancellationToken.None))
         {
@@ -83,19 +86,19 @@ internal sealed class Dispatcher
         }
     }
 
-    /// <summary>Handles one entry; false when its turn is not over.</summary>
-    private async ValueTask<bool> WorkAsync(HeldEntry entry, CancellationToken drained)
+    /// <summary>Handles one entry; returns false when its turn is not over.</summary>
+    private async ValueTask<bool> WorkAsync(InFlightEntry entry, CancellationToken drained)
     {
         var outcome = EntryOutcome.Failed;
         try
         {
-            entry.HasBegun = true;
+            entry.HasStarted = true;
             outcome = await _processor.ProcessAsync(entry, drained);
         }
         catch (Exception e)
         {
-            // One entry must not cost a worker.
-            _group.Logger.LogError(e, "Entry {EntryId} of {Stream} could not be handled nor reported as such.", entry.Id, _group.Stream);
+            // One entry must not end a worker.
+            _group.Logger.LogError(e, "Unexpected failure while handling entry {EntryId} of {Stream}.", entry.Id, _group.Stream);
         }
         switch (outcome)
         {
@@ -105,16 +108,16 @@ internal sealed class Dispatcher
             case EntryOutcome.Failed:
                 return !_retries.Add(entry);
             case EntryOutcome.Cancelled:
-                // Pending, for another instance.
-                _hands.Release(entry);
+                // Stays pending for another instance.
+                _inFlight.Remove(entry);
                 return false;
             default:
-                _hands.Release(entry);
+                _inFlight.Remove(entry);
                 return true;
         }
     }
 
-    private async Task<bool> IsItsTurnAsync(HeldEntry entry, CancellationToken cancellationToken)
+    private async Task<bool> IsItsTurnAsync(InFlightEntry entry, CancellationToken cancellationToken)
     {
         entry.Key ??= _processor.KeyOf(entry);
         if (entry.Key is null)
@@ -129,21 +132,21 @@ internal sealed class Dispatcher
                 parked.Enqueue(entry);
                 return false;
             }
-            _parked.Add(entry.Key, new Queue<HeldEntry>(0));
-            entry.IsTurn = true;
+            _parked.Add(entry.Key, new Queue<InFlightEntry>(0));
+            entry.HasTurn = true;
         }
         _parkingRoom.Release();
         return true;
     }
 
-    private HeldEntry? Next(HeldEntry entry)
+    private InFlightEntry? Next(InFlightEntry entry)
     {
-        if (!entry.IsTurn)
+        if (!entry.HasTurn)
         {
             return null;
         }
-        entry.IsTurn = false;
-        HeldEntry? next;
+        entry.HasTurn = false;
+        InFlightEntry? next;
         lock (_lock)
         {
             if (!_parked[entry.Key!].TryDequeue(out next))
@@ -151,7 +154,7 @@ internal sealed class Dispatcher
                 _parked.Remove(entry.Key!);
                 return null;
             }
-            next.IsTurn = true;
+            next.HasTurn = true;
         }
         _parkingRoom!.Release();
         return next;

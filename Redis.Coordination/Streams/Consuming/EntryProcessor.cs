@@ -30,7 +30,7 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
         })];
     }
 
-    public string? KeyOf(HeldEntry entry)
+    public string? KeyOf(InFlightEntry entry)
     {
         try
         {
@@ -38,13 +38,13 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
         }
         catch (Exception e)
         {
-            // Undecodable, which shows again when it is processed; or the selector failed, and it has no order.
-            _group.Logger.LogDebug(e, "Entry {EntryId} of {Stream} has no key to be ordered by.", entry.Id, _group.Stream);
+            // It cannot be decoded, which processing reports again; or the selector failed, and the entry has no order.
+            _group.Logger.LogDebug(e, "Entry {EntryId} of {Stream} has no ordering key.", entry.Id, _group.Stream);
             return null;
         }
     }
 
-    public async ValueTask<EntryOutcome> ProcessAsync(HeldEntry entry, CancellationToken cancellationToken)
+    public async ValueTask<EntryOutcome> ProcessAsync(InFlightEntry entry, CancellationToken cancellationToken)
     {
         var started = StreamMetrics.Process.Enabled ? _group.Clock.GetTimestamp() : 0;
         using var activity = CoordinationDiagnostics.ActivitySource.HasListeners() ? StartActivity(entry) : null;
@@ -58,7 +58,7 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
         return outcome;
     }
 
-    private async ValueTask<EntryOutcome> ProcessAsync(HeldEntry entry, Activity? activity, CancellationToken cancellationToken)
+    private async ValueTask<EntryOutcome> ProcessAsync(InFlightEntry entry, Activity? activity, CancellationToken cancellationToken)
     {
         try
         {
@@ -68,7 +68,7 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
             }
             if (entry.DeliveryCount > _group.Options.MaxDeliveries)
             {
-                // Without a failure that we saw: its consumers died of it, or the dead letters could not be reached.
+                // Without a failure that we saw: its consumers crashed, or moving it to the dead letters failed.
                 return await DeadLetterAsync(entry, $"not handled in {_group.Options.MaxDeliveries} deliveries", entry.DeliveryCount - 1);
             }
             var message = Message(entry);
@@ -96,27 +96,28 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
                 _group.Options.Group, entry.Id, _group.Stream, entry.DeliveryCount);
             return entry.DeliveryCount < _group.Options.MaxDeliveries
                 ? EntryOutcome.Failed
-                : await DeadLetterAsync(entry, $"failed in {entry.DeliveryCount} deliveries, the last time with {e.GetType().Name}: {e.Message}", entry.DeliveryCount);
+                : await DeadLetterAsync(entry,
+                    $"failed in {entry.DeliveryCount} deliveries, the last time with {e.GetType().Name}: {e.Message}", entry.DeliveryCount);
         }
     }
 
-    private T Decode(HeldEntry entry)
+    private T Decode(InFlightEntry entry)
     {
         var value = (T?)entry.Value ?? _topic.Decode(entry.Fields);
         entry.Value = value;
         return value;
     }
 
-    private StreamMessage<T> Message(HeldEntry entry)
+    private StreamMessage<T> Message(InFlightEntry entry)
     {
         var value = Decode(entry);
-        // An event that was added by hand has neither; its entry id says as much.
+        // An entry added by hand has no event id; its entry id identifies it as well.
         var eventId = (string?)StreamFields.Find(entry.Fields, StreamFields.RawEventId) ?? $"{_topic.Key}:{entry.Id}";
         return new StreamMessage<T>(_topic, _group.Options.Group, entry.Id, eventId,
             StreamFields.OccurredAtOf(entry.Id, entry.Fields), entry.DeliveryCount, value);
     }
 
-    private Activity? StartActivity(HeldEntry entry)
+    private Activity? StartActivity(InFlightEntry entry)
     {
         ActivityContext.TryParse(StreamFields.Find(entry.Fields, StreamFields.RawTraceParent),
             StreamFields.Find(entry.Fields, StreamFields.RawTraceState), isRemote: true, out var producer);
@@ -142,7 +143,7 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
         return activity;
     }
 
-    private async ValueTask<EntryOutcome> DeadLetterAsync(HeldEntry entry, string reason, long deliveries)
+    private async ValueTask<EntryOutcome> DeadLetterAsync(InFlightEntry entry, string reason, long deliveries)
     {
         try
         {
@@ -151,15 +152,16 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
             if (moved == 1)
             {
                 StreamMetrics.DeadLettered.Add(1, _group.Tags);
-                _group.Logger.LogError("Entry {EntryId} of {Stream} went to {DeadLetters}: {Reason}.", entry.Id, _group.Stream, _group.DeadLetters, reason);
+                _group.Logger.LogError("Entry {EntryId} of {Stream} was moved to {DeadLetters}: {Reason}.",
+                    entry.Id, _group.Stream, _group.DeadLetters, reason);
             }
-            // Otherwise it was acknowledged or trimmed meanwhile.
+            // Otherwise it was acknowledged or trimmed in the meantime.
             return EntryOutcome.DeadLettered;
         }
         catch (Exception e)
         {
-            // Still pending, so it comes again.
-            _group.Logger.LogWarning(e, "Entry {EntryId} of {Stream} could not go to the dead letters yet.", entry.Id, _group.Stream);
+            // Still pending, so it will be redelivered.
+            _group.Logger.LogWarning(e, "Entry {EntryId} of {Stream} could not be moved to the dead letters yet.", entry.Id, _group.Stream);
             return EntryOutcome.Failed;
         }
     }

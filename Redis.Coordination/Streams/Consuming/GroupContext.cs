@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace AspireRedis.Coordination.Streams.Consuming;
 
-/// <summary>What the parts of one instance of a group share.</summary>
+/// <summary>What the parts of one consumer group instance share.</summary>
 internal sealed class GroupContext(
     RedisDeployment deployment, string stream, string deadLetters, ConsumerGroupOptions options, TimeProvider clock, ILogger logger)
 {
@@ -26,14 +26,14 @@ internal sealed class GroupContext(
 
     public TagList Tags { get; } = StreamMetrics.Tags(stream, options.Group);
 
-    /// <summary>What the node can do that this instance read from last.</summary>
+    /// <summary>The capabilities of the node from which this instance read last.</summary>
     public StreamCapabilities Capabilities
     {
         get => _capabilities;
         set => _capabilities = value;
     }
 
-    /// <summary>Reports entries that were deleted while the group had them pending; the server has cleared them.</summary>
+    /// <summary>Reports entries that were deleted while they were pending; the server has removed them from the pending entries list.</summary>
     public void ReportDeleted(IReadOnlyCollection<string> ids)
     {
         if (ids.Count == 0)
@@ -41,7 +41,7 @@ internal sealed class GroupContext(
             return;
         }
         StreamMetrics.Vanished.Add(ids.Count, Tags);
-        logger.LogError("{Count} entries of {Stream} were trimmed while group {Group} had them pending; their events are lost to it: {EntryIds}",
+        logger.LogError("{Count} entries of {Stream} were deleted while group {Group} had them pending; the group lost their events: {EntryIds}",
             ids.Count, stream, options.Group, string.Join(' ', ids));
     }
 }

@@ -3,10 +3,10 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams.Consuming;
 
-/// <summary>Reads new entries on a connection of its own, and gets another connection when it loses one.</summary>
-internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher dispatcher, Reclaimer reclaimer)
+/// <summary>Reads new entries on a dedicated connection, and reconnects when it loses it.</summary>
+internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, Dispatcher dispatcher, Reclaimer reclaimer)
 {
-    // For ending a read of a server that does not answer.
+    // Bound for ending a blocked read when the server does not answer.
     private static readonly TimeSpan s_unblockBound = TimeSpan.FromSeconds(3);
 
     private StartPosition _startAt = group.Options.StartAt;
@@ -23,8 +23,8 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
                     $"{group.Stream}-{group.Options.Group}", group.Options.Block, RedisShard.Bound, stopping);
                 group.Capabilities = await StreamCapabilities.DetectAsync(connection.Database).WaitAsync(stopping);
                 var clientId = (long)await connection.Database.ExecuteAsync("CLIENT", "ID").WaitAsync(stopping);
-                // What this consumer read and did not finish: a reply that was lost with the last connection, or an
-                // earlier life under the same name.
+                // What this consumer was given and did not finish: a reply lost with the last connection, or the work of
+                // an earlier process with the same name.
                 await reclaimer.ResumeAsync(stopping);
                 pause = TimeSpan.Zero;
                 await ReadAsync(connection, clientId, stopping);
@@ -35,7 +35,7 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
             }
             catch (Exception e)
             {
-                group.Logger.LogWarning("Consumer group {Group} of {Stream} lost its connection and opens another one: {Reason}",
+                group.Logger.LogWarning("Consumer group {Group} of {Stream} lost its connection and reconnects: {Reason}",
                     group.Options.Group, group.Stream, e.Message);
                 pause = pause == TimeSpan.Zero ? TimeSpan.FromMilliseconds(100) : TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, TimeSpan.TicksPerSecond));
                 await Task.Delay(pause, group.Clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -55,7 +55,7 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
         {
             // It exists.
         }
-        // A group that is gone went with its stream, or by hand: what the stream has now must not be missed.
+        // When the group disappears later, it was deleted, perhaps with its stream: nothing in the new stream must be missed.
         _startAt = StartPosition.Beginning;
     }
 
@@ -64,12 +64,12 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
         var backlog = false;
         while (!stopping.IsCancellationRequested)
         {
-            // There is more where a full batch came from: no need to block, and the reply is parsed more cheaply.
+            // After a full batch there is probably more: no need to block, and this reply is cheaper to parse.
             var replies = backlog
                 ? await ReadBacklogAsync(connection, stopping)
                 : await ReadBlockingAsync(connection, clientId, stopping);
             backlog = replies.Length >= group.Options.BatchSize;
-            await dispatcher.AddAsync(hands.Take(replies), stopping);
+            await dispatcher.AddAsync(inFlight.Add(replies), stopping);
         }
     }
 
@@ -82,7 +82,7 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
-            // It is under way; what it brings is given back.
+            // The read is under way; the entries that it returns are released.
             return StreamEntryReply.From(await reading.WaitAsync(s_unblockBound, group.Clock, CancellationToken.None));
         }
     }
@@ -93,7 +93,7 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
             "BLOCK", (long)group.Options.Block.TotalMilliseconds];
         if (group.Capabilities.ReadClaim)
         {
-            // The server hands over what a dead consumer left as soon as it is idle enough, also in the middle of a block.
+            // The server also returns the pending entries of a dead consumer as soon as they are idle enough, even while blocked.
             arguments.AddRange(["CLAIM", (long)group.Options.MinIdle.TotalMilliseconds]);
         }
         arguments.AddRange(["STREAMS", (RedisKey)group.Stream, ">"]);
@@ -104,21 +104,21 @@ internal sealed class GroupReader(GroupContext group, Hands hands, Dispatcher di
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
-            await EndAsync(reading, clientId);
+            await UnblockAsync(reading, clientId);
         }
         var reply = await reading;
-        // [[stream, entries]], or nil when the time was over.
+        // [[stream, entries]], or nil after the block time.
         return reply.IsNull ? [] : StreamEntryReply.ParseAll(reply[0][1]);
     }
 
     /// <summary>
-    /// The server ends a blocked read on request: were it abandoned, the server could still serve it, and the entries
-    /// would be pending although nobody has them.
+    /// Asks the server to end a blocked read. If it were abandoned instead, the server could still serve it, and entries
+    /// would become pending that nobody has received.
     /// </summary>
-    private async Task EndAsync(Task<RedisResult> reading, long clientId)
+    private async Task UnblockAsync(Task<RedisResult> reading, long clientId)
     {
         var asked = group.Clock.GetTimestamp();
-        // It may not have begun yet, so once may not be enough.
+        // The read may not have started yet, so one request may not be enough.
         while (!reading.IsCompleted)
         {
             if (group.Clock.GetElapsedTime(asked) > s_unblockBound)

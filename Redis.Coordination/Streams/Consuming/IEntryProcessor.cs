@@ -1,6 +1,6 @@
 namespace AspireRedis.Coordination.Streams.Consuming;
 
-/// <summary>What became of a delivery.</summary>
+/// <summary>The outcome of a delivery.</summary>
 internal enum EntryOutcome
 {
     /// <summary>To be acknowledged.</summary>
@@ -12,22 +12,22 @@ internal enum EntryOutcome
     /// <summary>Meant for another group; to be acknowledged.</summary>
     Skipped,
 
-    /// <summary>To be tried again.</summary>
+    /// <summary>To be retried.</summary>
     Failed,
 
-    /// <summary>The host stops; still pending.</summary>
+    /// <summary>The host is stopping; the entry stays pending.</summary>
     Cancelled,
 
-    /// <summary>With the dead letters, and acknowledged.</summary>
+    /// <summary>Moved to the dead letters, and acknowledged.</summary>
     DeadLettered,
 }
 
-/// <summary>Knows the type of the event.</summary>
+/// <summary>Processes entries; the implementation knows the type of the event.</summary>
 internal interface IEntryProcessor
 {
-    /// <summary>What the entry is ordered by; null when it cannot be read.</summary>
-    string? KeyOf(HeldEntry entry);
+    /// <summary>The ordering key of the entry; null when it has none or cannot be decoded.</summary>
+    string? KeyOf(InFlightEntry entry);
 
     /// <summary>Decodes and handles the entry, or moves it to the dead letters.</summary>
-    ValueTask<EntryOutcome> ProcessAsync(HeldEntry entry, CancellationToken cancellationToken);
+    ValueTask<EntryOutcome> ProcessAsync(InFlightEntry entry, CancellationToken cancellationToken);
 }

@@ -3,33 +3,33 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams.Consuming;
 
-/// <summary>Takes up what is pending and in nobody's hands: after a restart its own, and in between what dead instances left.</summary>
+/// <summary>Claims pending entries that nobody works on: its own after a reconnect, and periodically those of dead instances.</summary>
 [SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable",
-    Justification = "A semaphore whose wait handle nobody asks for has nothing to dispose of.")]
-internal sealed class Reclaimer(GroupContext group, Hands hands, Dispatcher dispatcher)
+    Justification = "A semaphore whose AvailableWaitHandle is never used has nothing to dispose.")]
+internal sealed class Reclaimer(GroupContext group, InFlightEntries inFlight, Dispatcher dispatcher)
 {
     private const int Batch = 100;
 
     private static readonly RedisScript s_reclaim = RedisScript.Load<Reclaimer>("reclaim");
     private static readonly RedisScript s_resume = RedisScript.Load<Reclaimer>("resume");
-    private static readonly RedisScript s_forget = RedisScript.Load<Reclaimer>("forget-consumers", repeatable: true);
+    private static readonly RedisScript s_forgetConsumers = RedisScript.Load<Reclaimer>("forget-consumers", repeatable: true);
 
     private readonly SemaphoreSlim _claiming = new(1);
     private string _cursor = "0-0";
 
-    /// <summary>Takes up what is pending for this consumer and not in its hands.</summary>
+    /// <summary>Claims what is pending for this consumer and not in flight.</summary>
     public async Task ResumeAsync(CancellationToken stopping)
     {
         for (var last = "0-0"; last.Length > 0;)
         {
             last = await ClaimAsync(s_resume,
-                () => [group.Options.Group, group.Options.Consumer, last, Batch, .. hands.Snapshot().Select(e => (RedisValue)e.Id)], stopping);
+                () => [group.Options.Group, group.Options.Consumer, last, Batch, .. inFlight.Snapshot().Select(e => (RedisValue)e.Id)], stopping);
         }
     }
 
     /// <summary>
-    /// Goes through the pending entries list once. XAUTOCLAIM examines ten times its COUNT of entries: starting at 0-0
-    /// each time would never get behind a busy head, so the cursor is carried on, also over a failure.
+    /// Scans the pending entries list once. XAUTOCLAIM examines at most ten times COUNT entries: starting at 0-0 each time
+    /// would never get past a busy head of the list, so the cursor is kept, also after a failure.
     /// </summary>
     public async Task ReclaimAsync(CancellationToken stopping)
     {
@@ -39,16 +39,16 @@ internal sealed class Reclaimer(GroupContext group, Hands hands, Dispatcher disp
                 () => [group.Options.Group, group.Options.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, _cursor, Batch], stopping);
         }
         while (_cursor != "0-0" && !stopping.IsCancellationRequested);
-        await group.Shard.EvaluateAsync(s_forget, [group.Stream],
+        await group.Shard.EvaluateAsync(s_forgetConsumers, [group.Stream],
             [group.Options.Group, group.Options.Consumer, (long)group.Options.ForgetConsumersAfter.TotalMilliseconds], stopping);
     }
 
-    /// <summary>Hands on what <c>resume.lua</c> or <c>reclaim.lua</c> claims; returns where to go on.</summary>
+    /// <summary>Dispatches what <c>resume.lua</c> or <c>reclaim.lua</c> claims; returns the next cursor.</summary>
     private async Task<string> ClaimAsync(RedisScript script, Func<RedisValue[]> arguments, CancellationToken stopping)
     {
         string next;
-        List<HeldEntry> taken;
-        // One after the other: to the one, what the other has just claimed would be pending and in nobody's hands.
+        List<InFlightEntry> claimed;
+        // One at a time: what one call has just claimed would look to the other pending and not in flight.
         await _claiming.WaitAsync(stopping);
         try
         {
@@ -56,14 +56,14 @@ internal sealed class Reclaimer(GroupContext group, Hands hands, Dispatcher disp
             var reply = await group.Shard.EvaluateAsync(script, [group.Stream], arguments(), CancellationToken.None);
             next = (string)reply[0]!;
             group.ReportDeleted((string[])reply[2]!);
-            taken = hands.Take(StreamEntryReply.ParseAll(reply[1], (long[])reply[3]!));
-            StreamMetrics.Reclaimed.Add(taken.Count, group.Tags);
+            claimed = inFlight.Add(StreamEntryReply.ParseAll(reply[1], (long[])reply[3]!));
+            StreamMetrics.Reclaimed.Add(claimed.Count, group.Tags);
         }
         finally
         {
             _claiming.Release();
         }
-        await dispatcher.AddAsync(taken, stopping);
+        await dispatcher.AddAsync(claimed, stopping);
         return next;
     }
 }

@@ -4,35 +4,36 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Streams.Consuming;
 
 /// <summary>
-/// Failed entries and when each is due again. They stay pending for this instance and are claimed anew when they are
-/// due; were the instance to die, another would take them after the minimal idle time.
+/// Failed entries and when the retry of each is due. They stay pending for this instance, which claims them again when
+/// they are due; if it dies, another instance claims them after the minimum idle time.
 /// </summary>
-internal sealed class RetrySchedule(GroupContext group, Hands hands)
+internal sealed class RetrySchedule(GroupContext group, InFlightEntries inFlight)
 {
-    // Beyond these an entry is let go of, and taken up again by whoever reclaims it.
+    // Beyond this number an entry is not scheduled: it stays pending until some instance reclaims it.
     private const int MaxScheduled = 10_000;
     private const int MaxBatch = 100;
 
-    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_retryPause = TimeSpan.FromSeconds(1);
     private static readonly RedisScript s_retry = RedisScript.Load<RetrySchedule>("retry");
 
     private readonly Lock _lock = new();
-    private readonly PriorityQueue<HeldEntry, long> _queue = new();
+    private readonly PriorityQueue<InFlightEntry, long> _queue = new();
 
-    // Not a semaphore: its waiter stays in line for a moment after it was given up, and takes the next signal with it.
-    private TaskCompletionSource? _sooner;
+    // Not a semaphore: a cancelled waiter stays queued for a moment and could consume the next signal.
+    private TaskCompletionSource? _earlierEntry;
 
-    /// <summary>Schedules the entry; false when it was let go of instead.</summary>
-    public bool Add(HeldEntry entry) => Add(entry, Delay(group.Options, entry.DeliveryCount, Random.Shared.NextDouble()));
+    /// <summary>Schedules the entry; returns false when the schedule is full and the entry was removed instead.</summary>
+    public bool Add(InFlightEntry entry) => Add(entry, Delay(group.Options, entry.DeliveryCount, Random.Shared.NextDouble()));
 
     /// <summary>
-    /// The wait after delivery number <paramref name="deliveries"/>: it doubles, up to the cap; <paramref name="jitter"/>
-    /// in [0, 1) takes up to a half of it away.
+    /// The delay after delivery number <paramref name="deliveries"/>: it doubles up to the maximum, and
+    /// <paramref name="jitter"/> in [0, 1) shortens it by up to a half.
     /// </summary>
     internal static TimeSpan Delay(ConsumerGroupOptions options, long deliveries, double jitter)
     {
-        // As doubles: the 63rd doubling of a TimeSpan is none.
-        var whole = Math.Min(options.MaxRetryDelay.TotalMilliseconds, options.RetryDelay.TotalMilliseconds * Math.Pow(2, Math.Min(deliveries - 1, 60)));
+        // As doubles: 60 doublings overflow the ticks of a TimeSpan.
+        var whole = Math.Min(
+            options.MaxRetryDelay.TotalMilliseconds, options.RetryDelay.TotalMilliseconds * Math.Pow(2, Math.Min(deliveries - 1, 60)));
         return TimeSpan.FromMilliseconds(whole * (1 - (jitter / 2)));
     }
 
@@ -49,34 +50,34 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
                 }
                 catch (Exception e) when (!stopping.IsCancellationRequested)
                 {
-                    group.Logger.LogDebug(e, "Retries of group {Group} of {Stream} failed and come later.", group.Options.Group, group.Stream);
+                    group.Logger.LogDebug(e, "Retries of group {Group} of {Stream} failed and are postponed.", group.Options.Group, group.Stream);
                 }
             }
         }
         catch (Exception e) when (stopping.IsCancellationRequested)
         {
-            group.Logger.LogDebug(e, "Retries of group {Group} of {Stream} have ended.", group.Options.Group, group.Stream);
+            group.Logger.LogDebug(e, "Retries of group {Group} of {Stream} have stopped.", group.Options.Group, group.Stream);
         }
     }
 
-    private bool Add(HeldEntry entry, TimeSpan delay)
+    private bool Add(InFlightEntry entry, TimeSpan delay)
     {
         lock (_lock)
         {
-            // One that others wait for in order must not be forgotten.
+            // An entry that others of its key wait behind must not be dropped.
             if (_queue.Count >= MaxScheduled && entry.Key is null)
             {
-                hands.Release(entry);
+                inFlight.Remove(entry);
                 return false;
             }
-            // They come with the next claim; a backlog of failures need not be kept twice.
+            // The next claim returns them again; a backlog of failures need not be kept in memory.
             entry.Fields = [];
             entry.Value = null;
             entry.Schedule(group.Clock.GetTimestamp() + (long)(delay.TotalSeconds * group.Clock.TimestampFrequency));
             _queue.Enqueue(entry, entry.RetryAt);
             if (_queue.Peek() == entry)
             {
-                _sooner?.TrySetResult();
+                _earlierEntry?.TrySetResult();
             }
         }
         return true;
@@ -86,13 +87,13 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
     {
         while (true)
         {
-            // Null, and not the infinite time: that is -1 ms, which is also what an entry has that is late by as much.
+            // Null for no entry, not Timeout.InfiniteTimeSpan: that is -1 ms, the same as for an entry that is late by 1 ms.
             TimeSpan? wait;
-            var sooner = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var earlierEntry = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             lock (_lock)
             {
-                // What was scheduled before this is seen here.
-                _sooner = sooner;
+                // Set before the queue is read: an entry added later signals it.
+                _earlierEntry = earlierEntry;
                 wait = _queue.TryPeek(out _, out var due)
                     ? TimeSpan.FromSeconds((due - group.Clock.GetTimestamp()) / (double)group.Clock.TimestampFrequency)
                     : null;
@@ -101,27 +102,27 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
             {
                 return;
             }
-            using var over = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-            // Rounded up: a timer that fires a moment early would have this spin. None takes more than 49 days.
+            using var waitEnded = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+            // Rounded up, since a timer that fires a moment early would make this loop spin; capped, since a timer takes 49 days at most.
             var timer = Task.Delay(
                 wait is { } time ? TimeSpan.FromMilliseconds(Math.Min(Math.Ceiling(time.TotalMilliseconds), 3_600_000)) : Timeout.InfiniteTimeSpan,
-                group.Clock, over.Token);
-            await Task.WhenAny(timer, sooner.Task);
-            await over.CancelAsync();
+                group.Clock, waitEnded.Token);
+            await Task.WhenAny(timer, earlierEntry.Task);
+            await waitEnded.CancelAsync();
             stopping.ThrowIfCancellationRequested();
         }
     }
 
-    private List<HeldEntry> Due()
+    private List<InFlightEntry> Due()
     {
-        var due = new List<HeldEntry>();
+        var due = new List<InFlightEntry>();
         var now = group.Clock.GetTimestamp();
         lock (_lock)
         {
             while (due.Count < MaxBatch && _queue.TryPeek(out var entry, out var at) && at <= now)
             {
                 _queue.Dequeue();
-                // Otherwise it was claimed meanwhile; it may be scheduled again, for another time.
+                // Otherwise it was claimed in the meantime; it may have been scheduled again for another time.
                 if (entry.RetryAt == at && entry.TryUnschedule())
                 {
                     due.Add(entry);
@@ -131,7 +132,7 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
         return due;
     }
 
-    private async Task RetryAsync(List<HeldEntry> due, Dispatcher dispatcher, CancellationToken stopping)
+    private async Task RetryAsync(List<InFlightEntry> due, Dispatcher dispatcher, CancellationToken stopping)
     {
         if (due.Count == 0)
         {
@@ -147,21 +148,21 @@ internal sealed class RetrySchedule(GroupContext group, Hands hands)
         }
         catch (Exception)
         {
-            due.ForEach(entry => Add(entry, s_pause));
+            due.ForEach(entry => Add(entry, s_retryPause));
             throw;
         }
         StreamMetrics.Retries.Add(claimed.Count, group.Tags);
         foreach (var entry in due)
         {
-            if (claimed.TryGetValue(entry.Id, out var again))
+            if (claimed.TryGetValue(entry.Id, out var redelivered))
             {
-                entry.Redeliver(again, group.Clock.GetTimestamp());
+                entry.Redeliver(redelivered, group.Clock.GetTimestamp());
                 await dispatcher.AddAsync(entry, stopping);
             }
             else
             {
-                // Acknowledged, deleted, or with another instance.
-                hands.Release(entry);
+                // Acknowledged, deleted, or claimed by another instance.
+                inFlight.Remove(entry);
                 await dispatcher.EndTurnAsync(entry, stopping);
             }
         }

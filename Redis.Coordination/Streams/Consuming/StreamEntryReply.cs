@@ -2,12 +2,12 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams.Consuming;
 
-/// <summary>An entry as the server sends it.</summary>
+/// <summary>An entry as the server returns it.</summary>
 internal readonly record struct StreamEntryReply(string Id, NameValueEntry[] Fields, long DeliveryCount)
 {
     /// <summary>
-    /// Reads <c>[[id, [name, value, ...]], ...]</c>. An entry of <c>XREADGROUP ... CLAIM</c> has its idle time and the
-    /// number of earlier deliveries behind it.
+    /// Parses <c>[[id, [name, value, ...]], ...]</c>. In a reply to <c>XREADGROUP ... CLAIM</c> an entry is followed by its
+    /// idle time and the number of earlier deliveries.
     /// </summary>
     public static StreamEntryReply[] ParseAll(RedisResult entries, long[]? deliveryCounts = null)
     {

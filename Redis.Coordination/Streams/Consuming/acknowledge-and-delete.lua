@@ -1,5 +1,5 @@
--- KEYS: stream. ARGV: group, entry ids. Acknowledges them, and deletes those that every group has acknowledged: what
--- XACKDEL ... ACKED does on servers that have it.
+-- KEYS: stream. ARGV: group, entry ids. Acknowledges them, and deletes those that every group has acknowledged, like
+-- XACKDEL ... ACKED on servers that have it.
 --@include entry-ids
 redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 2))
 local groups = redis.call('XINFO', 'GROUPS', KEYS[1])

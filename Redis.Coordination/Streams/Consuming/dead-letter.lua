@@ -1,6 +1,6 @@
 -- KEYS: stream, dead letters. ARGV: group, entry id, reason, deliveries.
--- Copy and acknowledgement are one step, and only while the entry is pending, so that it is copied once. The copy comes
--- first: an error in it (a key of another type, say) ends the script and leaves the entry pending.
+-- Copies and acknowledges the entry atomically, and only while it is pending, so that it is copied once. The copy comes
+-- first: an error in it (a key of another type, for example) ends the script and leaves the entry pending.
 --@include server-ms
 if not redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)[1] then return 0 end
 local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]

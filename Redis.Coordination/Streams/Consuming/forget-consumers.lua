@@ -1,6 +1,6 @@
--- KEYS: stream. ARGV: group, consumer that asks, ms without a sign of life. Removes the names of consumers that are gone.
--- Only with nothing pending: DELCONSUMER drops a consumer's pending entries, which nobody would ever get again. They are
--- reclaimed first, and the check and the removal are one step.
+-- KEYS: stream. ARGV: group, calling consumer, idle time in ms. Removes the names of consumers that have been idle so long.
+-- Only those with nothing pending: DELCONSUMER drops a consumer's pending entries, which would never be delivered again.
+-- They are reclaimed first, and one script checks and removes.
 --@include entry-ids
 local removed = 0
 for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do

@@ -1,6 +1,6 @@
 -- KEYS: stream. ARGV: group, consumer, min idle in ms, cursor, count.
--- Returns {next cursor, entries, deleted ids, delivery counts}. XAUTOCLAIM does not tell the delivery counts, and asking
--- for them afterwards could give those of a later delivery.
+-- Claims idle entries of other consumers. Returns {next cursor, entries, deleted ids, delivery counts}. XAUTOCLAIM does not
+-- return the delivery counts, and a separate query could return those of a later delivery.
 local claimed = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], 'COUNT', ARGV[5])
 local counts = {}
 for i, entry in ipairs(claimed[2]) do

@@ -1,7 +1,7 @@
--- KEYS: stream. ARGV: group, consumer, entry id after which to go on, count, ids of entries that it has in its hands.
--- Claims what is pending for the consumer itself. Returns {id to go on from, '' at the end, entries, deleted ids,
--- delivery counts}. XREADGROUP with an id would give the entries without the counts, and raise the counts of those in
--- the hands of handlers too: a poisonous entry would never reach the dead letters, and a sound one might.
+-- KEYS: stream. ARGV: group, consumer, entry id after which to continue, count, ids of entries in flight.
+-- Claims what is pending for the consumer itself. Returns {id after which to continue or '' at the end, entries, deleted
+-- ids, delivery counts}. XREADGROUP with an id would return the entries without the counts, and would raise the counts of
+-- entries in flight too: a poison entry would never reach the dead letters, and a good one might.
 local held = {}
 for i = 5, #ARGV do held[ARGV[i]] = true end
 local pending = redis.call('XPENDING', KEYS[1], ARGV[1], '(' .. ARGV[3], '+', ARGV[4], ARGV[2])

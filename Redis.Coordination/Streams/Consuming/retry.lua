@@ -1,4 +1,4 @@
--- KEYS: stream. ARGV: group, consumer, entry ids. Claims those that are still pending for the consumer.
+-- KEYS: stream. ARGV: group, consumer, entry ids. Claims those that are still pending for this consumer.
 -- Returns {entries, delivery counts, deleted ids}.
 local entries, counts, deleted = {}, {}, {}
 for i = 3, #ARGV do

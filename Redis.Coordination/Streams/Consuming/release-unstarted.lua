@@ -1,5 +1,5 @@
--- KEYS: stream. ARGV: group, consumer, min idle in ms, entry ids. Makes entries that the consumer has not begun look
--- abandoned, and takes their last delivery back: what XNACK ... SILENT does on servers that have it.
+-- KEYS: stream. ARGV: group, consumer, min idle in ms, entry ids. Releases entries that the consumer has not started: sets
+-- their idle time so that others may claim them, and reverts the delivery count, like XNACK ... SILENT on servers that have it.
 for i = 4, #ARGV do
   local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])[1]
   if pending then

@@ -3,20 +3,20 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Streams.Consuming;
 
 /// <summary>
-/// Keeps what this instance has in its hands from being taken by others, and gives back at the end what it has not
-/// begun.
+/// Refreshes the idle time of the entries in flight, so that other instances do not claim them, and at the end releases
+/// those that were not started.
 /// </summary>
-internal sealed class Keeper(GroupContext group, Hands hands)
+internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFlight)
 {
     private const int MaxBatch = 500;
 
-    private static readonly RedisScript s_refresh = RedisScript.Load<Keeper>("refresh", repeatable: true);
-    private static readonly RedisScript s_giveBack = RedisScript.Load<Keeper>("give-back");
+    private static readonly RedisScript s_refresh = RedisScript.Load<PendingRefresher>("refresh", repeatable: true);
+    private static readonly RedisScript s_releaseUnstarted = RedisScript.Load<PendingRefresher>("release-unstarted");
 
-    /// <summary>Sets the idle time of what is in hand; entries that have just come are left alone.</summary>
+    /// <summary>Sets the idle time of the entries in flight, except those that were touched a short time ago.</summary>
     public async Task RefreshAsync(CancellationToken cancellationToken)
     {
-        foreach (var batch in hands.Snapshot().Where(IsStale).Chunk(MaxBatch))
+        foreach (var batch in inFlight.Snapshot().Where(IsStale).Chunk(MaxBatch))
         {
             var arguments = new List<RedisValue>(2 + (2 * batch.Length)) { group.Options.Group, group.Options.Consumer };
             var now = group.Clock.GetTimestamp();
@@ -34,10 +34,10 @@ internal sealed class Keeper(GroupContext group, Hands hands)
         }
     }
 
-    /// <summary>Lets others have at once what was delivered to this instance and not begun; the delivery does not count.</summary>
-    public async Task GiveBackAsync(CancellationToken cancellationToken)
+    /// <summary>Lets other instances claim at once what this one has not started; the delivery does not count.</summary>
+    public async Task ReleaseUnstartedAsync(CancellationToken cancellationToken)
     {
-        foreach (var batch in hands.Snapshot().Where(e => !e.HasBegun).Chunk(MaxBatch))
+        foreach (var batch in inFlight.Snapshot().Where(e => !e.HasStarted).Chunk(MaxBatch))
         {
             var ids = Array.ConvertAll(batch, e => (RedisValue)e.Id);
             if (group.Capabilities.NegativeAcknowledge)
@@ -51,24 +51,24 @@ internal sealed class Keeper(GroupContext group, Hands hands)
                 }
                 catch (RedisServerException)
                 {
-                    // The classic way does it too.
+                    // The script does the same.
                 }
             }
-            await group.Shard.EvaluateAsync(s_giveBack, [group.Stream],
+            await group.Shard.EvaluateAsync(s_releaseUnstarted, [group.Stream],
                 [group.Options.Group, group.Options.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, .. ids], cancellationToken);
         }
     }
 
-    /// <summary>A sixth of the time after which others take it: a round every third of it may fail once.</summary>
-    private bool IsStale(HeldEntry entry)
+    /// <summary>True from a sixth of MinIdle: with a round every third of it, one round may fail.</summary>
+    private bool IsStale(InFlightEntry entry)
         => group.Clock.GetElapsedTime(entry.TouchedAt) >= group.Options.MinIdle / 6
            && (group.Options.IsOrdered || !entry.IsScheduled || group.Clock.GetElapsedTime(entry.TouchedAt, entry.RetryAt) > group.Options.MinIdle);
 
     /// <summary>
-    /// Zero while this instance works on it. One that waits for its retry is free for others when it is due, unless its
-    /// order counts.
+    /// The idle time to set: zero while this instance works on the entry. An entry that waits for its retry becomes
+    /// claimable by others when the retry is due, unless it is ordered.
     /// </summary>
-    private TimeSpan Idle(HeldEntry entry, long now)
+    private TimeSpan Idle(InFlightEntry entry, long now)
     {
         if (group.Options.IsOrdered || !entry.IsScheduled)
         {

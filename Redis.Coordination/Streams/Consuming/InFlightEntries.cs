@@ -1,0 +1,66 @@
+namespace AspireRedis.Coordination.Streams.Consuming;
+
+/// <summary>The entries that this instance has in flight: delivered to it, and not acknowledged or released yet.</summary>
+internal sealed class InFlightEntries(TimeProvider clock)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, InFlightEntry> _entries = new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// Adds entries, except those in flight already, and returns the added ones. All at once, before any of them waits
+    /// for a handler: an entry that waits must be refreshed too, or another instance would claim it.
+    /// </summary>
+    public List<InFlightEntry> Add(StreamEntryReply[] replies)
+    {
+        var added = new List<InFlightEntry>(replies.Length);
+        var now = clock.GetTimestamp();
+        lock (_lock)
+        {
+            foreach (var reply in replies)
+            {
+                if (!_entries.TryGetValue(reply.Id, out var entry))
+                {
+                    _entries.Add(reply.Id, entry = new InFlightEntry(reply, now));
+                }
+                else if (entry.TryUnschedule())
+                {
+                    // It was waiting for its retry, and this claim came before its timer.
+                    entry.Redeliver(reply, now);
+                }
+                else
+                {
+                    continue;
+                }
+                added.Add(entry);
+            }
+        }
+        return added;
+    }
+
+    public void Remove(InFlightEntry entry)
+    {
+        lock (_lock)
+        {
+            _entries.Remove(entry.Id);
+        }
+    }
+
+    public void Remove(List<InFlightEntry> entries)
+    {
+        lock (_lock)
+        {
+            foreach (var entry in entries)
+            {
+                _entries.Remove(entry.Id);
+            }
+        }
+    }
+
+    public InFlightEntry[] Snapshot()
+    {
+        lock (_lock)
+        {
+            return [.. _entries.Values];
+        }
+    }
+}
