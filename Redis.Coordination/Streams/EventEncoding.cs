@@ -89,7 +89,7 @@ internal sealed class EventEncoding<T>
             // Neither unknown nor out of order: so Decode puts it together again.
             inWhole |= index < expected || readable == MaxReadableFields;
             expected = index < expected ? expected : index + 1;
-            var name = index < 0 ? reader.GetString() : _properties[index].Raw;
+            var name = index < 0 ? (RedisValue)reader.GetString() : _properties[index].Raw;
             var form = index < 0 ? Form.Json : _properties[index].Form;
             var isReadable = readable < MaxReadableFields && (index >= 0 || !StreamFields.IsMetadata((string)name!));
             reader.Read();

@@ -67,6 +67,41 @@ public static class StreamFields
         return RedisValue.Null;
     }
 
+    /// <summary>
+    /// Replaces <see cref="Packed"/> by what is in it. Only entries that were requeued have it, with <see cref="OnlyFor"/> in front, and
+    /// dead letters.
+    /// </summary>
+    internal static NameValueEntry[] Unpack(NameValueEntry[] fields)
+        => fields.Length > 0 && fields[0].Name == RawOnlyFor ? UnpackAny(fields) : fields;
+
+    /// <inheritdoc cref="Unpack"/>
+    internal static NameValueEntry[] UnpackAny(NameValueEntry[] fields)
+    {
+        var at = Array.FindIndex(fields, f => f.Name == RawPacked);
+        return at >= 0 && Netstrings((byte[])fields[at].Value!) is { } texts
+            ? [.. fields[..at], .. texts.Chunk(2).Select(pair => new NameValueEntry(pair[0], pair[1])), .. fields[(at + 1)..]]
+            : fields;
+    }
+
+    /// <summary>Null for what was not written by the library.</summary>
+    private static List<RedisValue>? Netstrings(byte[] packed)
+    {
+        var texts = new List<RedisValue>();
+        var rest = packed.AsSpan();
+        while (!rest.IsEmpty)
+        {
+            var colon = rest.IndexOf((byte)':');
+            if (colon < 0 || !int.TryParse(rest[..colon], NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+                || rest.Length - colon - 1 <= length || rest[colon + 1 + length] != (byte)',')
+            {
+                return null;
+            }
+            texts.Add(rest.Slice(colon + 1, length).ToArray());
+            rest = rest[(colon + length + 2)..];
+        }
+        return texts.Count % 2 == 0 ? texts : null;
+    }
+
     /// <summary>When the event happened; without such a field, when it was appended.</summary>
     internal static DateTimeOffset OccurredAtOf(string entryId, NameValueEntry[] fields)
         => DateTimeOffset.TryParse((string?)Find(fields, RawOccurredAt), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
