@@ -4,7 +4,10 @@ namespace AspireRedis.Coordination.Streams;
 internal static class StreamKeys
 {
     /// <summary>The record that the group has handled the event.</summary>
-    public static string InboxOf(string stream, string group, string eventId) => $"{stream}:inbox:{Escape(group)}:{Escape(eventId)}";
+    public static string InboxOf(string stream, string group, string eventId)
+        => group.Contains(':', StringComparison.Ordinal) || eventId.Contains(':', StringComparison.Ordinal)
+            ? $"{stream}:inbox%:{Escape(group)}:{Escape(eventId)}"
+            : EarlierInboxOf(stream, group, eventId);
 
     /// <summary>The same as it was named by earlier versions: not escaped, so that it may be the record of another group's event.</summary>
     public static string EarlierInboxOf(string stream, string group, string eventId) => $"{stream}:inbox:{group}:{eventId}";

@@ -12,7 +12,7 @@ public sealed class ConsumerNameTests(RedisFixture redis) : IClassFixture<RedisF
     public async Task Instances_of_one_process_have_names_of_their_own_and_handle_nothing_twice()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
-        var options = new ConsumerGroupOptions<Numbered> { Group = "g", MaxConcurrency = 20 };
+        var options = new ConsumerGroupOptions<Numbered> { Group = "g", MaxConcurrency = 20, BatchSize = 1 };
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await client.AppendNumbersAsync("own-names", 0, 20);
         await using var one = new RunningGroup<Numbered>(client, Numbered.Topic("own-names"), options, HandleAsync);
@@ -20,12 +20,13 @@ public sealed class ConsumerNameTests(RedisFixture redis) : IClassFixture<RedisF
 
         // An instance takes up at its start what is pending under its name.
         await using var other = new RunningGroup<Numbered>(client, Numbered.Topic("own-names"), options, HandleAsync);
-        await client.AppendNumbersAsync("own-names", 20, 1);
+        // More than the first reads ahead.
+        await client.AppendNumbersAsync("own-names", 20, 20);
         await Eventually.TrueAsync(() => other.Received.Count > 0, "the second instance has started");
         gate.SetResult();
 
         await Eventually.TrueAsync(async () => await client.Database.PendingAsync("own-names", "g") == 0, "nothing is pending");
-        Assert.Equal(Enumerable.Range(0, 21), one.Received.Concat(other.Received).Numbers());
+        Assert.Equal(Enumerable.Range(0, 40), one.Received.Concat(other.Received).Numbers());
         Assert.Equal(2, (await client.Database.StreamConsumerInfoAsync("own-names", "g")).Length);
 
         async Task<HandlerResult> HandleAsync(StreamMessage<Numbered> message, CancellationToken cancellationToken)

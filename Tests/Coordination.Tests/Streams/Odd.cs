@@ -7,7 +7,7 @@ namespace AspireRedis.Coordination.Tests.Streams;
 /// <summary>Properties whose JSON cannot be told from their type, or whose null is not their default.</summary>
 public sealed record Odd
 {
-    public JsonElement Element { get; init; }
+    public JsonElement Element { get; init; } = JsonDocument.Parse("1").RootElement;
     public JsonNode? Node { get; init; }
     public object? Anything { get; init; }
     public string? Currency { get; init; } = "EUR";
