@@ -40,17 +40,19 @@ internal sealed class OrderStore(
 
     public async Task<Order?> FindAsync(string orderId, CancellationToken cancellationToken)
         => Read(orderId, await redis.RunAsync(
-            Key(orderId), database => database.HashGetAsync(Key(orderId), s_fields, CommandFlags.DemandMaster), repeatable: true, cancellationToken));
+            Key(orderId), database => database.HashGetAsync(Key(orderId), s_fields, CommandFlags.DemandMaster),
+            repeatable: true, cancellationToken));
 
     /// <summary>The order and its journal, both of the same moment.</summary>
-    public async Task<(Order? Order, IReadOnlyList<RecordedEvent> Events)> FindWithEventsAsync(string orderId, CancellationToken cancellationToken)
-    {
-        var transaction = redis.Database.CreateTransaction();
-        var fields = transaction.HashGetAsync(Key(orderId), s_fields);
-        var events = transaction.StreamRangeAsync(Topics.JournalOf(orderId));
-        await transaction.ExecuteAsync(CommandFlags.DemandMaster).WaitAsync(cancellationToken);
-        return (Read(orderId, await fields), RecordedEvent.From(await events));
-    }
+    public Task<(Order? Order, IReadOnlyList<RecordedEvent> Events)> FindWithEventsAsync(string orderId, CancellationToken cancellationToken)
+        => redis.RunAsync(Key(orderId), async database =>
+        {
+            var transaction = database.CreateTransaction();
+            var fields = transaction.HashGetAsync(Key(orderId), s_fields);
+            var events = transaction.StreamRangeAsync(Topics.JournalOf(orderId));
+            await transaction.ExecuteAsync(CommandFlags.DemandMaster);
+            return (Read(orderId, await fields), RecordedEvent.From(await events));
+        }, repeatable: true, cancellationToken);
 
     /// <summary>
     /// Acknowledges an order that an earlier attempt has placed, at the level that orders are promised. False when it is

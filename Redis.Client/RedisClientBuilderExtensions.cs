@@ -1,5 +1,6 @@
 using AspireRedis.Client.Streams;
 using AspireRedis.Coordination;
+using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -18,7 +19,7 @@ public static class RedisClientBuilderExtensions
 
     /// <summary>
     /// Adds the shared connection, leases, streams and durable writes, and the health checks <c>redis</c>
-    /// and <c>consumers</c>. The service
+    /// and <c>consumers</c>, and gives OpenTelemetry the spans and metrics of the library. The service
     /// starts without Redis too; use it through <see cref="RedisDeployment"/>, which then fails at once instead of
     /// blocking a thread for the time of a connection attempt.
     /// </summary>
@@ -46,6 +47,7 @@ public static class RedisClientBuilderExtensions
                     throw new InvalidOperationException($"No Redis is configured: set ConnectionStrings:{connectionName}.");
                 }
                 settings.DisableHealthChecks = true; // RedisHealthCheck says more.
+                settings.DisableTracing = true; // Its spans say EVALSHA and the name of the Sentinel service; ours the script and the node.
                 settings.DisableAutoActivation = true; // RedisConnector outlives a Redis that is away.
             },
             options =>
@@ -57,6 +59,10 @@ public static class RedisClientBuilderExtensions
 
         // It logs each step of each attempt, and ten errors a second while Redis is away. RedisConnector says it once.
         builder.Logging.AddFilter("StackExchange.Redis", LogLevel.None);
+
+        builder.Services.AddOpenTelemetry()
+            .WithTracing(tracing => tracing.AddSource(CoordinationDiagnostics.Name))
+            .WithMetrics(metrics => metrics.AddMeter(CoordinationDiagnostics.Name));
 
         builder.Services.AddSingleton<RedisConnector>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<RedisConnector>());

@@ -19,7 +19,7 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
         HealthCheckResult Failed(string reason, Dictionary<string, object>? data = null)
             => new(context.Registration.FailureStatus, reason, data: data);
 
-        // All that must be up; there is one.
+        // There is one. And not by way of its door, which would wait for a failover to end: this tells how it is now.
         var shard = deployment.Shards[0];
         IServer server;
         string node;

@@ -1,4 +1,3 @@
-using AspireRedis.Coordination.Diagnostics;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -26,16 +25,14 @@ internal static class TelemetryExtensions
 
         var telemetry = builder.Services.AddOpenTelemetry()
             .WithTracing(tracing => tracing
-                .AddSource("Microsoft.AspNetCore", "System.Net.Http", CoordinationDiagnostics.Name)
-                .AddProcessor<HousekeepingSpanFilter>())
+                .AddSource("Microsoft.AspNetCore", "System.Net.Http"))
             .WithMetrics(metrics => metrics.AddMeter(
                 "Microsoft.AspNetCore.Hosting",
                 "Microsoft.AspNetCore.Server.Kestrel",
                 "Microsoft.AspNetCore.RateLimiting",
                 "System.Net.Http",
                 "System.Runtime",
-                "Polly",
-                CoordinationDiagnostics.Name));
+                "Polly"));
 
         // Would win over the environment, so only where that does not name the service.
         if (string.IsNullOrEmpty(builder.Configuration["OTEL_SERVICE_NAME"]))

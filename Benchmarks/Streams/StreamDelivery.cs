@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using AspireRedis.Coordination;
 using StackExchange.Redis;
 
 namespace AspireRedis.Benchmarks.Streams;
@@ -85,8 +86,12 @@ internal static class StreamDelivery
 
     private static async Task<double[]> BareAsync(StreamClient client, string key, int count)
     {
-        await using var connection = await client.Deployment.ShardOf(key).OpenDedicatedAsync("bare", TimeSpan.FromSeconds(5), RedisShard.Bound, CancellationToken.None);
-        var database = connection.Database;
+        var options = ConfigurationOptions.Parse(client.Deployment.Connection.Configuration);
+        RedisConnectionDefaults.Apply(options);
+        // Above the block time.
+        options.AsyncTimeout = 10_000;
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(options);
+        var database = connection.GetDatabase();
         var times = new double[count];
         for (var seen = 0; seen < count;)
         {

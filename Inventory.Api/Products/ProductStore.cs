@@ -24,7 +24,8 @@ internal sealed class ProductStore(RedisDeployment redis, DurableWriter writer, 
     public async Task<Product?> FindAsync(string sku, CancellationToken cancellationToken)
     {
         var fields = await redis.RunAsync(
-            Key(sku), database => database.HashGetAsync(Key(sku), ["name", "price", "stock"], CommandFlags.DemandMaster), repeatable: true, cancellationToken);
+            Key(sku), database => database.HashGetAsync(Key(sku), ["name", "price", "stock"], CommandFlags.DemandMaster),
+            repeatable: true, cancellationToken);
         return fields[0].IsNull
             ? null
             : new Product(sku, fields[0]!, decimal.Parse((string)fields[1]!, CultureInfo.InvariantCulture), (int)fields[2]);

@@ -35,7 +35,8 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
     public async Task<ReservationRecord?> FindAsync(string orderId, CancellationToken cancellationToken)
     {
         var json = await redis.RunAsync(
-            RecordKey(orderId), database => database.StringGetAsync(RecordKey(orderId), CommandFlags.DemandMaster), repeatable: true, cancellationToken);
+            RecordKey(orderId), database => database.StringGetAsync(RecordKey(orderId), CommandFlags.DemandMaster),
+            repeatable: true, cancellationToken);
         return json.IsNull ? null : JsonSerializer.Deserialize((string)json!, ReservationJson.Default.ReservationRecord);
     }
 
@@ -76,14 +77,16 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
 
     /// <summary>For an order of which there is nothing to save.</summary>
     public Task UnwatchDeadlineAsync(string orderId, CancellationToken cancellationToken)
-        => redis.RunAsync(s_deadlines, database => database.SortedSetRemoveAsync(s_deadlines, orderId), repeatable: true, cancellationToken);
+        => redis.RunAsync(s_deadlines, database => database.SortedSetRemoveAsync(s_deadlines, orderId),
+        repeatable: true, cancellationToken);
 
     /// <summary>Puts a deadline behind those that are due now; the order itself may be placed no longer for it.</summary>
     public async Task PostponeAsync(string orderId, CancellationToken cancellationToken)
     {
         var later = (await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin).ToUnixTimeMilliseconds() + 1;
         await redis.RunAsync(
-            s_deadlines, database => database.SortedSetUpdateAsync(s_deadlines, orderId, later, SortedSetWhen.Exists), repeatable: true, cancellationToken);
+            s_deadlines, database => database.SortedSetUpdateAsync(s_deadlines, orderId, later, SortedSetWhen.Exists),
+            repeatable: true, cancellationToken);
     }
 
     /// <summary>Orders whose deadline, and the margin behind it, has passed.</summary>
@@ -100,7 +103,8 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
     /// <summary>Whether items of this product are set aside for the order.</summary>
     public Task<bool> HasItemsAsync(string sku, string orderId, CancellationToken cancellationToken)
         => redis.RunAsync(
-            ItemsKey(sku, orderId), database => database.KeyExistsAsync(ItemsKey(sku, orderId), CommandFlags.DemandMaster), repeatable: true, cancellationToken);
+            ItemsKey(sku, orderId), database => database.KeyExistsAsync(ItemsKey(sku, orderId), CommandFlags.DemandMaster),
+            repeatable: true, cancellationToken);
 
     /// <summary>Takes items out of the stock for an order; a repetition finds them taken.</summary>
     public async Task<WriteOutcome> TakeAsync(Lease lease, string sku, string orderId, int quantity)

@@ -21,16 +21,18 @@ internal sealed class ConsumerHealthCheck(
         List<string> complaints = [];
         foreach (var (stream, group) in registrations)
         {
+            using var timeout = new CancellationTokenSource(s_timeout, clock);
+            using var bound = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
             try
             {
-                var status = await groups.DescribeAsync(stream, group, cancellationToken).WaitAsync(s_timeout, clock, cancellationToken);
+                var status = await groups.DescribeAsync(stream, group, bound.Token);
                 data[group] = status is null
                     ? "no such group yet"
                     : string.Create(CultureInfo.InvariantCulture,
                         $"lag {status.Lag?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}, pending {status.Pending}, oldest pending {Seconds(status.OldestPendingAge)}, dead letters of the stream {status.DeadLetters}");
                 complaints.AddRange(Complaints(stream, group, status));
             }
-            catch (Exception e) when (e.IsOfRedis())
+            catch (Exception e) when (e.IsOfRedis() || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
                 // The check of Redis says more.
                 complaints.Add($"Group {group} of {stream} cannot be asked for.");

@@ -19,14 +19,19 @@ internal sealed class DurabilityRequirement(RedisDeployment deployment, Durabili
         {
             return;
         }
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bound.CancelAfter(s_bound);
         try
         {
-            if (await DurabilitySupport.MissingForFsyncAsync(deployment.Shards[0].Database).WaitAsync(s_bound, cancellationToken) is { } missing)
+            foreach (var shard in deployment.Shards)
             {
-                throw new DurabilityNotSupportedException(durability, missing);
+                if (await shard.RunAsync(DurabilitySupport.MissingForFsyncAsync, repeatable: true, bound.Token) is { } missing)
+                {
+                    throw new DurabilityNotSupportedException(durability, missing);
+                }
             }
         }
-        catch (Exception e) when (e.IsOfRedis())
+        catch (Exception e) when (e.IsOfRedis() || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             logger.LogWarning("Whether Redis can give durability {Durability} is not known yet: {Reason}", durability, e.Message);
         }

@@ -21,7 +21,8 @@ internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvide
             {
                 try
                 {
-                    await LookAsync(stoppingToken);
+                    // There is one.
+                    await LookAsync(deployment.Shards[0], stoppingToken);
                 }
                 catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
@@ -37,9 +38,9 @@ internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvide
         }
     }
 
-    private async Task LookAsync(CancellationToken stopping)
+    private async Task LookAsync(RedisShard shard, CancellationToken stopping)
     {
-        var state = await ReplicationState.ReadAsync(deployment.Shards[0].Server).WaitAsync(s_interval, clock, stopping);
+        var state = await shard.RunAsync(ReplicationState.ReadAsync, repeatable: true, stopping);
         FailoverMetrics.Replicas.Record(state.Replicas);
         if (state.Replicas > 0)
         {
@@ -53,10 +54,10 @@ internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvide
         }
         _replicas = state.Replicas;
 
-        if (deployment.Shards[0].Follower is { Primary: not null } follower)
+        if (shard.Follower is { Primary: not null } follower)
         {
             FailoverMetrics.Sentinels.Record(follower.ReachableSentinels);
-            var quorum = await follower.HasQuorumAsync().WaitAsync(s_interval, clock, stopping) == true;
+            var quorum = await follower.HasQuorumAsync() == true;
             FailoverMetrics.Quorum.Record(quorum ? 1 : 0);
             if (!quorum && _quorum != false)
             {

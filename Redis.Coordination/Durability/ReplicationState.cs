@@ -10,12 +10,9 @@ namespace AspireRedis.Coordination;
 internal sealed record ReplicationState(int Replicas, long LagBytes, TimeSpan Lag)
 {
     /// <summary>Asks a primary (<c>INFO replication</c>).</summary>
-    /// <exception cref="RedisException">It does not answer.</exception>
-    public static async Task<ReplicationState> ReadAsync(IServer primary)
+    public static async Task<ReplicationState> ReadAsync(IDatabase database)
     {
-        ArgumentNullException.ThrowIfNull(primary);
-        // Not InfoAsync, which the client allows to administrators only.
-        var info = ((string)(await primary.ExecuteAsync("INFO", "replication"))!).Split("\r\n", StringSplitOptions.RemoveEmptyEntries)
+        var info = ((string)(await database.ExecuteAsync("INFO", ["replication"], CommandFlags.DemandMaster))!).Split("\r\n", StringSplitOptions.RemoveEmptyEntries)
             .Select(line => line.Split(':', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
         var offset = Number(info, "master_repl_offset");
         // slave0:ip=127.0.0.1,port=6380,state=online,offset=1234,lag=0

@@ -4,7 +4,10 @@ using StackExchange.Redis.Configuration;
 
 namespace AspireRedis.Coordination.Failover;
 
-/// <summary>A short-lived connection to one server, to ask what it is and to tell it what to become.</summary>
+/// <summary>
+/// A short-lived connection to one server, to ask what it is and to tell it what to become. Not by way of the door, which
+/// leads to whoever is the primary.
+/// </summary>
 internal sealed class NodeProbe : IAsyncDisposable
 {
     private readonly ConnectionMultiplexer _connection;

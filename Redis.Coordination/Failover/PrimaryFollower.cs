@@ -32,7 +32,6 @@ internal sealed class PrimaryFollower : IAsyncDisposable
     private static readonly TimeSpan s_promotion = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_promotionLook = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan s_settled = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan s_drain = TimeSpan.FromSeconds(1);
 
     private readonly ILogger<PrimaryFollower> _logger;
     private readonly CancellationTokenSource _stopping = new();
@@ -385,7 +384,7 @@ internal sealed class PrimaryFollower : IAsyncDisposable
             {
                 // The old primary is alive and answers, as soon as it is a replica, all that it got. Not waited for here:
                 // the next decision must not wait.
-                _ = HandOverAsync();
+                _ = new SwitchoverHandOver(Route, _logger).RunAsync();
             }
             else
             {
@@ -397,67 +396,4 @@ internal sealed class PrimaryFollower : IAsyncDisposable
             _deciding.Release();
         }
     }
-
-    /// <summary>
-    /// Lets the old primary of a planned switchover answer what was sent to it. It refuses those writes as soon as it is
-    /// demoted, so each of them is known not to have happened. ROLE on the same connection is answered behind them.
-    /// </summary>
-    private async Task HandOverAsync()
-    {
-        await Task.WhenAll(Route.Attached.Select(DrainAsync));
-        Route.Fence(dedicated: false);
-        await Task.WhenAll(Route.Attached.Select(ArriveAsync));
-        Route.OpenGate();
-        // Their users have the answers by now, or find the socket closed.
-        await Task.Delay(s_drain);
-        Route.Fence(dedicated: true);
-    }
-
-    /// <summary>Until the old primary has answered everything, or its connection is gone.</summary>
-    private async Task DrainAsync(IConnectionMultiplexer connection)
-    {
-        var began = Stopwatch.GetTimestamp();
-        try
-        {
-            while (s_drain - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero && await IsPrimaryAsync(connection, left))
-            {
-                await Task.Delay(s_promotionLook);
-            }
-        }
-        catch (Exception e) when (e is ObjectDisposedException || e.IsOfRedis())
-        {
-            _logger.LogDebug(e, "The old primary of the switchover did not answer everything.");
-        }
-    }
-
-    /// <summary>
-    /// Until the connection leads to the new primary. The client finds out a moment later that its socket was closed; what
-    /// it took for that one in between would be lost, and nobody would know that it was.
-    /// </summary>
-    private static async Task ArriveAsync(IConnectionMultiplexer connection)
-    {
-        var began = Stopwatch.GetTimestamp();
-        while (s_drain - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero)
-        {
-            try
-            {
-                if (await IsPrimaryAsync(connection, left))
-                {
-                    return;
-                }
-            }
-            catch (ObjectDisposedException)
-            {
-                return;
-            }
-            catch (Exception e) when (e.IsOfRedis())
-            {
-                // Asked on the socket that was closed.
-            }
-            await Task.Delay(s_promotionLook);
-        }
-    }
-
-    private static async Task<bool> IsPrimaryAsync(IConnectionMultiplexer connection, TimeSpan bound)
-        => (string?)(await connection.GetDatabase().ExecuteAsync("ROLE").WaitAsync(bound))[0] == "master";
 }

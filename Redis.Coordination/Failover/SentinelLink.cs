@@ -6,7 +6,10 @@ using StackExchange.Redis.Configuration;
 
 namespace AspireRedis.Coordination.Failover;
 
-/// <summary>A connection of its own to one Sentinel: hears all it publishes, and asks it. Reconnects by itself.</summary>
+/// <summary>
+/// A connection of its own to one Sentinel: hears all it publishes, and asks it. Reconnects by itself. Not by way of the
+/// door: this is how the door learns where it leads.
+/// </summary>
 internal sealed class SentinelLink : IAsyncDisposable
 {
     private readonly string _service;

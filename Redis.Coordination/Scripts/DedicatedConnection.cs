@@ -3,7 +3,10 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination;
 
-/// <summary>A connection to one node that nobody else uses, so that its commands may block.</summary>
+/// <summary>
+/// A connection to one node that nobody else uses, so that its commands may block. They are not run again elsewhere: one that
+/// fails ends the connection, and what it was waiting for is abandoned with it.
+/// </summary>
 /// <remarks>Commands may be sent concurrently; a blocking one holds up those behind it.</remarks>
 internal sealed class DedicatedConnection : IAsyncDisposable
 {

@@ -24,7 +24,9 @@ public sealed class RedisDeployment : IAsyncDisposable
 
     /// <summary>Creates the deployment; nothing is connected before the first use.</summary>
     /// <param name="shared">Gives the shared connection. It is called at each use, so it may throw while Redis is away.</param>
-    /// <param name="options">Gives the options that the shared connection was made with; dedicated connections are derived from them.</param>
+    /// <param name="options">
+    /// Gives the options that the shared connection was made with; dedicated connections are derived from them.
+    /// </param>
     public RedisDeployment(Func<IConnectionMultiplexer> shared, Func<ConfigurationOptions> options)
         : this(shared, options, owned: null)
     {
@@ -79,7 +81,9 @@ public sealed class RedisDeployment : IAsyncDisposable
         }
     }
 
-    /// <param name="connectionString">As StackExchange.Redis reads it: <c>localhost:6379</c>, or <c>host:port,...,serviceName=NAME</c> for Sentinels.</param>
+    /// <param name="connectionString">
+    /// As StackExchange.Redis reads it: <c>localhost:6379</c>, or <c>host:port,...,serviceName=NAME</c> for Sentinels.
+    /// </param>
     /// <param name="loggers">Where to log; null for nowhere.</param>
     /// <exception cref="ArgumentException">The connection string cannot be read.</exception>
     /// <inheritdoc cref="ConnectAsync(ConfigurationOptions, ILoggerFactory?)"/>
@@ -95,7 +99,9 @@ public sealed class RedisDeployment : IAsyncDisposable
     /// <param name="script">The script. Once it was sent it is run again only if it is <see cref="RedisScript.Repeatable"/>.</param>
     /// <param name="keys">Its keys, at least one.</param>
     /// <param name="arguments">Its arguments.</param>
-    /// <param name="cancellationToken">Cancelled already: nothing is sent. Later it ends the wait; what was sent may be applied all the same.</param>
+    /// <param name="cancellationToken">
+    /// Cancelled already: nothing is sent. Later it ends the wait; what was sent may be applied all the same.
+    /// </param>
     /// <exception cref="RedisServerException">The script raised an error; nothing after that point was written.</exception>
     /// <exception cref="RedisUnavailableException">No primary took it in time; it was certainly not applied.</exception>
     /// <exception cref="RedisOutcomeUnknownException">Its answer was lost; it may have been applied.</exception>
@@ -114,12 +120,15 @@ public sealed class RedisDeployment : IAsyncDisposable
     /// <param name="key">A key that the command touches.</param>
     /// <param name="command">The command; called once for each attempt.</param>
     /// <param name="repeatable">Whether it may be run twice: true for what only reads, or leads to the same state each time.</param>
-    /// <param name="cancellationToken">Cancelled already: nothing is sent. Later it ends the wait; what was sent may be applied all the same.</param>
+    /// <param name="cancellationToken">
+    /// Cancelled already: nothing is sent. Later it ends the wait; what was sent may be applied all the same.
+    /// </param>
     /// <exception cref="RedisServerException">The server refused the command.</exception>
     /// <exception cref="RedisUnavailableException">No primary took it in time; it was certainly not applied.</exception>
     /// <exception cref="RedisOutcomeUnknownException">Its answer was lost; it may have been applied.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public Task<T> RunAsync<T>(RedisKey key, Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken = default)
+    public Task<T> RunAsync<T>(
+        RedisKey key, Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(command);
         return ShardOf(key).RunAsync(command, repeatable, cancellationToken);

@@ -65,14 +65,16 @@ public sealed class RedisScript
     }
 
     /// <summary>One <c>EVALSHA</c> and nothing else; it fails when the server does not know the script.</summary>
-    internal Task<RedisResult> SendHashAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments, CommandFlags flags = CommandFlags.None)
+    internal Task<RedisResult> SendHashAsync(
+        IDatabase database, RedisKey[] keys, RedisValue[] arguments, CommandFlags flags = CommandFlags.None)
         => database.ScriptEvaluateAsync(_hash, keys, arguments, flags);
 
     /// <summary>
     /// One <c>EVAL</c> and nothing else; the server knows the script from then on. The client's own method for a text may
     /// send it a second time, behind whatever was sent meanwhile.
     /// </summary>
-    internal Task<RedisResult> SendTextAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments, CommandFlags flags = CommandFlags.None)
+    internal Task<RedisResult> SendTextAsync(
+        IDatabase database, RedisKey[] keys, RedisValue[] arguments, CommandFlags flags = CommandFlags.None)
         => database.ExecuteAsync("EVAL", [Text, keys.Length, .. keys.Select(k => (object)k), .. arguments.Select(a => (object)a)], flags);
 
     /// <summary>Whether the server was called by a hash that it does not know.</summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Runtime.CompilerServices;
+using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
 using StackExchange.Redis;
 
@@ -21,6 +22,9 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan s_openPause = TimeSpan.FromMilliseconds(100);
 
+    // Asked once: it is on the way of every command.
+    private StrongBox<PrimaryFollower?>? _follower;
+
     /// <summary>The shared connection. Do not send blocking commands through it.</summary>
     /// <exception cref="RedisConnectionException">There is none and none could be made.</exception>
     public IConnectionMultiplexer Connection
@@ -33,7 +37,7 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         }
     }
 
-    /// <summary>The database of the shared connection, for what <see cref="RunAsync"/> cannot do; say there why.</summary>
+    /// <summary>The database of the shared connection, for what <see cref="RunAsync{T}"/> cannot do; say there why.</summary>
     /// <inheritdoc cref="Connection" path="/exception"/>
     public IDatabase Database => Connection.GetDatabase();
 
@@ -47,8 +51,24 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     /// <exception cref="RedisConnectionException">None is connected, or, with Sentinels, none is known.</exception>
     public EndPoint Primary => Route is { } route ? route.Primary ?? throw NoPrimary() : Server.EndPoint;
 
+    /// <summary>The same; null where there is none.</summary>
+    public EndPoint? KnownPrimary
+    {
+        get
+        {
+            try
+            {
+                return Primary;
+            }
+            catch (RedisConnectionException)
+            {
+                return null;
+            }
+        }
+    }
+
     /// <summary>Who follows the primary; null without Sentinels.</summary>
-    public PrimaryFollower? Follower => (options().Tunnel as PrimaryTunnel)?.Follower;
+    public PrimaryFollower? Follower => (_follower ??= new((options().Tunnel as PrimaryTunnel)?.Follower)).Value;
 
     /// <summary>Where the connections go and what commands report to; null without Sentinels.</summary>
     public PrimaryRoute? Route => Follower?.Route;
@@ -57,61 +77,16 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     /// Runs a script by its hash, and by its text when the server does not know it. What was certainly not applied is run
     /// again, and what may have been applied if the script is repeatable; both within <see cref="Bound"/>.
     /// </summary>
-    /// <remarks>Each attempt is one command, so what is abandoned by a cancellation is not sent once more behind what comes later.</remarks>
     /// <inheritdoc cref="RedisDeployment.EvaluateAsync" path="/exception"/>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<RedisResult> EvaluateAsync(
+    public ValueTask<RedisResult> EvaluateAsync(
         RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken = default)
-    {
-        var start = Stopwatch.GetTimestamp();
-        var route = Route;
-        var byText = false;
-        while (true)
-        {
-            var database = await EnterAsync(route, cancellationToken);
-            try
-            {
-                var sent = byText
-                    ? script.SendTextAsync(database, keys, arguments, CommandFlags.DemandMaster)
-                    : script.SendHashAsync(database, keys, arguments, CommandFlags.DemandMaster);
-                // The place where a command that was sent is abandoned, as is the one below.
-                var result = cancellationToken.CanBeCanceled ? await sent.WaitAsync(cancellationToken) : await sent;
-                route?.Observer.Succeeded(start);
-                return result;
-            }
-            catch (Exception e) when (!byText && RedisScript.IsUnknown(e))
-            {
-                byText = true;
-            }
-            catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
-            {
-                await AgainAsync(e, script.Repeatable, start, cancellationToken);
-                byText = false;
-            }
-        }
-    }
+        => CommandSpan.IsWanted
+            ? TraceAsync(script, keys, arguments, cancellationToken)
+            : TryAsync(script, keys, arguments, cancellationToken);
 
     /// <inheritdoc cref="RedisDeployment.RunAsync"/>
-    public async Task<T> RunAsync<T>(Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken = default)
-    {
-        var start = Stopwatch.GetTimestamp();
-        var route = Route;
-        while (true)
-        {
-            var database = await EnterAsync(route, cancellationToken);
-            try
-            {
-                var sent = command(database);
-                var result = cancellationToken.CanBeCanceled ? await sent.WaitAsync(cancellationToken) : await sent;
-                route?.Observer.Succeeded(start);
-                return result;
-            }
-            catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
-            {
-                await AgainAsync(e, repeatable, start, cancellationToken);
-            }
-        }
-    }
+    public Task<T> RunAsync<T>(Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken = default)
+        => CommandSpan.IsWanted ? TraceAsync(command, repeatable, cancellationToken) : TryAsync(command, repeatable, cancellationToken);
 
     /// <inheritdoc cref="RedisDeployment.OnOnePrimaryAsync"/>
     public async Task<T> OnOnePrimaryAsync<T>(Func<Task<T>> steps, CancellationToken cancellationToken = default)
@@ -173,6 +148,102 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     }
 
     private static RedisConnectionException NoPrimary() => new(ConnectionFailureType.UnableToConnect, "No primary is connected.");
+
+    /// <summary>
+    /// As <see cref="EvaluateAsync"/>, without a span. Each attempt is one command, so what a cancellation abandons is not
+    /// sent once more behind what comes later.
+    /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<RedisResult> TryAsync(
+        RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken = default)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var route = Route;
+        var byText = false;
+        while (true)
+        {
+            var database = await EnterAsync(route, cancellationToken);
+            try
+            {
+                var sent = byText
+                    ? script.SendTextAsync(database, keys, arguments, CommandFlags.DemandMaster)
+                    : script.SendHashAsync(database, keys, arguments, CommandFlags.DemandMaster);
+                // Here and below is where a command that was sent is abandoned.
+                var result = cancellationToken.CanBeCanceled ? await sent.WaitAsync(cancellationToken) : await sent;
+                route?.Observer.Succeeded(start);
+                return result;
+            }
+            catch (Exception e) when (!byText && RedisScript.IsUnknown(e))
+            {
+                byText = true;
+            }
+            catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
+            {
+                await AgainAsync(e, script.Repeatable, start, cancellationToken);
+                byText = false;
+            }
+        }
+    }
+
+    private async Task<T> TryAsync<T>(Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var route = Route;
+        while (true)
+        {
+            var database = await EnterAsync(route, cancellationToken);
+            try
+            {
+                var sent = command(database);
+                var result = cancellationToken.CanBeCanceled ? await sent.WaitAsync(cancellationToken) : await sent;
+                route?.Observer.Succeeded(start);
+                return result;
+            }
+            catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
+            {
+                await AgainAsync(e, repeatable, start, cancellationToken);
+            }
+        }
+    }
+
+    private async ValueTask<RedisResult> TraceAsync(
+        RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        using var span = CommandSpan.StartScript(script.Name);
+        try
+        {
+            return await TryAsync(script, keys, arguments, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            span.Fail(e);
+            throw;
+        }
+        finally
+        {
+            span?.SetServer(KnownPrimary);
+        }
+    }
+
+    private async Task<T> TraceAsync<T>(Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken)
+    {
+        using var span = CommandSpan.StartCommands();
+        var profile = span is null ? null : CommandProfile.Begin(shared);
+        try
+        {
+            return await TryAsync(command, repeatable, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            span.Fail(e);
+            throw;
+        }
+        finally
+        {
+            span?.SetCommands(profile!.FinishProfiling().Select(c => c.Command));
+            span?.SetServer(KnownPrimary);
+        }
+    }
 
     /// <summary>Before each attempt: not while a planned switchover holds commands back, nor for one who has gone away.</summary>
     /// <exception cref="RedisUnavailableException">Redis has not been reached since the process started.</exception>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
+using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
 using StackExchange.Redis;
 
@@ -33,6 +34,29 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
     /// <summary>Runs a member.</summary>
     /// <inheritdoc cref="RedisDeployment.EvaluateAsync" path="/exception"/>
     public ValueTask<RedisResult> CallAsync(RedisDeployment deployment, RedisScript member, RedisKey[] keys, RedisValue[] arguments)
+        => CommandSpan.IsWanted
+            ? TraceAsync(deployment, member, keys, arguments)
+            : QueueAsync(deployment, member, keys, arguments);
+
+    private async ValueTask<RedisResult> TraceAsync(RedisDeployment deployment, RedisScript member, RedisKey[] keys, RedisValue[] arguments)
+    {
+        using var span = CommandSpan.StartScript(member.Name);
+        try
+        {
+            return await QueueAsync(deployment, member, keys, arguments);
+        }
+        catch (Exception e)
+        {
+            span.Fail(e);
+            throw;
+        }
+        finally
+        {
+            span?.SetServer(deployment.ShardOf(keys).KnownPrimary);
+        }
+    }
+
+    private ValueTask<RedisResult> QueueAsync(RedisDeployment deployment, RedisScript member, RedisKey[] keys, RedisValue[] arguments)
     {
         if (Interlocked.Increment(ref _underWay) == 1)
         {
@@ -78,7 +102,7 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
     {
         try
         {
-            return await deployment.ShardOf(keys).EvaluateAsync(member, keys, arguments);
+            return await deployment.ShardOf(keys).TryAsync(member, keys, arguments);
         }
         finally
         {
@@ -96,7 +120,7 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
         try
         {
             var (keys, arguments) = Combine(calls);
-            var answers = await calls[0].Deployment.ShardOf(keys).EvaluateAsync(script, keys, arguments);
+            var answers = await calls[0].Deployment.ShardOf(keys).TryAsync(script, keys, arguments);
             Interlocked.Add(ref _underWay, -calls.Count);
             for (var i = 0; i < calls.Count; i++)
             {
@@ -145,7 +169,8 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
         return (keys, arguments);
     }
 
-    private sealed class Call(RedisDeployment deployment, RedisScript member, RedisKey[] keys, RedisValue[] arguments) : IValueTaskSource<RedisResult>
+    private sealed class Call(RedisDeployment deployment, RedisScript member, RedisKey[] keys, RedisValue[] arguments)
+        : IValueTaskSource<RedisResult>
     {
         // Continuations on the pool: a caller must not run between the answers of the others.
         public ManualResetValueTaskSourceCore<RedisResult> Completion = new() { RunContinuationsAsynchronously = true };

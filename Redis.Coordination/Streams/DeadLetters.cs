@@ -5,8 +5,9 @@ namespace AspireRedis.Coordination.Streams;
 
 /// <summary>Lists, requeues and deletes dead letters: the operator's view of what could not be handled.</summary>
 /// <remarks>
-/// Safe for concurrent use. All methods fail with <see cref="RedisConnectionException"/> without a connection and with
-/// <see cref="RedisTimeoutException"/> without a reply in time; a change may have been made then, and can be repeated.
+/// Safe for concurrent use. All methods fail with <see cref="RedisUnavailableException"/> when no primary took the command in
+/// time, and with <see cref="RedisOutcomeUnknownException"/> when the answer was lost: a change may have been made then, and
+/// can be repeated.
 /// </remarks>
 public sealed class DeadLetters
 {

@@ -67,8 +67,9 @@ public sealed class Inbox
     /// <param name="cancellationToken">Ends the wait; the commit may happen all the same.</param>
     /// <exception cref="NotDurableException">Committed, but not acknowledged by enough replicas in time.</exception>
     /// <exception cref="RedisServerException">The script raised an error; the entry stays pending.</exception>
-    /// <exception cref="RedisConnectionException">No connection; with a lost one it may have been committed.</exception>
-    /// <exception cref="RedisTimeoutException">No reply in time; it may have been committed.</exception>
+    /// <exception cref="DurabilityNotSupportedException">Not committed: the servers cannot give this level.</exception>
+    /// <exception cref="RedisUnavailableException">No primary took it in time; it is certainly not committed.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">The answer was lost; it may have been committed.</exception>
     public async Task<InboxResult> CommitAsync<T>(
         StreamMessage<T> cause, RedisScript script, RedisKey[] keys, RedisValue[] arguments, IReadOnlyList<StreamAppend> events,
         Durability durability = Durability.Memory, CancellationToken cancellationToken = default)

@@ -18,6 +18,9 @@ public static class StreamConfirmation
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>False when the event was lost: there is nothing to handle.</returns>
     /// <exception cref="NotDurableException">Not enough replicas acknowledged it in time.</exception>
+    /// <exception cref="DurabilityNotSupportedException">The servers cannot give this level.</exception>
+    /// <exception cref="RedisUnavailableException">No primary answered in time.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">The answers were lost until the time was over.</exception>
     public static async Task<bool> ConfirmAsync<T>(
         this DurableWriter writer, StreamMessage<T> message, Durability durability, CancellationToken cancellationToken)
         where T : class

@@ -3,7 +3,11 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Streams;
 
 /// <summary>Administers consumer groups: state, creation for a replay, deletion.</summary>
-/// <remarks>Safe for concurrent use.</remarks>
+/// <remarks>
+/// Safe for concurrent use. All methods fail with <see cref="RedisUnavailableException"/> when no primary took the command in
+/// time, and with <see cref="RedisOutcomeUnknownException"/> when the answer was lost: a group may have been created or
+/// deleted then.
+/// </remarks>
 public sealed class StreamGroups
 {
     private static readonly RedisScript s_describe = RedisScript.Load<StreamGroups>("describe-group", repeatable: true);
@@ -18,13 +22,12 @@ public sealed class StreamGroups
     }
 
     /// <summary>Returns the state of a group; null when it does not exist.</summary>
-    /// <exception cref="RedisConnectionException">No connection.</exception>
-    /// <exception cref="RedisTimeoutException">No reply in time.</exception>
     public async Task<StreamGroupStatus?> DescribeAsync(string stream, string group, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);
         ArgumentException.ThrowIfNullOrWhiteSpace(group);
-        var reply = (long[])(await _deployment.EvaluateAsync(s_describe, [stream, StreamTopic.DeadLettersOf(stream)], [group], cancellationToken))!;
+        var reply = (long[])(await _deployment.EvaluateAsync(
+            s_describe, [stream, StreamTopic.DeadLettersOf(stream)], [group], cancellationToken))!;
         return reply.Length == 0
             ? null
             : new StreamGroupStatus(reply[0] < 0 ? null : reply[0], reply[1], reply[2] < 0 ? null : TimeSpan.FromMilliseconds(reply[2]), reply[3], reply[4]);
@@ -43,7 +46,8 @@ public sealed class StreamGroups
         try
         {
             return await _deployment.RunAsync(
-                stream, database => database.StreamCreateConsumerGroupAsync(stream, group, from.AfterId, createStream: true), repeatable: false, cancellationToken);
+                stream, database => database.StreamCreateConsumerGroupAsync(stream, group, from.AfterId, createStream: true),
+                repeatable: false, cancellationToken);
         }
         catch (RedisServerException e) when (e.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
         {

@@ -66,8 +66,9 @@ public sealed partial class StreamProducer
     /// <param name="values">The events.</param>
     /// <param name="cancellationToken">Ends the wait; the entries may be appended all the same.</param>
     /// <returns>The entry ids.</returns>
-    /// <exception cref="RedisConnectionException">No connection; with a lost one the entries may be appended.</exception>
-    /// <exception cref="RedisTimeoutException">No reply in time; the entries may be appended.</exception>
+    /// <exception cref="RedisServerException">The server refused it, as when a key is no stream; nothing is appended.</exception>
+    /// <exception cref="RedisUnavailableException">No primary took them in time; they are certainly not appended.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">The answer was lost; the entries may be appended.</exception>
     public async Task<IReadOnlyList<string>> AppendAsync<T>(StreamTopic<T> topic, IEnumerable<T> values, CancellationToken cancellationToken = default)
         where T : class
     {
@@ -189,15 +190,19 @@ public sealed partial class StreamProducer
         {
             pairs[i] = new NameValueEntry(append.Fields[2 * i], append.Fields[(2 * i) + 1]);
         }
-        return (string)(await _deployment.RunAsync(append.Stream, database => database.StreamAddAsync(append.Stream, pairs), repeatable: false, cancellationToken))!;
+        return (string)(await _deployment.RunAsync(
+            append.Stream, database => database.StreamAddAsync(append.Stream, pairs), repeatable: false, cancellationToken))!;
     }
 
     private async Task<string> AppendOnceAsync(string producer, StreamAppend append, CancellationToken cancellationToken)
     {
         try
         {
-            return (string)(await _deployment.RunAsync(append.Stream, database => database.ExecuteAsync("XADD",
-                [(RedisKey)append.Stream, "IDMP", producer, append.EventId, "*", .. append.Fields], CommandFlags.DemandMaster), repeatable: true, cancellationToken))!;
+            return (string)(await _deployment.RunAsync(
+                append.Stream,
+                database => database.ExecuteAsync("XADD",
+                    [(RedisKey)append.Stream, "IDMP", producer, append.EventId, "*", .. append.Fields], CommandFlags.DemandMaster),
+                repeatable: true, cancellationToken))!;
         }
         catch (RedisServerException e) when (e.Message.StartsWith("ERR", StringComparison.Ordinal))
         {

@@ -1,5 +1,3 @@
-using StackExchange.Redis;
-
 namespace AspireRedis.Coordination.Streams;
 
 /// <summary>
@@ -29,10 +27,10 @@ public sealed class StreamTrimmer
     /// How long handled entries are kept, for a replay; zero removes them as soon as possible. Up to a hundred more entries
     /// may stay, since the server removes whole blocks.
     /// </param>
-    /// <param name="cancellationToken">Stops between two steps.</param>
-    /// <returns>How many were removed.</returns>
-    /// <exception cref="RedisConnectionException">No connection.</exception>
-    /// <exception cref="RedisTimeoutException">No reply in time.</exception>
+    /// <param name="cancellationToken">Ends it; a step that was sent may be made all the same.</param>
+    /// <returns>How many were removed; fewer are counted when an answer was lost.</returns>
+    /// <exception cref="RedisUnavailableException">No primary took it in time.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">Answers were lost until the time was over; entries may have been removed.</exception>
     public async Task<long> TrimAsync(string stream, TimeSpan keepFor, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);

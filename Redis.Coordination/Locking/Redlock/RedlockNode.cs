@@ -92,6 +92,7 @@ internal sealed class RedlockNode : IAsyncDisposable
             throw new TimeoutException($"no answer for {silent.TotalMilliseconds:0} ms");
         }
         Interlocked.Increment(ref _unanswered);
+        // Not by way of the door: a vote is for its round, which is over by the node's timeout, and is never run again.
         return voter.Database.ScriptEvaluateAsync(voter.Grant, keys, arguments, CommandFlags.DemandMaster);
     }
 
@@ -125,6 +126,7 @@ internal sealed class RedlockNode : IAsyncDisposable
             var connection = _connection;
             if (connection is { IsConnected: true })
             {
+                // An independent node is a shard of its own.
                 await new RedisShard(() => connection, () => _options).EvaluateAsync(s_giveBack, keys, arguments);
                 return true;
             }

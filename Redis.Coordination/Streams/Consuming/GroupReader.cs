@@ -27,6 +27,7 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
                 {
                     throw new RedisConnectionException(ConnectionFailureType.SocketClosed, "The primary has changed.");
                 }
+                // What is cancelled here is abandoned with the connection.
                 group.Capabilities = await StreamCapabilities.DetectAsync(connection.Database).WaitAsync(stopping);
                 var clientId = (long)await connection.Database.ExecuteAsync("CLIENT", "ID").WaitAsync(stopping);
                 // What this consumer was given and did not finish: a reply lost with the last connection, or the work of

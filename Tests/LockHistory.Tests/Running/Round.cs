@@ -4,7 +4,6 @@ using AspireRedis.LockHistory.Checking;
 using AspireRedis.LockHistory.Client;
 using AspireRedis.LockHistory.Faults;
 using AspireRedis.Topology;
-using StackExchange.Redis;
 
 namespace AspireRedis.LockHistory.Running;
 
