@@ -102,7 +102,8 @@ internal sealed class EventEncoding<T>
                     break;
                 case JsonTokenType.String:
                     var characters = reader.GetString()!;
-                    isExact = form == Form.Text || (form == Form.NameOrNumber && !long.TryParse(characters, NumberStyles.Integer, CultureInfo.InvariantCulture, out _));
+                    isExact = form == Form.Text
+                        || (form == Form.NameOrNumber && !long.TryParse(characters, NumberStyles.Integer, CultureInfo.InvariantCulture, out _));
                     text = characters;
                     break;
                 default:
@@ -153,17 +154,20 @@ internal sealed class EventEncoding<T>
             }
             else if (!TryMerge(writer, ((ReadOnlyMemory<byte>)exact).Span, fields))
             {
-                return JsonSerializer.Deserialize(((ReadOnlyMemory<byte>)exact).Span, _json) ?? throw new StreamDecodeException($"'{_eventType}' is empty");
+                return Deserialize(((ReadOnlyMemory<byte>)exact).Span);
             }
             writer.WriteEndObject();
             writer.Flush();
-            return JsonSerializer.Deserialize(buffer.WrittenSpan, _json) ?? throw new StreamDecodeException($"'{_eventType}' is empty");
+            return Deserialize(buffer.WrittenSpan);
         }
         catch (Exception e) when (e is JsonException or FormatException or NotSupportedException or InvalidOperationException or ArgumentException)
         {
             throw new StreamDecodeException($"'{_eventType}' cannot be read: {e.Message}");
         }
     }
+
+    private T Deserialize(ReadOnlySpan<byte> json)
+        => JsonSerializer.Deserialize(json, _json) ?? throw new StreamDecodeException($"'{_eventType}' is empty");
 
     /// <summary>Writes what <paramref name="json"/> has, and what only readable fields have; false when the first is all.</summary>
     private bool TryMerge(Utf8JsonWriter writer, ReadOnlySpan<byte> json, NameValueEntry[] fields)

@@ -28,6 +28,7 @@ public static class StreamConfirmation
         ArgumentNullException.ThrowIfNull(writer);
         ArgumentNullException.ThrowIfNull(message);
         return durability == Durability.Memory
-            || (int)await writer.EvaluateAsync(s_confirm, [(RedisKey)message.Topic.Key], [message.EntryId, message.EventId], durability, cancellationToken) == 1;
+            || (int)await writer.EvaluateAsync(
+                s_confirm, [(RedisKey)message.Topic.Key], [message.EntryId, message.EventId], durability, cancellationToken) == 1;
     }
 }

@@ -13,6 +13,6 @@ public sealed class StreamDecodeException : Exception
     {
     }
 
-    /// <summary>Whether its schema version is above what the topic writes, as in a rolling upgrade before this instance is replaced.</summary>
+    /// <summary>Whether its schema version is above the topic's, as in a rolling upgrade before this instance is replaced.</summary>
     public bool IsNewerVersion { get; init; }
 }

@@ -91,7 +91,8 @@ public static class StreamFields
         while (!rest.IsEmpty)
         {
             var colon = rest.IndexOf((byte)':');
-            if (colon < 0 || !int.TryParse(rest[..colon], NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+            if (colon < 0
+                || !int.TryParse(rest[..colon], NumberStyles.None, CultureInfo.InvariantCulture, out var length)
                 || rest.Length - colon - 1 <= length || rest[colon + 1 + length] != (byte)',')
             {
                 return null;

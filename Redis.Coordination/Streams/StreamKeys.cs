@@ -16,5 +16,5 @@ internal static class StreamKeys
     public static string InstancesOf(string stream, string group) => $"{stream}:instances:{Escape(group)}";
 
     private static string Escape(string name)
-        => name.AsSpan().ContainsAny(':', '%') ? name.Replace("%", "%25", StringComparison.Ordinal).Replace(":", "%3A", StringComparison.Ordinal) : name;
+        => name.Replace("%", "%25", StringComparison.Ordinal).Replace(":", "%3A", StringComparison.Ordinal);
 }

@@ -40,7 +40,8 @@ public sealed class StreamTopic<T>
     {
     }
 
-    private StreamTopic(string key, string eventType, int schemaVersion, EventEncoding<T> encoding, Dictionary<int, Func<NameValueEntry[], T>> earlier)
+    private StreamTopic(
+        string key, string eventType, int schemaVersion, EventEncoding<T> encoding, Dictionary<int, Func<NameValueEntry[], T>> earlier)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(key);
         ArgumentOutOfRangeException.ThrowIfLessThan(schemaVersion, 1);
@@ -74,7 +75,7 @@ public sealed class StreamTopic<T>
     /// <param name="earlier">The topic as it was, of the same event; its key does not matter.</param>
     /// <param name="upcast">Makes today's event of it. What it throws sends an entry to the dead letters.</param>
     /// <returns>A topic that reads these versions and writes <see cref="SchemaVersion"/>.</returns>
-    /// <exception cref="ArgumentException">The other is of another event, not of an earlier version, or of one that is read already.</exception>
+    /// <exception cref="ArgumentException">It is of another event, not of an earlier version, or of one that is read already.</exception>
     public StreamTopic<T> Upcasting<TEarlier>(StreamTopic<TEarlier> earlier, Func<TEarlier, T> upcast)
         where TEarlier : class
     {
@@ -115,7 +116,10 @@ public sealed class StreamTopic<T>
         var isNumber = version.TryParse(out int number);
         return isNumber && _earlier.TryGetValue(number, out var decode)
             ? decode(fields)
-            : throw new StreamDecodeException($"unknown schema version '{version}' of '{EventType}'") { IsNewerVersion = isNumber && number > SchemaVersion };
+            : throw new StreamDecodeException($"unknown schema version '{version}' of '{EventType}'")
+            {
+                IsNewerVersion = isNumber && number > SchemaVersion,
+            };
     }
 
     private static T Upcast<TEarlier>(StreamTopic<TEarlier> earlier, Func<TEarlier, T> upcast, NameValueEntry[] fields)
@@ -128,7 +132,7 @@ public sealed class StreamTopic<T>
         }
         catch (Exception e)
         {
-            throw new StreamDecodeException($"'{earlier.EventType}' of version {earlier.SchemaVersion} cannot be made one of today: {e.Message}");
+            throw new StreamDecodeException($"'{earlier.EventType}' of version {earlier.SchemaVersion} cannot be upcast: {e.Message}");
         }
     }
 

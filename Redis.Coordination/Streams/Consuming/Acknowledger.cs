@@ -72,7 +72,8 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
             }
             else if (group.Capabilities.AcknowledgeAndDelete)
             {
-                await commands.Database.ExecuteAsync("XACKDEL", [(RedisKey)group.Stream, group.Options.Group, "ACKED", "IDS", ids.Length, .. ids]).WaitAsync(giveUp);
+                await commands.Database.ExecuteAsync(
+                    "XACKDEL", [(RedisKey)group.Stream, group.Options.Group, "ACKED", "IDS", ids.Length, .. ids]).WaitAsync(giveUp);
             }
             else
             {
@@ -152,7 +153,8 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
         }
         catch (Exception e) when (!giveUp.IsCancellationRequested)
         {
-            group.Logger.LogDebug(e, "Group {Group} of {Stream} cannot connect for its acknowledgements yet.", group.Options.Group, group.Stream);
+            group.Logger.LogDebug(e,
+                "Group {Group} of {Stream} cannot connect for its acknowledgements yet.", group.Options.Group, group.Stream);
         }
     }
 }

@@ -27,12 +27,13 @@ internal sealed class ConsumerPresence(GroupContext group)
         {
             StreamMetrics.SharedNames.Add(1, group.Tags);
             group.Logger.LogError(
-                "Consumer {Consumer} of group {Group} of {Stream} has {Count} more living instances: they take each other's entries, and events are handled more than once. Give each a name of its own.",
-                group.Consumer, group.Options.Group, group.Stream, reply[1]);
+                "{Count} other instances run as consumer {Consumer} of group {Group} of {Stream}: events are handled more than once. Give each a name of its own.",
+                reply[1], group.Consumer, group.Options.Group, group.Stream);
         }
         _isShared = reply[1] > 0;
     }
 
     public Task RemoveAsync(CancellationToken cancellationToken)
-        => group.Shard.RunAsync(database => database.HashDeleteAsync(_key, _instance, CommandFlags.DemandMaster), repeatable: true, cancellationToken);
+        => group.Shard.RunAsync(
+            database => database.HashDeleteAsync(_key, _instance, CommandFlags.DemandMaster), repeatable: true, cancellationToken);
 }

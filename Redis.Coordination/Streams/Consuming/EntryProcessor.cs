@@ -186,7 +186,8 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
             if (now - _newerVersions.Last > _group.Options.NewerVersionsWait)
             {
                 _newerVersions.First = now;
-                _group.Logger.LogWarning("Group {Group} leaves entry {EntryId} of {Stream}, and others like it, to newer instances for {Wait}: {Reason}.",
+                _group.Logger.LogWarning(
+                    "Group {Group} leaves entry {EntryId} of {Stream}, and others like it, to newer instances for {Wait}: {Reason}.",
                     _group.Options.Group, entry.Id, _group.Stream, _group.Options.NewerVersionsWait, reason.Message);
             }
             _newerVersions.Last = now;

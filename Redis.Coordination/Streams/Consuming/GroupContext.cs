@@ -61,7 +61,9 @@ internal sealed class GroupContext(
             await gate.WaitAsync(cancellationToken);
         }
         var current = CurrentCommands;
-        return current is { IsConnected: true } && current.Node.Equals(Shard.Primary) ? current : await ReplaceCommandsAsync(current, cancellationToken);
+        return current is { IsConnected: true } && current.Node.Equals(Shard.Primary)
+            ? current
+            : await ReplaceCommandsAsync(current, cancellationToken);
     }
 
     /// <summary>The connection for acknowledgements as it is; null before the first.</summary>
@@ -75,7 +77,8 @@ internal sealed class GroupContext(
         {
             if (_commands is not { } current || ReferenceEquals(current, old))
             {
-                current = await Shard.OpenDedicatedAsync($"{stream}-{options.Group}-acknowledgements", s_longestReply, RedisShard.Bound, cancellationToken);
+                current = await Shard.OpenDedicatedAsync(
+                    $"{stream}-{options.Group}-acknowledgements", s_longestReply, RedisShard.Bound, cancellationToken);
                 Volatile.Write(ref _commands, current);
                 if (old is not null)
                 {

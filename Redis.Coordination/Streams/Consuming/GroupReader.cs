@@ -50,12 +50,14 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
         }
     }
 
-    /// <summary>Creates the group only if there is none: a server without memory, and a user without the permission, refuse even to be asked to.</summary>
+    /// <summary>Creates the group only if there is none: without memory, or without the permission, the server refuses to be asked to.</summary>
     private async Task EnsureGroupAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await group.Shard.RunAsync(database => database.StreamPendingAsync(group.Stream, group.Options.Group, CommandFlags.DemandMaster), repeatable: true, cancellationToken);
+            await group.Shard.RunAsync(
+                database => database.StreamPendingAsync(group.Stream, group.Options.Group, CommandFlags.DemandMaster),
+                repeatable: true, cancellationToken);
         }
         catch (RedisServerException e) when (e.Message.StartsWith("NOGROUP", StringComparison.Ordinal))
         {

@@ -194,7 +194,8 @@ internal sealed class RetrySchedule(GroupContext group, InFlightEntries inFlight
         }
         StreamMetrics.Dropped.Add(1, group.Tags);
         group.Logger.LogError(
-            "Entry {EntryId} of {Stream} waited for its retry, and is not pending for group {Group} any more: somebody has acknowledged it or deleted its consumer (XACK, XGROUP DELCONSUMER). It is not handled; its delivery count was {Deliveries}.",
-            entry.Id, group.Stream, group.Options.Group, entry.DeliveryCount);
+            "Entry {EntryId} of {Stream} waited for its retry and was taken off the pending entries of group {Group} from outside "
+            + "(XACK, XGROUP DELCONSUMER): it is not handled.",
+            entry.Id, group.Stream, group.Options.Group);
     }
 }
