@@ -115,7 +115,8 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
             {
                 unverified[i].VerifiedBy = commands;
             }
-            else
+            // A queue deletes what it acknowledges, so that it is not there when the reply was lost.
+            else if (verified[i] == 0 || !group.Options.DeleteHandled)
             {
                 lost.Add(unverified[i].Id);
             }
