@@ -4,7 +4,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry;
 using OpenTelemetry.Resources;
-using OpenTelemetry.Trace;
 
 namespace AspireRedis.ServiceDefaults;
 
