@@ -24,7 +24,7 @@ internal sealed class SalesProjection(
         // acknowledgement to the new one.
         var known = await redis.EvaluateAsync(s_count,
             [message.Topic.Key, .. order.Lines.SelectMany(l => new[] { ProductStore.Key(l.Sku), ReservationStore.ItemsKey(l.Sku, order.OrderId) })],
-            [message.Group, message.EntryId, (long)options.Value.KeepFor.TotalMilliseconds], cancellationToken);
+            [message.Group, message.EntryId, message.EventId, (long)options.Value.KeepFor.TotalMilliseconds], cancellationToken);
         if ((int)known == 0)
         {
             logger.LogWarning("The event of order {OrderId} was lost in a failover before it counted as placed.", order.OrderId);

@@ -1,24 +1,48 @@
--- Runs effect(keys, args) once for an event; see Inbox. KEYS: stream of the event, record of it, stream of each event to
--- append, the effect's own. ARGV: group, entry id, ms to remember, number of events to append, for each the number of its
--- names and values and these, the effect's own. Returns {1 when it ran, its first result}.
+-- Runs effect(keys, args) once for an event; see Inbox. KEYS: stream of the event, record of it, the record's key in earlier
+-- versions (the same for most), stream of each event to append, the effect's own. ARGV: group, entry id, event id, ms to
+-- remember, number of events to append, for each the number of its names and values and these, the effect's own.
+-- Returns {1 when it ran, its first result}.
+--@include event-entry
 local function inbox(effect)
-  local events, at = {}, 5
-  for i = 1, tonumber(ARGV[4]) do
-    local last = at + tonumber(ARGV[at])
-    events[i] = { unpack(ARGV, at + 1, last) }
-    at = last + 1
+  -- Earlier versions separated group and event id by a colon, whatever colons these had themselves.
+  local function has_earlier_record()
+    local recorded = KEYS[3] ~= KEYS[2] and redis.call('GET', KEYS[3])
+    if not recorded then return false end
+    local same = is_event(KEYS[1], recorded, ARGV[3])
+    if same ~= nil then return same end
+    -- Its entry is gone. It counts unless another group of the stream could have written it for another event.
+    local name = string.sub(KEYS[3], #KEYS[1] + #':inbox:' + 1)
+    for _, info in ipairs(redis.call('EXISTS', KEYS[1]) == 1 and redis.call('XINFO', 'GROUPS', KEYS[1]) or {}) do
+      -- Name and value in turn; the name comes first.
+      local group = info[2]
+      if group ~= ARGV[1] and string.sub(name, 1, #group + 1) == group .. ':' then return false end
+    end
+    return true
   end
+
+  -- Loops, and not unpack, which takes less than 8,000 values.
+  local events, at = {}, 6
+  for i = 1, tonumber(ARGV[5]) do
+    events[i] = {}
+    for f = 1, tonumber(ARGV[at]) do events[i][f] = ARGV[at + f] end
+    at = at + 1 + #events[i]
+  end
+  local keys, args = {}, {}
+  for i = 4 + #events, #KEYS do keys[#keys + 1] = KEYS[i] end
+  for i = at, #ARGV do args[#args + 1] = ARGV[i] end
+
   local first, result = 0, false
-  if redis.call('EXISTS', KEYS[2]) == 0 then
+  if redis.call('EXISTS', KEYS[2]) == 0 and not has_earlier_record() then
     first = 1
     local append
-    result, append = effect({ unpack(KEYS, 3 + #events) }, { unpack(ARGV, at) })
+    result, append = effect(keys, args)
     if append ~= false then
-      for i, fields in ipairs(events) do redis.call('XADD', KEYS[2 + i], '*', unpack(fields)) end
+      -- The library writes no more than some 500 fields to an entry.
+      for i, fields in ipairs(events) do redis.call('XADD', KEYS[3 + i], '*', unpack(fields)) end
     end
     -- Not before: after an error in the effect the event must come again.
-    redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+    redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[4])
   end
-  redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+  acknowledge(KEYS[1], ARGV[1], ARGV[2], ARGV[3])
   return { first, result }
 end

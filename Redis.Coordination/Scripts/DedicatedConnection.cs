@@ -22,6 +22,9 @@ internal sealed class DedicatedConnection : IAsyncDisposable
     /// <summary>The node it is connected to, which may have been demoted since.</summary>
     public EndPoint Node { get; }
 
+    /// <summary>Whether it still stands. Once lost it is not made again, so all of its replies are of one process with its data.</summary>
+    public bool IsConnected => _multiplexer.IsConnected;
+
     /// <summary>Sends commands through this connection.</summary>
     public IDatabase Database { get; }
 

@@ -290,9 +290,9 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     {
         var primary = Primary;
         var own = options().Clone();
-        if (own.Tunnel is PrimaryTunnel tunnel)
+        if (own.Tunnel is PrimaryTunnel toPrimary)
         {
-            own.Tunnel = new NodeTunnel(tunnel.Follower.Route, primary, tunnel.Inner);
+            own.Tunnel = new NodeTunnel(toPrimary.Follower.Route, primary, toPrimary.Inner);
         }
         own.ServiceName = null;
         own.EndPoints.Clear();
@@ -306,6 +306,10 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         // would be pending although nobody has them.
         own.AsyncTimeout = (int)longestReply.TotalMilliseconds + Math.Max(own.AsyncTimeout, 2000);
         own.CommandMap = ConnectionAttempt.WithoutSubscriptions;
-        return new DedicatedConnection(await ConnectionAttempt.ConnectAsync(own, cancellationToken), primary);
+        var tunnel = new SingleConnectionTunnel(own.Tunnel);
+        own.Tunnel = tunnel;
+        var connection = await ConnectionAttempt.ConnectAsync(own, cancellationToken);
+        tunnel.Close();
+        return new DedicatedConnection(connection, primary);
     }
 }

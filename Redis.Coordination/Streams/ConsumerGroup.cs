@@ -55,6 +55,7 @@ public sealed class ConsumerGroup<T>
         var reader = new GroupReader(_group, inFlight, dispatcher, reclaimer);
         var refresher = new PendingRefresher(_group, inFlight);
         var groups = new StreamGroups(_group.Deployment);
+        var presence = new ConsumerPresence(_group);
 
         using var closing = new CancellationTokenSource();
         // Not disposed: a handler that ignores it may still hold its token.
@@ -66,6 +67,7 @@ public sealed class ConsumerGroup<T>
         // Refreshing outlives the reader: entries must stay with their handlers while these drain.
         var refreshing = RepeatAsync(() => refresher.RefreshAsync(closing.Token), closing.Token);
         var sampling = RepeatAsync(() => SampleAsync(groups, stopping), stopping);
+        var registering = RepeatAsync(() => presence.RegisterAsync(closing.Token), closing.Token);
         var reclaiming = RepeatAsync(() => reclaimer.ReclaimAsync(stopping), stopping);
         try
         {
@@ -79,9 +81,10 @@ public sealed class ConsumerGroup<T>
             acknowledger.Complete();
             closing.CancelAfter(s_closing);
             await acknowledging;
-            await ReleaseUnstartedAsync(refresher, closing.Token);
+            await ReleaseUnstartedAsync(refresher, presence, closing.Token);
             await closing.CancelAsync();
-            await Task.WhenAll(refreshing, sampling, reclaiming, retrying);
+            await Task.WhenAll(refreshing, registering, sampling, reclaiming, retrying);
+            await _group.CloseAsync();
             StreamMetrics.Forget(_group.Stream, _group.Options.Group);
         }
     }
@@ -101,11 +104,12 @@ public sealed class ConsumerGroup<T>
         }
     }
 
-    private async Task ReleaseUnstartedAsync(PendingRefresher refresher, CancellationToken cancellationToken)
+    private async Task ReleaseUnstartedAsync(PendingRefresher refresher, ConsumerPresence presence, CancellationToken cancellationToken)
     {
         try
         {
             await refresher.ReleaseUnstartedAsync(cancellationToken);
+            await presence.RemoveAsync(cancellationToken);
         }
         catch (Exception e)
         {

@@ -8,9 +8,10 @@ public class ConsumerGroupOptions
 
     /// <summary>
     /// Name of this instance in the group. It must differ between instances. With a name that survives restarts, the
-    /// instance resumes at once what it had not finished. Default: the machine name and the process id.
+    /// instance resumes at once what it had not finished. Null, the default, for a name that no other instance has: the machine
+    /// name, the process id and a random number.
     /// </summary>
-    public string Consumer { get; set; } = $"{Environment.MachineName}-{Environment.ProcessId}";
+    public string? Consumer { get; set; }
 
     /// <summary>Where a group that does not exist yet starts to read. Default: at the oldest entry, so that none is missed.</summary>
     public StartPosition StartAt { get; set; } = StartPosition.Beginning;
@@ -29,6 +30,12 @@ public class ConsumerGroupOptions
     /// of the entries that it is working on, so handlers may take longer. Default 15 s.
     /// </summary>
     public TimeSpan MinIdle { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// How long an entry with a newer schema version than the topic's is left to other instances, which may know it, before it goes to
+    /// the dead letters; those deliveries do not count. It should exceed a rolling upgrade. Default 1 h.
+    /// </summary>
+    public TimeSpan NewerVersionsWait { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>Deliveries after which an entry goes to the dead letters. Default 10.</summary>
     public int MaxDeliveries { get; set; } = 10;
@@ -65,7 +72,10 @@ public class ConsumerGroupOptions
     internal virtual void Validate()
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(Group);
-        ArgumentException.ThrowIfNullOrWhiteSpace(Consumer);
+        if (Consumer is not null)
+        {
+            ArgumentException.ThrowIfNullOrWhiteSpace(Consumer);
+        }
         ArgumentOutOfRangeException.ThrowIfLessThan(BatchSize, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxConcurrency, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxDeliveries, 1);
@@ -74,6 +84,7 @@ public class ConsumerGroupOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(RetryDelay, TimeSpan.FromMilliseconds(1));
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxRetryDelay, RetryDelay);
         ArgumentOutOfRangeException.ThrowIfLessThan(DrainTimeout, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThan(NewerVersionsWait, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThan(ForgetConsumersAfter, MinIdle);
     }
 }

@@ -139,8 +139,7 @@ public sealed class DeadLetters
         return values.Length < 5 || values[0].Name != "dead_group"
             ? null
             : new DeadLetter((string)entry.Id!, stream, (string)values[0].Value!, (string)values[1].Value!, (string)values[2].Value!,
-                (long)values[3].Value,
-                DateTimeOffset.FromUnixTimeMilliseconds(long.Parse((string)values[4].Value!, CultureInfo.InvariantCulture)),
-                values.Skip(5).GroupBy(f => (string)f.Name!).ToDictionary(f => f.Key, f => (string)f.First().Value!));
+                (long)values[3].Value, DateTimeOffset.FromUnixTimeMilliseconds(long.Parse((string)values[4].Value!, CultureInfo.InvariantCulture)),
+                StreamFields.UnpackAny(values[5..]).GroupBy(f => (string)f.Name!).ToDictionary(f => f.Key, f => (string)f.First().Value!));
     }
 }

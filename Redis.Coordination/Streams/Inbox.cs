@@ -83,8 +83,11 @@ public sealed class Inbox
         try
         {
             var reply = await _writer.EvaluateAsync(script,
-                [cause.Topic.Key, $"{cause.Topic.Key}:inbox:{cause.Group}:{cause.EventId}", .. events.Select(e => (RedisKey)e.Stream), .. keys],
-                [cause.Group, cause.EntryId, (long)_options.RememberFor.TotalMilliseconds, events.Count, .. events.SelectMany(e => e.Packed), .. arguments],
+                [cause.Topic.Key, StreamKeys.InboxOf(cause.Topic.Key, cause.Group, cause.EventId),
+                    StreamKeys.EarlierInboxOf(cause.Topic.Key, cause.Group, cause.EventId),
+                    .. events.Select(e => (RedisKey)e.Stream), .. keys],
+                [cause.Group, cause.EntryId, cause.EventId, (long)_options.RememberFor.TotalMilliseconds,
+                    events.Count, .. events.SelectMany(e => e.Packed), .. arguments],
                 durability, cancellationToken);
             return new InboxResult((int)reply[0] == 1, reply[1]);
         }

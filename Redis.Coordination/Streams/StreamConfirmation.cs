@@ -16,8 +16,8 @@ public static class StreamConfirmation
     /// <param name="message">The event.</param>
     /// <param name="durability">What it must survive. With <see cref="Durability.Memory"/> nothing is checked.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>False when it was lost: there is nothing to do.</returns>
-    /// <exception cref="NotDurableException">Not enough replicas have it in time.</exception>
+    /// <returns>False when the event was lost: there is nothing to handle.</returns>
+    /// <exception cref="NotDurableException">Not enough replicas acknowledged it in time.</exception>
     /// <exception cref="DurabilityNotSupportedException">The servers cannot give this level.</exception>
     /// <exception cref="RedisUnavailableException">No primary answered in time.</exception>
     /// <exception cref="RedisOutcomeUnknownException">The answers were lost until the time was over.</exception>
@@ -28,6 +28,7 @@ public static class StreamConfirmation
         ArgumentNullException.ThrowIfNull(writer);
         ArgumentNullException.ThrowIfNull(message);
         return durability == Durability.Memory
-            || (int)await writer.EvaluateAsync(s_confirm, [(RedisKey)message.Topic.Key], [message.EntryId], durability, cancellationToken) == 1;
+            || (int)await writer.EvaluateAsync(
+                s_confirm, [(RedisKey)message.Topic.Key], [message.EntryId, message.EventId], durability, cancellationToken) == 1;
     }
 }

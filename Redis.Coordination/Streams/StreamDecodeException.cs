@@ -1,6 +1,9 @@
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>An entry is not an event of its topic; it goes to the dead letters at once, for a retry would not help.</summary>
+/// <summary>
+/// An entry is not an event of its topic. It goes to the dead letters at once, since a retry would not help; unless it has a newer
+/// schema version, which another instance may know.
+/// </summary>
 public sealed class StreamDecodeException : PermanentFailureException
 {
     /// <summary>Creates the exception.</summary>
@@ -9,4 +12,7 @@ public sealed class StreamDecodeException : PermanentFailureException
         : base(reason)
     {
     }
+
+    /// <summary>Whether its schema version is above the topic's, as in a rolling upgrade before this instance is replaced.</summary>
+    public bool IsNewerVersion { get; init; }
 }

@@ -27,6 +27,18 @@ public static class StreamFields
     /// <summary>The only group that shall handle the entry: it was requeued from that group's dead letters.</summary>
     public const string OnlyFor = "only_for_group";
 
+    /// <summary>
+    /// A JSON object with those properties of the event whose values the readable fields do not tell: null where the type may have
+    /// another default, a string where the type suggests none, or all of them. It takes precedence over the readable fields.
+    /// </summary>
+    public const string Json = "event_json";
+
+    /// <summary>
+    /// Names and values in turn, each as <c>LENGTH:BYTES,</c> (a netstring): the fields of an entry that has too many for a script to
+    /// append, in the dead letters and in the entry that such a one is requeued as.
+    /// </summary>
+    public const string Packed = "packed_fields";
+
     // As bytes, the form in which names arrive, so that comparing needs no conversion.
     internal static readonly RedisValue RawEventId = Raw(EventId);
     internal static readonly RedisValue RawEventType = Raw(EventType);
@@ -35,9 +47,11 @@ public static class StreamFields
     internal static readonly RedisValue RawTraceParent = Raw(TraceParent);
     internal static readonly RedisValue RawTraceState = Raw(TraceState);
     internal static readonly RedisValue RawOnlyFor = Raw(OnlyFor);
+    internal static readonly RedisValue RawJson = Raw(Json);
+    internal static readonly RedisValue RawPacked = Raw(Packed);
 
     internal static bool IsMetadata(string name)
-        => name is EventId or EventType or SchemaVersion or OccurredAt or TraceParent or TraceState or OnlyFor;
+        => name is EventId or EventType or SchemaVersion or OccurredAt or TraceParent or TraceState or OnlyFor or Json or Packed;
 
     internal static RedisValue Raw(string name) => System.Text.Encoding.UTF8.GetBytes(name);
 
@@ -51,6 +65,42 @@ public static class StreamFields
             }
         }
         return RedisValue.Null;
+    }
+
+    /// <summary>
+    /// Replaces <see cref="Packed"/> by what is in it. Only entries that were requeued have it, with <see cref="OnlyFor"/> in front, and
+    /// dead letters.
+    /// </summary>
+    internal static NameValueEntry[] Unpack(NameValueEntry[] fields)
+        => fields.Length > 0 && fields[0].Name == RawOnlyFor ? UnpackAny(fields) : fields;
+
+    /// <inheritdoc cref="Unpack"/>
+    internal static NameValueEntry[] UnpackAny(NameValueEntry[] fields)
+    {
+        var at = Array.FindIndex(fields, f => f.Name == RawPacked);
+        return at >= 0 && Netstrings((byte[])fields[at].Value!) is { } texts
+            ? [.. fields[..at], .. texts.Chunk(2).Select(pair => new NameValueEntry(pair[0], pair[1])), .. fields[(at + 1)..]]
+            : fields;
+    }
+
+    /// <summary>Null for what was not written by the library.</summary>
+    private static List<RedisValue>? Netstrings(byte[] packed)
+    {
+        var texts = new List<RedisValue>();
+        var rest = packed.AsSpan();
+        while (!rest.IsEmpty)
+        {
+            var colon = rest.IndexOf((byte)':');
+            if (colon < 0
+                || !int.TryParse(rest[..colon], NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+                || rest.Length - colon - 1 <= length || rest[colon + 1 + length] != (byte)',')
+            {
+                return null;
+            }
+            texts.Add(rest.Slice(colon + 1, length).ToArray());
+            rest = rest[(colon + length + 2)..];
+        }
+        return texts.Count % 2 == 0 ? texts : null;
     }
 
     /// <summary>When the event happened; without such a field, when it was appended.</summary>

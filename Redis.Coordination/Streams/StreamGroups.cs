@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;
 
-/// <summary>Looks after consumer groups from outside: state, creation for a replay, deletion.</summary>
+/// <summary>Administers consumer groups: state, creation for a replay, deletion.</summary>
 /// <remarks>
 /// Safe for concurrent use. All methods fail with <see cref="RedisUnavailableException"/> when no primary took the command in
 /// time, and with <see cref="RedisOutcomeUnknownException"/> when the answer was lost: a group may have been created or
@@ -21,7 +21,7 @@ public sealed class StreamGroups
         _deployment = deployment;
     }
 
-    /// <summary>Where the group stands; null when it does not exist.</summary>
+    /// <summary>Returns the state of a group; null when it does not exist.</summary>
     public async Task<StreamGroupStatus?> DescribeAsync(string stream, string group, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(stream);

@@ -25,6 +25,15 @@ internal static class StreamMetrics
     public static readonly Counter<long> Vanished = CoordinationDiagnostics.Meter.CreateCounter<long>(
         "redis.stream.vanished", "{message}", "Entries that were deleted from the stream while they were pending.");
 
+    public static readonly Counter<long> Dropped = CoordinationDiagnostics.Meter.CreateCounter<long>(
+        "redis.stream.dropped", "{message}", "Entries that were removed from the pending entries list from outside while they waited for their retry.");
+
+    public static readonly Counter<long> LostInFailover = CoordinationDiagnostics.Meter.CreateCounter<long>(
+        "redis.stream.lost_in_failover", "{message}", "Entries that were handled and are not in the stream at the new primary.");
+
+    public static readonly Counter<long> SharedNames = CoordinationDiagnostics.Meter.CreateCounter<long>(
+        "redis.stream.shared_names", "{instance}", "Times that another living instance was found under the consumer name of one.");
+
     public static readonly Histogram<double> Delivery = CoordinationDiagnostics.Duration(
         "redis.stream.delivery.duration", "Time from the event to the call of its handler, at the first delivery.");
 

@@ -1,6 +1,3 @@
-using System.Buffers;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using StackExchange.Redis;
 
@@ -16,53 +13,43 @@ public static class StreamTopic
 /// <summary>
 /// A stream and the type of event in it: its key, the event's name and schema version, and the (source-generated) JSON
 /// contract. Each property of the event is a field of the entry, named by the contract, so that an entry can be read
-/// in <c>redis-cli</c>; strings are stored as they are, everything else as JSON.
+/// in <c>redis-cli</c>; strings are stored as they are, everything else as JSON. What is read is what
+/// <see cref="System.Text.Json.JsonSerializer"/> would read from what it has written: where the readable fields do not say enough,
+/// <see cref="StreamFields.Json"/> does.
 /// </summary>
 /// <typeparam name="T">The type of the event; its contract must be a JSON object.</typeparam>
 /// <remarks>Immutable and safe for concurrent use.</remarks>
 public sealed class StreamTopic<T>
     where T : class
 {
-    private static readonly SearchValues<byte> s_numeric = SearchValues.Create("0123456789.-+eE"u8);
-
-    [ThreadStatic]
-    private static ArrayBufferWriter<byte>? t_buffer;
-
-    [ThreadStatic]
-    private static Utf8JsonWriter? t_writer;
-
-    private readonly JsonTypeInfo<T> _json;
-    private readonly Lazy<Property[]> _properties;
+    private readonly EventEncoding<T> _encoding;
+    private readonly Dictionary<int, Func<NameValueEntry[], T>> _earlier;
 
     /// <summary>Defines a topic.</summary>
     /// <param name="key">The stream's key in Redis.</param>
     /// <param name="eventType">Name of the event, stored with each entry.</param>
     /// <param name="schemaVersion">
-    /// Raise it when existing consumers cannot read the new schema: they dead-letter versions that they do not know.
+    /// Raise it when existing consumers cannot read the new schema, and say with <see cref="Upcasting"/> how to read the old one.
     /// </param>
     /// <param name="json">The JSON contract.</param>
     /// <exception cref="ArgumentException">
-    /// A name is empty, the version is below 1, or a property has the name of a metadata field.
+    /// A name is empty, the version is below 1, the contract is of a JSON array, or a property has the name of a metadata field.
     /// </exception>
     public StreamTopic(string key, string eventType, int schemaVersion, JsonTypeInfo<T> json)
+        : this(key, eventType, schemaVersion, Encoding(eventType, json), [])
+    {
+    }
+
+    private StreamTopic(
+        string key, string eventType, int schemaVersion, EventEncoding<T> encoding, Dictionary<int, Func<NameValueEntry[], T>> earlier)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(key);
-        ArgumentException.ThrowIfNullOrWhiteSpace(eventType);
         ArgumentOutOfRangeException.ThrowIfLessThan(schemaVersion, 1);
-        ArgumentNullException.ThrowIfNull(json);
-        foreach (var property in json.Properties)
-        {
-            if (StreamFields.IsMetadata(property.Name))
-            {
-                throw new ArgumentException($"The property '{property.Name}' has the name of a metadata field.", nameof(json));
-            }
-        }
         Key = key;
         EventType = eventType;
         SchemaVersion = schemaVersion;
-        _json = json;
-        _properties = new(() => [.. json.Properties.Select(p => new Property(
-            p.Name, StreamFields.Raw(p.Name), JsonEncodedText.Encode(p.Name, json.Options.Encoder), FormOf(p.PropertyType)))]);
+        _encoding = encoding;
+        _earlier = earlier;
     }
 
     /// <summary>The stream's key in Redis.</summary>
@@ -74,45 +61,45 @@ public sealed class StreamTopic<T>
     /// <summary>Name of the event.</summary>
     public string EventType { get; }
 
-    /// <summary>Schema version of the event.</summary>
+    /// <summary>Schema version of the events that are written.</summary>
     public int SchemaVersion { get; }
 
     /// <summary>The same type of event in another stream.</summary>
-    public StreamTopic<T> In(string key) => new(key, EventType, SchemaVersion, _json);
+    public StreamTopic<T> In(string key) => new(key, EventType, SchemaVersion, _encoding, _earlier);
 
-    /// <summary>Adds alternating names and values to <paramref name="fields"/>. A null is stored as an absent field.</summary>
-    internal void Encode(T value, List<RedisValue> fields)
+    /// <summary>
+    /// Reads an earlier version of the event too, and those that <paramref name="earlier"/> reads: what streams, journals and dead
+    /// letters have from before the version was raised, and what instances append that are not replaced yet.
+    /// </summary>
+    /// <typeparam name="TEarlier">The type of the event in that version.</typeparam>
+    /// <param name="earlier">The topic as it was, of the same event; its key does not matter.</param>
+    /// <param name="upcast">Makes today's event of it. What it throws sends an entry to the dead letters.</param>
+    /// <returns>A topic that reads these versions and writes <see cref="SchemaVersion"/>.</returns>
+    /// <exception cref="ArgumentException">It is of another event, not of an earlier version, or of one that is read already.</exception>
+    public StreamTopic<T> Upcasting<TEarlier>(StreamTopic<TEarlier> earlier, Func<TEarlier, T> upcast)
+        where TEarlier : class
     {
-        var (buffer, writer) = Rent();
-        JsonSerializer.Serialize(writer, value, _json);
-        writer.Flush();
-        var json = buffer.WrittenSpan;
-        var reader = new Utf8JsonReader(json);
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        ArgumentNullException.ThrowIfNull(earlier);
+        ArgumentNullException.ThrowIfNull(upcast);
+        if (earlier.EventType != EventType)
         {
-            throw new InvalidOperationException($"The event '{EventType}' is not a JSON object.");
+            throw new ArgumentException($"'{earlier.EventType}' is not an earlier version of '{EventType}'.", nameof(earlier));
         }
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        var versions = new Dictionary<int, Func<NameValueEntry[], T>>(_earlier);
+        foreach (var version in earlier.ReadableVersions)
         {
-            var name = NameOf(ref reader);
-            reader.Read();
-            switch (reader.TokenType)
+            if (version >= SchemaVersion || !versions.TryAdd(version, fields => Upcast(earlier, upcast, fields)))
             {
-                case JsonTokenType.Null:
-                    break;
-                case JsonTokenType.String:
-                    fields.Add(name);
-                    fields.Add(reader.GetString());
-                    break;
-                default:
-                    var start = (int)reader.TokenStartIndex;
-                    reader.Skip();
-                    fields.Add(name);
-                    fields.Add(json[start..(int)reader.BytesConsumed].ToArray());
-                    break;
+                throw new ArgumentException($"Version {version} of '{EventType}' is read already, or not earlier than {SchemaVersion}.", nameof(earlier));
             }
         }
+        return new StreamTopic<T>(Key, EventType, SchemaVersion, _encoding, versions);
     }
+
+    internal IEnumerable<int> ReadableVersions => [SchemaVersion, .. _earlier.Keys];
+
+    /// <summary>Adds alternating names and values to <paramref name="fields"/>.</summary>
+    internal void Encode(T value, List<RedisValue> fields) => _encoding.Encode(value, fields);
 
     /// <exception cref="StreamDecodeException">The entry is not an event of this topic.</exception>
     internal T Decode(NameValueEntry[] fields)
@@ -121,97 +108,37 @@ public sealed class StreamTopic<T>
         {
             throw new StreamDecodeException($"unknown event type '{type}'");
         }
-        if (StreamFields.Find(fields, StreamFields.RawSchemaVersion) is var version && (version.IsNull || version != SchemaVersion))
+        var version = StreamFields.Find(fields, StreamFields.RawSchemaVersion);
+        if (version == SchemaVersion)
         {
-            throw new StreamDecodeException($"unknown schema version '{version}' of '{EventType}'");
+            return _encoding.Decode(fields);
         }
+        var isNumber = version.TryParse(out int number);
+        return isNumber && _earlier.TryGetValue(number, out var decode)
+            ? decode(fields)
+            : throw new StreamDecodeException($"unknown schema version '{version}' of '{EventType}'")
+            {
+                IsNewerVersion = isNumber && number > SchemaVersion,
+            };
+    }
+
+    private static T Upcast<TEarlier>(StreamTopic<TEarlier> earlier, Func<TEarlier, T> upcast, NameValueEntry[] fields)
+        where TEarlier : class
+    {
+        var old = earlier.Decode(fields);
         try
         {
-            var (buffer, writer) = Rent();
-            writer.WriteStartObject();
-            foreach (var property in _properties.Value)
-            {
-                if (StreamFields.Find(fields, property.Raw) is { IsNull: false } text)
-                {
-                    writer.WritePropertyName(property.Encoded);
-                    Write(writer, property.Form, ((ReadOnlyMemory<byte>)text).Span);
-                }
-            }
-            writer.WriteEndObject();
-            writer.Flush();
-            return JsonSerializer.Deserialize(buffer.WrittenSpan, _json) ?? throw new StreamDecodeException($"'{EventType}' is empty");
+            return upcast(old) ?? throw new InvalidOperationException("there is no event");
         }
         catch (Exception e)
-            when (e is JsonException or FormatException or NotSupportedException or InvalidOperationException or ArgumentException)
         {
-            throw new StreamDecodeException($"'{EventType}' cannot be read: {e.Message}");
+            throw new StreamDecodeException($"'{earlier.EventType}' of version {earlier.SchemaVersion} cannot be upcast: {e.Message}");
         }
     }
 
-    private static void Write(Utf8JsonWriter writer, Form form, ReadOnlySpan<byte> text)
+    private static EventEncoding<T> Encoding(string eventType, JsonTypeInfo<T> json)
     {
-        if (form == Form.Text || (form == Form.NameOrNumber && !long.TryParse(text, out _)))
-        {
-            // The writer refuses invalid UTF-8; converting to a string first replaces it.
-            if (System.Text.Unicode.Utf8.IsValid(text))
-            {
-                writer.WriteStringValue(text);
-            }
-            else
-            {
-                writer.WriteStringValue(Encoding.UTF8.GetString(text));
-            }
-        }
-        else
-        {
-            // These characters can form nothing but a number, and the deserializer validates it.
-            writer.WriteRawValue(text, skipInputValidation: text.Length > 0 && text.IndexOfAnyExcept(s_numeric) < 0);
-        }
+        ArgumentException.ThrowIfNullOrWhiteSpace(eventType);
+        return new EventEncoding<T>(eventType, json);
     }
-
-    /// <summary>Avoids allocating the names of the contract for each event.</summary>
-    private RedisValue NameOf(ref Utf8JsonReader reader)
-    {
-        foreach (var property in _properties.Value)
-        {
-            if (reader.ValueTextEquals(property.Name))
-            {
-                return property.Raw;
-            }
-        }
-        return reader.GetString();
-    }
-
-    private static (ArrayBufferWriter<byte> Buffer, Utf8JsonWriter Writer) Rent()
-    {
-        var buffer = t_buffer ??= new ArrayBufferWriter<byte>(1024);
-        buffer.ResetWrittenCount();
-        // The escaping options of the contract do not matter here: the text is unescaped again right away.
-        var writer = t_writer ??= new Utf8JsonWriter(buffer, new JsonWriterOptions { SkipValidation = true });
-        writer.Reset(buffer);
-        return (buffer, writer);
-    }
-
-    /// <summary>How values of this type are stored: JSON strings without their quotes, everything else as JSON.</summary>
-    private Form FormOf(Type type)
-    {
-        type = Nullable.GetUnderlyingType(type) ?? type;
-        if (type.IsEnum)
-        {
-            return Form.NameOrNumber;
-        }
-        return Type.GetTypeCode(type) is TypeCode.String or TypeCode.Char or TypeCode.DateTime
-            || (Type.GetTypeCode(type) == TypeCode.Object && _json.Options.GetTypeInfo(type).Kind == JsonTypeInfoKind.None)
-            ? Form.Text
-            : Form.Json;
-    }
-
-    private enum Form
-    {
-        Json,
-        Text,
-        NameOrNumber,
-    }
-
-    private sealed record Property(string Name, RedisValue Raw, JsonEncodedText Encoded, Form Form);
 }

@@ -23,7 +23,10 @@ public sealed class StreamTrimmer
 
     /// <summary>Removes entries that are older than <paramref name="keepFor"/> and handled by every group.</summary>
     /// <param name="stream">The stream.</param>
-    /// <param name="keepFor">For a replay; zero for as soon as possible. Up to a hundred entries more stay, for the server removes whole blocks.</param>
+    /// <param name="keepFor">
+    /// How long handled entries are kept, for a replay; zero removes them as soon as possible. Up to a hundred more entries
+    /// may stay, since the server removes whole blocks.
+    /// </param>
     /// <param name="cancellationToken">Ends it; a step that was sent may be made all the same.</param>
     /// <returns>How many were removed; fewer are counted when an answer was lost.</returns>
     /// <exception cref="RedisUnavailableException">No primary took it in time.</exception>

@@ -15,6 +15,8 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
     private static readonly TimeSpan s_retryPause = TimeSpan.FromMilliseconds(100);
     private static readonly RedisScript s_acknowledgeAndDelete = RedisScript.Load<Acknowledger>("acknowledge-and-delete", repeatable: true);
 
+    private static readonly RedisScript s_verify = RedisScript.Load<Acknowledger>("verify-entries", repeatable: true);
+
     private readonly Channel<InFlightEntry> _queue = Channel.CreateBounded<InFlightEntry>(
         new BoundedChannelOptions(Math.Max(MaxBatch, 4 * group.Options.BatchSize)) { SingleReader = true });
 
@@ -58,33 +60,34 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
 
     private async Task<bool> TryAcknowledgeAsync(List<InFlightEntry> batch, CancellationToken giveUp)
     {
-        var ids = new RedisValue[batch.Count];
-        for (var i = 0; i < ids.Length; i++)
-        {
-            ids[i] = batch[i].Id;
-        }
+        DedicatedConnection? commands = null;
         try
         {
+            commands = await group.CommandsAsync(giveUp);
+            await VerifyAsync(batch, commands, giveUp);
+            var ids = batch.Where(e => ReferenceEquals(e.VerifiedBy, commands)).Select(e => (RedisValue)e.Id).ToArray();
+            if (ids.Length == 0)
+            {
+                return true;
+            }
             if (!group.Options.DeleteHandled)
             {
-                await group.Shard.RunAsync(
-                    database => database.StreamAcknowledgeAsync(group.Stream, group.Options.Group, ids, CommandFlags.DemandMaster),
-                    repeatable: true, giveUp);
+                await commands.Database.StreamAcknowledgeAsync(group.Stream, group.Options.Group, ids).WaitAsync(giveUp);
             }
             else if (group.Capabilities.AcknowledgeAndDelete)
             {
-                await group.Shard.RunAsync(
-                    database => database.ExecuteAsync("XACKDEL", [(RedisKey)group.Stream, group.Options.Group, "ACKED", "IDS", ids.Length, .. ids]),
-                    repeatable: true, giveUp);
+                await commands.Database.ExecuteAsync(
+                    "XACKDEL", [(RedisKey)group.Stream, group.Options.Group, "ACKED", "IDS", ids.Length, .. ids]).WaitAsync(giveUp);
             }
             else
             {
-                await group.Shard.EvaluateAsync(s_acknowledgeAndDelete, [group.Stream], [group.Options.Group, .. ids], giveUp);
+                await EvaluateAsync(s_acknowledgeAndDelete, commands, [group.Options.Group, .. ids]).WaitAsync(giveUp);
             }
             return true;
         }
         catch (Exception e) when (!giveUp.IsCancellationRequested)
         {
+            await ReplaceAsync(commands, giveUp);
             if (e is RedisServerException && e.Message.StartsWith("ERR unknown command", StringComparison.Ordinal))
             {
                 // The node was replaced by an older one; the reader detects its capabilities on its next connection.
@@ -93,6 +96,70 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
             group.Logger.LogDebug(e,
                 "Acknowledgements of group {Group} of {Stream} failed and will be retried.", group.Options.Group, group.Stream);
             return false;
+        }
+    }
+
+    /// <summary>
+    /// Compares what was not read from this server with what it has: once after a failover for what was in flight, and for each claim
+    /// made through the shared connection. Entries that are not there are left out: their ids are, or may become, those of other events.
+    /// </summary>
+    private async Task VerifyAsync(List<InFlightEntry> batch, DedicatedConnection commands, CancellationToken giveUp)
+    {
+        if (batch.TrueForAll(e => ReferenceEquals(e.VerifiedBy, commands)))
+        {
+            return;
+        }
+        var unverified = batch.FindAll(e => !ReferenceEquals(e.VerifiedBy, commands));
+        var verified = (long[])(await EvaluateAsync(s_verify, commands,
+            [group.Options.Group, .. unverified.SelectMany(e => new RedisValue[] { e.Id, e.EventIdIn(group.Stream) })]).WaitAsync(giveUp))!;
+        var lost = new List<string>();
+        for (var i = 0; i < verified.Length; i++)
+        {
+            if (verified[i] == 1)
+            {
+                unverified[i].VerifiedBy = commands;
+            }
+            // A queue deletes what it acknowledges, so that it is not there when the reply was lost.
+            else if (verified[i] == 0 || !group.Options.DeleteHandled)
+            {
+                lost.Add(unverified[i].Id);
+            }
+        }
+        if (lost.Count > 0)
+        {
+            StreamMetrics.LostInFailover.Add(lost.Count, group.Tags);
+            group.Logger.LogWarning(
+                "{Count} entries that group {Group} has handled are not in {Stream} at this primary, trimmed or lost in a failover: {EntryIds}",
+                lost.Count, group.Options.Group, group.Stream, string.Join(' ', lost));
+        }
+    }
+
+    private async Task<RedisResult> EvaluateAsync(RedisScript script, DedicatedConnection commands, RedisValue[] arguments)
+    {
+        try
+        {
+            return await script.SendHashAsync(commands.Database, [group.Stream], arguments);
+        }
+        catch (RedisServerException e) when (RedisScript.IsUnknown(e))
+        {
+            return await script.SendTextAsync(commands.Database, [group.Stream], arguments);
+        }
+    }
+
+    private async Task ReplaceAsync(DedicatedConnection? commands, CancellationToken giveUp)
+    {
+        try
+        {
+            if (commands is not null)
+            {
+                // A new one may lead to the new primary; this one is lost, demoted or silent.
+                await group.ReplaceCommandsAsync(commands, giveUp);
+            }
+        }
+        catch (Exception e) when (!giveUp.IsCancellationRequested)
+        {
+            group.Logger.LogDebug(e,
+                "Group {Group} of {Stream} cannot connect for its acknowledgements yet.", group.Options.Group, group.Stream);
         }
     }
 }

@@ -10,11 +10,14 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
 {
     private static readonly RedisScript s_deadLetter = RedisScript.Load(typeof(EntryProcessor<>), "dead-letter", repeatable: true);
 
+    private static readonly RedisScript s_release = RedisScript.Load(typeof(EntryProcessor<>), "release-unstarted");
+
     private readonly GroupContext _group;
     private readonly StreamTopic<T> _topic;
     private readonly IStreamHandler<T> _handler;
     private readonly Func<T, string>? _orderBy;
     private readonly TagList[] _outcomeTags;
+    private readonly NewerVersions _newerVersions = new();
 
     public EntryProcessor(GroupContext group, StreamTopic<T> topic, IStreamHandler<T> handler, Func<T, string>? orderBy)
     {
@@ -80,6 +83,10 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
                 ? EntryOutcome.Acknowledged
                 : EntryOutcome.Handled;
         }
+        catch (StreamDecodeException e) when (e.IsNewerVersion && MayBeKnownSoon(entry, e))
+        {
+            return await PostponeAsync(entry);
+        }
         catch (PermanentFailureException e)
         {
             activity.Fail(e);
@@ -133,7 +140,7 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
         activity.SetTag("messaging.operation.name", "XREADGROUP");
         activity.SetTag("messaging.destination.name", _topic.Key);
         activity.SetTag("messaging.consumer.group.name", _group.Options.Group);
-        activity.SetTag("messaging.client.id", _group.Options.Consumer);
+        activity.SetTag("messaging.client.id", _group.Consumer);
         activity.SetTag("redis.stream.entry_id", entry.Id);
         activity.SetTag("redis.stream.delivery_count", entry.DeliveryCount);
         if (StreamFields.Find(entry.Fields, StreamFields.RawEventId) is { IsNull: false } id)
@@ -148,14 +155,14 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
         try
         {
             var moved = (long)await _group.Shard.EvaluateAsync(
-                s_deadLetter, [_group.Stream, _group.DeadLetters], [_group.Options.Group, entry.Id, reason, deliveries]);
+                s_deadLetter, [_group.Stream, _group.DeadLetters], [_group.Options.Group, entry.Id, entry.EventIdIn(_group.Stream), reason, deliveries]);
             if (moved == 1)
             {
                 StreamMetrics.DeadLettered.Add(1, _group.Tags);
                 _group.Logger.LogError("Entry {EntryId} of {Stream} was moved to {DeadLetters}: {Reason}.",
                     entry.Id, _group.Stream, _group.DeadLetters, reason);
             }
-            // Otherwise it was acknowledged or trimmed in the meantime.
+            // Otherwise it was acknowledged or trimmed in the meantime, or its id is another event's at a new primary.
             return EntryOutcome.DeadLettered;
         }
         catch (Exception e)
@@ -166,12 +173,61 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
         }
     }
 
+    /// <summary>
+    /// In a rolling upgrade other instances know the version already, and this one is about to be replaced. Counted from when the entry
+    /// was appended or this instance saw such an entry first, whichever is later: what the group has yet to catch up with is not late.
+    /// </summary>
+    private bool MayBeKnownSoon(InFlightEntry entry, StreamDecodeException reason)
+    {
+        var now = _group.Clock.GetUtcNow();
+        DateTimeOffset since;
+        lock (_newerVersions)
+        {
+            if (now - _newerVersions.Last > _group.Options.NewerVersionsWait)
+            {
+                _newerVersions.First = now;
+                _group.Logger.LogWarning(
+                    "Group {Group} leaves entry {EntryId} of {Stream}, and others like it, to newer instances for {Wait}: {Reason}.",
+                    _group.Options.Group, entry.Id, _group.Stream, _group.Options.NewerVersionsWait, reason.Message);
+            }
+            _newerVersions.Last = now;
+            since = _newerVersions.First;
+        }
+        var appended = StreamFields.AppendedAt(entry.Id);
+        // An id made by hand may lie in the future.
+        return now - (appended > since && appended < now ? appended : since) < _group.Options.NewerVersionsWait;
+    }
+
+    /// <summary>Leaves the entry pending for whoever claims it after the minimum idle time; the delivery does not count.</summary>
+    private async ValueTask<EntryOutcome> PostponeAsync(InFlightEntry entry)
+    {
+        try
+        {
+            await _group.Shard.EvaluateAsync(s_release, [_group.Stream], [_group.Options.Group, _group.Consumer, 0, entry.Id]);
+            return EntryOutcome.Postponed;
+        }
+        catch (Exception e)
+        {
+            _group.Logger.LogDebug(e, "Entry {EntryId} of {Stream} could not be released.", entry.Id, _group.Stream);
+            return EntryOutcome.Failed;
+        }
+    }
+
     private static string Name(EntryOutcome outcome) => outcome switch
     {
         EntryOutcome.Handled or EntryOutcome.Acknowledged => "handled",
         EntryOutcome.Skipped => "skipped",
         EntryOutcome.Cancelled => "cancelled",
         EntryOutcome.DeadLettered => "dead_lettered",
+        EntryOutcome.Postponed => "postponed",
         _ => "failed",
     };
+
+    /// <summary>When entries of newer versions were seen first, without a pause longer than the wait, and last.</summary>
+    private sealed class NewerVersions
+    {
+        public DateTimeOffset First { get; set; }
+
+        public DateTimeOffset Last { get; set; }
+    }
 }

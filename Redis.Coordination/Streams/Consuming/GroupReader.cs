@@ -18,9 +18,15 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
         {
             try
             {
-                await CreateGroupAsync(stopping);
+                await EnsureGroupAsync(stopping);
                 await using var connection = await group.Shard.OpenDedicatedAsync(
                     $"{group.Stream}-{group.Options.Group}", group.Options.Block, RedisShard.Bound, stopping);
+                // Behind it, so that both lead to the same process, or this one cannot read any more.
+                var commands = await group.ReplaceCommandsAsync(group.CurrentCommands, stopping);
+                if (!commands.Node.Equals(connection.Node))
+                {
+                    throw new RedisConnectionException(ConnectionFailureType.SocketClosed, "The primary has changed.");
+                }
                 // What is cancelled here is abandoned with the connection.
                 group.Capabilities = await StreamCapabilities.DetectAsync(connection.Database).WaitAsync(stopping);
                 var clientId = (long)await connection.Database.ExecuteAsync("CLIENT", "ID").WaitAsync(stopping);
@@ -28,7 +34,7 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
                 // an earlier process with the same name.
                 await reclaimer.ResumeAsync(stopping);
                 pause = TimeSpan.Zero;
-                await ReadAsync(connection, clientId, stopping);
+                await ReadAsync(connection, commands, clientId, stopping);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
@@ -45,6 +51,23 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
         }
     }
 
+    /// <summary>Creates the group only if there is none: without memory, or without the permission, the server refuses to be asked to.</summary>
+    private async Task EnsureGroupAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await group.Shard.RunAsync(
+                database => database.StreamPendingAsync(group.Stream, group.Options.Group, CommandFlags.DemandMaster),
+                repeatable: true, cancellationToken);
+        }
+        catch (RedisServerException e) when (e.Message.StartsWith("NOGROUP", StringComparison.Ordinal))
+        {
+            await CreateGroupAsync(cancellationToken);
+        }
+        // When the group disappears later, it was deleted, perhaps with its stream: nothing in the new stream must be missed.
+        _startAt = StartPosition.Beginning;
+    }
+
     private async Task CreateGroupAsync(CancellationToken cancellationToken)
     {
         try
@@ -55,13 +78,11 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
         }
         catch (RedisServerException e) when (e.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
         {
-            // It exists.
+            // Another instance was faster.
         }
-        // When the group disappears later, it was deleted, perhaps with its stream: nothing in the new stream must be missed.
-        _startAt = StartPosition.Beginning;
     }
 
-    private async Task ReadAsync(DedicatedConnection connection, long clientId, CancellationToken stopping)
+    private async Task ReadAsync(DedicatedConnection connection, DedicatedConnection commands, long clientId, CancellationToken stopping)
     {
         var backlog = false;
         while (!stopping.IsCancellationRequested)
@@ -71,13 +92,13 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
                 ? await ReadBacklogAsync(connection, stopping)
                 : await ReadBlockingAsync(connection, clientId, stopping);
             backlog = replies.Length >= group.Options.BatchSize;
-            await dispatcher.AddAsync(inFlight.Add(replies), stopping);
+            await dispatcher.AddAsync(inFlight.Add(replies, commands), stopping);
         }
     }
 
     private async Task<StreamEntryReply[]> ReadBacklogAsync(DedicatedConnection connection, CancellationToken stopping)
     {
-        var reading = connection.Database.StreamReadGroupAsync(group.Stream, group.Options.Group, group.Options.Consumer, ">", group.Options.BatchSize);
+        var reading = connection.Database.StreamReadGroupAsync(group.Stream, group.Options.Group, group.Consumer, ">", group.Options.BatchSize);
         try
         {
             return StreamEntryReply.From(await reading.WaitAsync(stopping));
@@ -91,7 +112,7 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
 
     private async Task<StreamEntryReply[]> ReadBlockingAsync(DedicatedConnection connection, long clientId, CancellationToken stopping)
     {
-        List<object> arguments = ["GROUP", group.Options.Group, group.Options.Consumer, "COUNT", group.Options.BatchSize,
+        List<object> arguments = ["GROUP", group.Options.Group, group.Consumer, "COUNT", group.Options.BatchSize,
             "BLOCK", (long)group.Options.Block.TotalMilliseconds];
         if (group.Capabilities.ReadClaim)
         {

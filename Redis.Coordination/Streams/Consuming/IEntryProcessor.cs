@@ -20,6 +20,9 @@ internal enum EntryOutcome
 
     /// <summary>Moved to the dead letters, and acknowledged.</summary>
     DeadLettered,
+
+    /// <summary>Of a newer schema version; left to other instances.</summary>
+    Postponed,
 }
 
 /// <summary>Processes entries; the implementation knows the type of the event.</summary>

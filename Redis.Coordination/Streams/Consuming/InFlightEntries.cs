@@ -10,7 +10,9 @@ internal sealed class InFlightEntries(TimeProvider clock)
     /// Adds entries, except those in flight already, and returns the added ones. All at once, before any of them waits
     /// for a handler: an entry that waits must be refreshed too, or another instance would claim it.
     /// </summary>
-    public List<InFlightEntry> Add(StreamEntryReply[] replies)
+    /// <param name="replies">What was delivered.</param>
+    /// <param name="verifiedBy">See <see cref="InFlightEntry.VerifiedBy"/>.</param>
+    public List<InFlightEntry> Add(StreamEntryReply[] replies, DedicatedConnection? verifiedBy)
     {
         var added = new List<InFlightEntry>(replies.Length);
         var now = clock.GetTimestamp();
@@ -18,14 +20,15 @@ internal sealed class InFlightEntries(TimeProvider clock)
         {
             foreach (var reply in replies)
             {
-                if (!_entries.TryGetValue(reply.Id, out var entry))
+                if (!_entries.TryGetValue(reply.Id, out var entry) || !entry.Is(reply))
                 {
-                    _entries.Add(reply.Id, entry = new InFlightEntry(reply, now));
+                    // In place of an entry that another primary had, which its handler may still be at.
+                    _entries[reply.Id] = entry = new InFlightEntry(reply, verifiedBy, now);
                 }
                 else if (entry.TryUnschedule())
                 {
                     // It was waiting for its retry, and this claim came before its timer.
-                    entry.Redeliver(reply, now);
+                    entry.Redeliver(reply, verifiedBy, now);
                 }
                 else
                 {
@@ -41,7 +44,7 @@ internal sealed class InFlightEntries(TimeProvider clock)
     {
         lock (_lock)
         {
-            _entries.Remove(entry.Id);
+            RemoveCore(entry);
         }
     }
 
@@ -51,8 +54,16 @@ internal sealed class InFlightEntries(TimeProvider clock)
         {
             foreach (var entry in entries)
             {
-                _entries.Remove(entry.Id);
+                RemoveCore(entry);
             }
+        }
+    }
+
+    private void RemoveCore(InFlightEntry entry)
+    {
+        if (_entries.TryGetValue(entry.Id, out var current) && ReferenceEquals(current, entry))
+        {
+            _entries.Remove(entry.Id);
         }
     }
 

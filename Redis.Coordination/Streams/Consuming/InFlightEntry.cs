@@ -3,11 +3,17 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Streams.Consuming;
 
 /// <summary>An entry that waits for a handler, is in one, or waits for its retry or its acknowledgement.</summary>
-internal sealed class InFlightEntry(StreamEntryReply delivered, long touchedAt)
+internal sealed class InFlightEntry(StreamEntryReply delivered, DedicatedConnection? verifiedBy, long touchedAt)
 {
     private int _scheduled;
 
     public string Id { get; } = delivered.Id;
+
+    /// <summary>Its event's id, null without one. Another primary may give the id of the entry to another event.</summary>
+    public RedisValue EventId { get; } = StreamFields.Find(delivered.Fields, StreamFields.RawEventId);
+
+    /// <summary>The connection whose server is known to have this entry; null when it came by way of the shared one.</summary>
+    public DedicatedConnection? VerifiedBy { get; set; } = verifiedBy;
 
     public NameValueEntry[] Fields { get; set; } = delivered.Fields;
 
@@ -42,9 +48,16 @@ internal sealed class InFlightEntry(StreamEntryReply delivered, long touchedAt)
     /// <summary>Claims the scheduled retry: true for one caller per <see cref="Schedule"/>.</summary>
     public bool TryUnschedule() => Interlocked.CompareExchange(ref _scheduled, 0, 1) == 1;
 
+    /// <summary>The event's id as <see cref="StreamMessage{T}.EventId"/> has it.</summary>
+    public RedisValue EventIdIn(string stream) => EventId.IsNull ? $"{stream}:{Id}" : EventId;
+
+    /// <summary>Whether it is the same entry, and not another event to which another primary has given its id.</summary>
+    public bool Is(StreamEntryReply reply) => EventId == StreamFields.Find(reply.Fields, StreamFields.RawEventId);
+
     /// <summary>Starts another delivery.</summary>
-    public void Redeliver(StreamEntryReply reply, long touchedAt)
+    public void Redeliver(StreamEntryReply reply, DedicatedConnection? verifiedBy, long touchedAt)
     {
+        VerifiedBy = verifiedBy;
         Fields = reply.Fields;
         DeliveryCount = reply.DeliveryCount;
         TouchedAt = touchedAt;

@@ -13,12 +13,14 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
     private static readonly RedisScript s_refresh = RedisScript.Load<PendingRefresher>("refresh", repeatable: true);
     private static readonly RedisScript s_releaseUnstarted = RedisScript.Load<PendingRefresher>("release-unstarted");
 
+    private TimeSpan IdleWhenDue => group.Options.MinIdle - group.Precedence;
+
     /// <summary>Sets the idle time of the entries in flight, except those that were touched a short time ago.</summary>
     public async Task RefreshAsync(CancellationToken cancellationToken)
     {
         foreach (var batch in inFlight.Snapshot().Where(IsStale).Chunk(MaxBatch))
         {
-            var arguments = new List<RedisValue>(2 + (2 * batch.Length)) { group.Options.Group, group.Options.Consumer };
+            var arguments = new List<RedisValue>(2 + (2 * batch.Length)) { group.Options.Group, group.Consumer };
             var now = group.Clock.GetTimestamp();
             var idle = Array.ConvertAll(batch, entry => Idle(entry, now));
             for (var i = 0; i < batch.Length; i++)
@@ -55,19 +57,18 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
                 }
             }
             await group.Shard.EvaluateAsync(s_releaseUnstarted, [group.Stream],
-                [group.Options.Group, group.Options.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, .. ids], cancellationToken);
+                [group.Options.Group, group.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, .. ids], cancellationToken);
         }
     }
 
     /// <summary>True from a sixth of MinIdle: with a round every third of it, one round may fail.</summary>
     private bool IsStale(InFlightEntry entry)
         => group.Clock.GetElapsedTime(entry.TouchedAt) >= group.Options.MinIdle / 6
-           && (group.Options.IsOrdered || !entry.IsScheduled
-           || group.Clock.GetElapsedTime(entry.TouchedAt, entry.RetryAt) > group.Options.MinIdle);
+           && (group.Options.IsOrdered || !entry.IsScheduled || group.Clock.GetElapsedTime(entry.TouchedAt, entry.RetryAt) > IdleWhenDue);
 
     /// <summary>
     /// The idle time to set: zero while this instance works on the entry. An entry that waits for its retry becomes
-    /// claimable by others when the retry is due, unless it is ordered.
+    /// claimable by others a little after the retry is due, unless it is ordered.
     /// </summary>
     private TimeSpan Idle(InFlightEntry entry, long now)
     {
@@ -75,7 +76,7 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
         {
             return TimeSpan.Zero;
         }
-        var idle = group.Options.MinIdle - group.Clock.GetElapsedTime(now, entry.RetryAt);
+        var idle = IdleWhenDue - group.Clock.GetElapsedTime(now, entry.RetryAt);
         return idle < TimeSpan.Zero ? TimeSpan.Zero : idle > group.Options.MinIdle ? group.Options.MinIdle : idle;
     }
 }

@@ -23,7 +23,7 @@ internal sealed class Reclaimer(GroupContext group, InFlightEntries inFlight, Di
         for (var last = "0-0"; last.Length > 0;)
         {
             last = await ClaimAsync(s_resume,
-                () => [group.Options.Group, group.Options.Consumer, last, Batch, .. inFlight.Snapshot().Select(e => (RedisValue)e.Id)], stopping);
+                () => [group.Options.Group, group.Consumer, last, Batch, .. inFlight.Snapshot().Select(e => (RedisValue)e.Id)], stopping);
         }
     }
 
@@ -36,11 +36,11 @@ internal sealed class Reclaimer(GroupContext group, InFlightEntries inFlight, Di
         do
         {
             _cursor = await ClaimAsync(s_reclaim,
-                () => [group.Options.Group, group.Options.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, _cursor, Batch], stopping);
+                () => [group.Options.Group, group.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, _cursor, Batch], stopping);
         }
         while (_cursor != "0-0" && !stopping.IsCancellationRequested);
         await group.Shard.EvaluateAsync(s_forgetConsumers, [group.Stream],
-            [group.Options.Group, group.Options.Consumer, (long)group.Options.ForgetConsumersAfter.TotalMilliseconds], stopping);
+            [group.Options.Group, group.Consumer, (long)group.Options.ForgetConsumersAfter.TotalMilliseconds], stopping);
     }
 
     /// <summary>Dispatches what <c>resume.lua</c> or <c>reclaim.lua</c> claims; returns the next cursor.</summary>
@@ -56,7 +56,7 @@ internal sealed class Reclaimer(GroupContext group, InFlightEntries inFlight, Di
             var reply = await group.Shard.EvaluateAsync(script, [group.Stream], arguments(), CancellationToken.None);
             next = (string)reply[0]!;
             group.ReportDeleted((string[])reply[2]!);
-            claimed = inFlight.Add(StreamEntryReply.ParseAll(reply[1], (long[])reply[3]!));
+            claimed = inFlight.Add(StreamEntryReply.ParseAll(reply[1], (long[])reply[3]!), verifiedBy: null);
             StreamMetrics.Reclaimed.Add(claimed.Count, group.Tags);
         }
         finally

@@ -140,13 +140,18 @@ internal sealed class RetrySchedule(GroupContext group, InFlightEntries inFlight
         {
             return;
         }
-        Dictionary<string, StreamEntryReply> claimed;
+        var claimed = new Dictionary<string, StreamEntryReply>(StringComparer.Ordinal);
+        var dropped = new HashSet<string>(StringComparer.Ordinal);
         try
         {
             var reply = await group.Shard.EvaluateAsync(s_retry, [group.Stream],
-                [group.Options.Group, group.Options.Consumer, .. due.Select(e => (RedisValue)e.Id)], stopping);
+                [group.Options.Group, group.Consumer, .. due.Select(e => (RedisValue)e.Id)], stopping);
             group.ReportDeleted((string[])reply[2]!);
-            claimed = StreamEntryReply.ParseAll(reply[0], (long[])reply[1]!).ToDictionary(e => e.Id, StringComparer.Ordinal);
+            foreach (var entry in StreamEntryReply.ParseAll(reply[0], (long[])reply[1]!))
+            {
+                claimed[entry.Id] = entry;
+            }
+            dropped.UnionWith((string[])reply[3]!);
         }
         catch (Exception)
         {
@@ -158,15 +163,41 @@ internal sealed class RetrySchedule(GroupContext group, InFlightEntries inFlight
         {
             if (claimed.TryGetValue(entry.Id, out var redelivered))
             {
-                entry.Redeliver(redelivered, group.Clock.GetTimestamp());
-                await dispatcher.AddAsync(entry, stopping);
+                if (entry.Is(redelivered))
+                {
+                    entry.Redeliver(redelivered, verifiedBy: null, group.Clock.GetTimestamp());
+                    await dispatcher.AddAsync(entry, stopping);
+                    continue;
+                }
+                // The new primary gave its id to another event, and has lost this one.
+                inFlight.Remove(entry);
+                await dispatcher.EndTurnAsync(entry, stopping);
+                await dispatcher.AddAsync(inFlight.Add([redelivered], verifiedBy: null), stopping);
             }
             else
             {
+                ReportIfDropped(entry, dropped);
                 // Acknowledged, deleted, or claimed by another instance.
                 inFlight.Remove(entry);
                 await dispatcher.EndTurnAsync(entry, stopping);
             }
         }
+    }
+
+    /// <summary>
+    /// Reports an entry that others could not claim yet, and that nobody has pending any more: it was acknowledged, or its consumer
+    /// deleted, from outside. Later than that it may have been handled by another instance.
+    /// </summary>
+    private void ReportIfDropped(InFlightEntry entry, HashSet<string> dropped)
+    {
+        if (!dropped.Contains(entry.Id) || group.Clock.GetElapsedTime(entry.RetryAt) >= group.Precedence)
+        {
+            return;
+        }
+        StreamMetrics.Dropped.Add(1, group.Tags);
+        group.Logger.LogError(
+            "Entry {EntryId} of {Stream} waited for its retry and was taken off the pending entries of group {Group} from outside "
+            + "(XACK, XGROUP DELCONSUMER): it is not handled.",
+            entry.Id, group.Stream, group.Options.Group);
     }
 }

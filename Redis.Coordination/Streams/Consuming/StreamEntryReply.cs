@@ -26,7 +26,7 @@ internal readonly record struct StreamEntryReply(string Id, NameValueEntry[] Fie
     }
 
     public static StreamEntryReply[] From(StreamEntry[] entries)
-        => Array.ConvertAll(entries, e => new StreamEntryReply((string)e.Id!, e.Values, 1));
+        => Array.ConvertAll(entries, e => new StreamEntryReply((string)e.Id!, StreamFields.Unpack(e.Values), 1));
 
     public static NameValueEntry[] ParseFields(RedisResult pairs)
     {
@@ -35,6 +35,6 @@ internal readonly record struct StreamEntryReply(string Id, NameValueEntry[] Fie
         {
             fields[f] = new NameValueEntry((RedisValue)pairs[2 * f], (RedisValue)pairs[(2 * f) + 1]);
         }
-        return fields;
+        return StreamFields.Unpack(fields);
     }
 }

@@ -1,9 +1,9 @@
 -- KEYS: stream. ARGV: group, entry ids. Acknowledges them, and deletes those that every group has acknowledged, like
 -- XACKDEL ... ACKED on servers that have it.
 --@include entry-ids
-redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 2))
 local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
 for i = 2, #ARGV do
+  redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
   local needed = false
   for _, group in ipairs(groups) do
     local info = fields_of(group)

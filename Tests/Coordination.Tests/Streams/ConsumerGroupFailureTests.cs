@@ -79,7 +79,8 @@ public sealed class ConsumerGroupFailureTests(RedisFixture redis) : IClassFixtur
     public static TheoryData<string, NameValueEntry[], string> Undecodable => new()
     {
         { "no-version", [new("event_type", "numbered"), new("number", 1)], "unknown schema version" },
-        { "later-version", [new("event_type", "numbered"), new("schema_version", 2), new("number", 1)], "unknown schema version '2'" },
+        { "earlier-version", [new("event_type", "numbered"), new("schema_version", 0), new("number", 1)], "unknown schema version '0'" },
+        { "no-number", [new("event_type", "numbered"), new("schema_version", "2b"), new("number", 1)], "unknown schema version '2b'" },
         { "other-type", [new("event_type", "lettered"), new("schema_version", 1), new("number", 1)], "unknown event type 'lettered'" },
         { "not-a-number", [new("schema_version", 1), new("number", "one")], "cannot be read" },
         { "not-json", [new("schema_version", 1), new("number", "{")], "cannot be read" },

@@ -197,4 +197,22 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
         await Eventually.TrueAsync(() => next.Received.Count >= 29, "the next instance handles the others");
         Assert.All(next.Received.Where(m => m.Value.Number > 0), m => Assert.Equal(1, m.DeliveryCount));
     }
+
+    [Fact]
+    public async Task An_entry_that_somebody_drops_while_it_waits_for_its_retry_is_reported()
+    {
+        using var measured = new StreamMeasurements("dropped");
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await client.AppendNumbersAsync("dropped", 0, 2);
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("dropped"),
+            new() { Group = "g", Consumer = "c", RetryDelay = TimeSpan.FromSeconds(6) },
+            (message, _) => message.Value.Number == 0 ? throw new InvalidOperationException("no") : Task.FromResult(HandlerResult.Handled));
+        await Eventually.TrueAsync(() => measured.Sum("redis.stream.handled", "failed") == 1 && group.Received.Count == 2, "it has failed");
+        await Eventually.TrueAsync(async () => await client.Database.PendingAsync("dropped", "g") == 1, "it waits for its retry");
+
+        await client.Database.ExecuteAsync("XGROUP", "DELCONSUMER", "dropped", "g", "c");
+
+        await Eventually.TrueAsync(() => measured.Sum("redis.stream.dropped") == 1, "it is reported");
+        Assert.Equal(2, group.Received.Count);
+    }
 }

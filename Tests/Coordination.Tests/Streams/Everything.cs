@@ -61,6 +61,7 @@ public sealed record Demanding(string Text)
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(Everything))]
 [JsonSerializable(typeof(Clashing))]
+[JsonSerializable(typeof(Line))]
 [JsonSerializable(typeof(Demanding))]
 [JsonSerializable(typeof(List<int>))]
 public sealed partial class EverythingJson : JsonSerializerContext

@@ -100,4 +100,53 @@ public sealed class InboxTests(RedisFixture redis) : IClassFixture<RedisFixture>
     [Fact]
     public void A_time_too_short_to_be_of_use_is_refused()
         => Assert.Throws<ArgumentOutOfRangeException>("RememberFor", () => new Inbox(new(new(() => throw new InvalidOperationException(), () => throw new InvalidOperationException()), Options.Create(new DurableWriterOptions())), Options.Create(new InboxOptions { RememberFor = TimeSpan.Zero })));
+
+    [Fact]
+    public async Task Groups_and_events_whose_names_contain_the_separator_have_records_of_their_own()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(new());
+        var inbox = new Inbox(writer, Options.Create(new InboxOptions()));
+
+        Assert.True((await CommitAsync("billing", "eu:42")).IsFirst);
+        Assert.True((await CommitAsync("billing:eu", "42")).IsFirst);
+        Assert.True((await CommitAsync("billing%3Aeu", "42")).IsFirst);
+        Assert.False((await CommitAsync("billing", "eu:42")).IsFirst);
+        Assert.False((await CommitAsync("billing:eu", "42")).IsFirst);
+
+        Task<InboxResult> CommitAsync(string group, string eventId)
+            => inbox.CommitAsync(Message("ambiguous", group, eventId, "1-1"), s_count, ["ambiguous:count"], [1], []);
+    }
+
+    [Fact]
+    public async Task Records_of_earlier_versions_are_found_unless_they_could_be_another_group_s()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(new());
+        var inbox = new Inbox(writer, Options.Create(new InboxOptions()));
+        // The entry is still there, and tells which event the record is of.
+        await client.Database.StreamAddAsync("earlier", [new("event_id", "eu:42")], "5-1");
+        await client.Database.StreamCreateConsumerGroupAsync("earlier", "billing:eu", "0");
+        await client.Database.StringSetAsync("earlier:inbox:billing:eu:42", "5-1");
+        Assert.False(await IsFirstAsync("billing", "eu:42"));
+        Assert.True(await IsFirstAsync("billing:eu", "42"));
+
+        // It is trimmed, and the other group may have written the record.
+        await client.Database.StringSetAsync("earlier:inbox:billing:eu:43", "4-1");
+        Assert.True(await IsFirstAsync("billing", "eu:43"));
+
+        // Trimmed, and there is no such group.
+        await client.Database.StringSetAsync("earlier:inbox:billing:us:44", "4-2");
+        Assert.False(await IsFirstAsync("billing", "us:44"));
+
+        // Without a separator in the names nothing has changed.
+        await client.Database.StringSetAsync("earlier:inbox:billing:45", "4-3");
+        Assert.False(await IsFirstAsync("billing", "45"));
+
+        async Task<bool> IsFirstAsync(string group, string eventId)
+            => (await inbox.CommitAsync(Message("earlier", group, eventId, "6-1"), s_count, ["earlier:count"], [1], [])).IsFirst;
+    }
+
+    private static StreamMessage<Numbered> Message(string stream, string group, string eventId, string entryId)
+        => new(Numbered.Topic(stream), group, entryId, eventId, DateTimeOffset.UtcNow, 1, new Numbered(1));
 }

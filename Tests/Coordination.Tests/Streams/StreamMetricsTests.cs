@@ -1,6 +1,3 @@
-using System.Collections.Concurrent;
-using System.Diagnostics.Metrics;
-using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Puppet.Holding;
@@ -13,7 +10,7 @@ public sealed class StreamMetricsTests(RedisFixture redis) : IClassFixture<Redis
     [Fact]
     public async Task What_a_group_does_is_counted_and_where_it_stands_is_shown()
     {
-        using var metrics = new Recorder("measured");
+        using var metrics = new StreamMeasurements("measured");
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("measured", 0, 10);
         await client.Database.ReadWithoutAcknowledgingAsync("measured", "g", "dead", 2);
@@ -81,51 +78,5 @@ public sealed class StreamMetricsTests(RedisFixture redis) : IClassFixture<Redis
         Assert.Equal(7, (await client.Database.StreamGroupInfoAsync("miscounted"))[0].Lag);
 
         Assert.Equal(0, (await groups.DescribeAsync("miscounted", "g"))!.Lag);
-    }
-
-    /// <summary>Measurements of one stream.</summary>
-    private sealed class Recorder : IDisposable
-    {
-        private readonly string _stream;
-        private readonly MeterListener _listener = new();
-        private readonly ConcurrentQueue<(string Name, double Value, string? Outcome)> _values = new();
-
-        public Recorder(string stream)
-        {
-            _stream = stream;
-            _listener.InstrumentPublished = (instrument, listener) =>
-            {
-                if (instrument.Meter.Name == CoordinationDiagnostics.Name)
-                {
-                    listener.EnableMeasurementEvents(instrument);
-                }
-            };
-            _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Record(instrument, value, tags));
-            _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Record(instrument, value, tags));
-            _listener.Start();
-        }
-
-        public double Sum(string name, string? outcome = null) => _values.Where(v => v.Name == name && (outcome is null || v.Outcome == outcome)).Sum(v => v.Value);
-
-        public int Count(string name) => _values.Count(v => v.Name == name);
-
-        /// <summary>What a gauge shows now.</summary>
-        public double? Last(string name)
-        {
-            var before = _values.Count;
-            _listener.RecordObservableInstruments();
-            return _values.Skip(before).Where(v => v.Name == name).Select(v => (double?)v.Value).LastOrDefault();
-        }
-
-        public void Dispose() => _listener.Dispose();
-
-        private void Record(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
-        {
-            var all = tags.ToArray().ToDictionary(t => t.Key, t => t.Value);
-            if (Equals(all.GetValueOrDefault("messaging.destination.name"), _stream))
-            {
-                _values.Enqueue((instrument.Name, value, (string?)all.GetValueOrDefault("redis.stream.outcome")));
-            }
-        }
     }
 }

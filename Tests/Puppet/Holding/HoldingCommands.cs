@@ -3,6 +3,7 @@ using AspireRedis.Coordination;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.LocalServers;
+using AspireRedis.Topology;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
