@@ -12,7 +12,7 @@ public sealed class CoordinationLibrary : IConsumerLibrary
 {
     public string Name => "coordination";
 
-    public NameValueEntry[] Undecodable => [new(StreamFields.EventType, "work-item"), new(StreamFields.SchemaVersion, 99)];
+    public NameValueEntry[] Undecodable => [new(StreamFields.EventType, "work-item"), new(StreamFields.SchemaVersion, 0)];
 
     public NameValueEntry[] Encode(int number) =>
     [
