@@ -126,7 +126,7 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
     /// The same for an order whose reservation has expired, so that nothing tells any more what was taken; a repetition finds
     /// that it was done.
     /// </summary>
-    public Task ReturnAsync(Lease lease, string sku, string orderId, int quantity)
+    public Task ReturnAsync(ILease lease, string sku, string orderId, int quantity)
         => WriteAsync(s_giveBack, lease, sku, orderId, quantity, (long)options.Value.KeepFor.TotalMilliseconds);
 
     private static RedisKey RecordKey(string orderId) => $"reservation:{{{orderId}}}";

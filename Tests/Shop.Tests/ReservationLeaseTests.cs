@@ -87,7 +87,7 @@ public sealed class ReservationLeaseTests(RedisFixture redis) : IClassFixture<Re
         public async Task<string> AddProductAsync(string? sku = null)
         {
             sku ??= Guid.NewGuid().ToString("N");
-            await _products.PutAsync(new Product(sku, sku, 1, 10), default);
+            await _products.PutAsync(new Product(sku, sku, 1, 10), new Precondition([], []), default);
             return sku;
         }
 

@@ -1,6 +1,6 @@
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Coordination.Tests.Support;
-using AspireRedis.Coordination.Tests.Victim;
+using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -104,7 +104,7 @@ public sealed class DivergedPrimaryTests
         await using var writer = client.CreateWriter(new());
         var inbox = new Inbox(writer, Microsoft.Extensions.Options.Options.Create(new InboxOptions()));
         await AppendAsync(client, "inbox-diverged", new Numbered(3));
-        await client.Database.ReadAndDieAsync("inbox-diverged", "g", "c", 1);
+        await client.Database.ReadWithoutAcknowledgingAsync("inbox-diverged", "g", "c", 1);
 
         await inbox.CommitAsync(Lost("inbox-diverged"), RedisScript.Load<InboxTests>("count-once"), ["count"], [1], []);
         Assert.Equal(1, await client.Database.PendingAsync("inbox-diverged", "g"));
