@@ -16,6 +16,7 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
 
     private readonly RedisDeploymentResource _deployment = health.Deployment;
     private readonly NodeStates _states = health.Deployment.States;
+    private bool _wasUsable;
 
     /// <summary>Runs until it is cancelled. The deployment must be prepared.</summary>
     public async Task RunAsync(CancellationToken stopping)
@@ -73,7 +74,8 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
             // Of one that hangs the last words stand, beside its health; one that has ended has no role.
             if (reports[node] is { } report)
             {
-                await PublishAsync(resource, TypeOf(node, report), PropertiesOf(resource, node, report), IsDegraded(node, report));
+                var properties = PropertiesOf(resource, node, report);
+                await PublishAsync(resource, TypeOf(node, report), properties, IsDegraded(node, report), NodeUrl.Of(_deployment, node, $"{properties[0].Value}"));
             }
             else if (snapshot?.State?.Text == KnownResourceStates.Running)
             {
@@ -84,8 +86,7 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
                 await PublishAsync(resource, TypeOf(node, null), [Role("none")], isDegraded: true);
             }
         }
-        var status = health.Describe(reports, logger);
-        await PublishAsync(_deployment, _deployment.TypeName, status.Properties, status.IsDegraded);
+        await PublishAsync(health.Describe(reports, logger));
     }
 
     private static string TypeOf(RedisNode node, RedisNodeReport? report) => node.Role switch
@@ -154,7 +155,26 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
 
     private ResourcePropertySnapshot CutOffFlag(IRedisNodeResource node) => ShownProperty.Flag(ShownProperty.CutOff, "Cut off", _states.IsCutOff(node));
 
-    private async Task PublishAsync(IResource resource, string type, ResourcePropertySnapshot[] properties, bool isDegraded)
+    /// <summary>
+    /// A state that is not Running: the health, which is asked for each 30 s while all is well, is asked for when the state
+    /// changes, and until then nothing says that it is healthy.
+    /// </summary>
+    private async Task PublishAsync(DeploymentStatus status)
+    {
+        _wasUsable |= status.Outage is null;
+        var state = status.Outage is null ? new ResourceStateSnapshot(KnownResourceStates.Running, null)
+            : _wasUsable ? new ResourceStateSnapshot(status.Outage, KnownResourceStateStyles.Error)
+            : new ResourceStateSnapshot(KnownResourceStates.Starting, null);
+        await notifications.PublishUpdateAsync(_deployment, snapshot => snapshot with
+        {
+            ResourceType = _deployment.TypeName,
+            Properties = [.. snapshot.Properties.Where(p => status.Properties.All(n => n.Name != p.Name)), .. status.Properties],
+            Urls = [.. status.Urls],
+            State = state,
+        });
+    }
+
+    private async Task PublishAsync(IRedisNodeResource resource, string type, ResourcePropertySnapshot[] properties, bool isDegraded, UrlSnapshot? url = null)
     {
         // Without a style the dashboard shows the health.
         var style = isDegraded ? KnownResourceStateStyles.Warn : null;
@@ -169,6 +189,7 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
             {
                 ResourceType = type,
                 Properties = [.. kept, .. properties],
+                Urls = url is null ? snapshot.Urls : [url],
                 State = snapshot.State?.Text == KnownResourceStates.Running ? new ResourceStateSnapshot(KnownResourceStates.Running, style) : snapshot.State,
             };
         });

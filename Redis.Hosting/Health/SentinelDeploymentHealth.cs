@@ -41,7 +41,10 @@ internal sealed class SentinelDeploymentHealth(RedisSentinelResource redis) : De
             ShownProperty.Highlighted("redis.failovers", "Failovers seen", _failovers),
             new ResourcePropertySnapshot("redis.service", options.ServiceName),
             new ResourcePropertySnapshot("redis.down_after_ms", (long)options.DownAfter.TotalMilliseconds),
-        ], !answers);
+        ],
+        // The type, which says the role of each node, is a column that the dashboard does not show unasked.
+        answers ? [NodeUrl.Of(Deployment, primary!, $"{NameOf(primary)} is the primary")] : [],
+        answers ? null : "No primary");
     }
 
     private string NameOf(RedisNode? node) => node is null ? "unknown" : Deployment.ResourceOf(node).Name;
