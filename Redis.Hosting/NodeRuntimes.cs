@@ -8,8 +8,13 @@ namespace AspireRedis.Hosting;
 /// <summary>Decides what runs the nodes of a deployment.</summary>
 internal static class NodeRuntimes
 {
-    /// <summary>As <see cref="RedisModeSetting"/> says, else containers when a container engine answers. Nothing is asked for publishing, where neither runs.</summary>
-    /// <exception cref="InvalidOperationException">The setting has another value, or there is neither <c>redis-server</c> nor a container engine.</exception>
+    /// <summary>
+    /// As <see cref="RedisModeSetting"/> says, else containers when a container engine answers. Nothing is asked for
+    /// publishing, where neither runs.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">
+    /// The setting has another value, or there is neither <c>redis-server</c> nor a container engine.
+    /// </exception>
     public static INodeRuntime Create(IDistributedApplicationBuilder builder, string deploymentName)
     {
         var mode = RedisModeSetting.Read(builder.Configuration);
@@ -24,7 +29,9 @@ internal static class NodeRuntimes
         }
         catch (InvalidOperationException e)
         {
-            var otherwise = mode == RedisMode.Auto ? "start a container engine, Docker or Podman" : $"set {RedisModeSetting.Key} to auto and start a container engine";
+            var otherwise = mode == RedisMode.Auto
+                ? "start a container engine, Docker or Podman"
+                : $"set {RedisModeSetting.Key} to auto and start a container engine";
             throw new InvalidOperationException($"{e.Message} Or {otherwise}.", e);
         }
     }

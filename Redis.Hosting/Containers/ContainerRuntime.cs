@@ -111,7 +111,8 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
         options = options with { Bind = "* -::*" };
         if (!deployment.NodesReachEachOther)
         {
-            return RedisTopology.Create(options, (name, _) => new RedisAddress("127.0.0.1", deployment.Nodes.First(n => n.NodeName == name).HostPort()));
+            return RedisTopology.Create(
+                options, (name, _) => new RedisAddress("127.0.0.1", deployment.Nodes.First(n => n.NodeName == name).HostPort()));
         }
         var suffix = deployment.KeepsData ? configuration["AppHost:Sha256"]![..10].ToLowerInvariant() : _run;
         _network = await RedisContainerNetwork.CreateAsync(_engine, $"aspireredis-{deployment.Name}-{suffix}", deployment.KeepsData, cancellationToken);
@@ -166,7 +167,8 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
 
     private async Task RemoveRunAsync(ContainerEngine engine, string[] volumes)
     {
-        var listed = await engine.RunAsync(CancellationToken.None, ["ps", "--all", "--quiet", .. volumes.SelectMany(v => (string[])["--filter", $"volume={v}"])]);
+        var filters = volumes.SelectMany(v => (string[])["--filter", $"volume={v}"]);
+        var listed = await engine.RunAsync(CancellationToken.None, ["ps", "--all", "--quiet", .. filters]);
         if (listed.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) is { Length: > 0 } containers)
         {
             await engine.RunAsync(CancellationToken.None, ["rm", "--force", .. containers]);
@@ -178,7 +180,8 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
         }
     }
 
-    private string VolumeOfRun(RedisDeploymentResource deployment, string nodeName) => $"{LeftBehind.VolumePrefix}{_run}-{deployment.Name}-{nodeName}";
+    private string VolumeOfRun(RedisDeploymentResource deployment, string nodeName)
+        => $"{LeftBehind.VolumePrefix}{_run}-{deployment.Name}-{nodeName}";
 
     private ContainerEngine Engine => _engine ?? throw new InvalidOperationException("The container engine is not asked before the application has started.");
 

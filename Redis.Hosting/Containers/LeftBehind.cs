@@ -25,7 +25,8 @@ internal static class LeftBehind
             try
             {
                 var created = await engine.RunAsync(cancellationToken, "volume", "inspect", "--format", "{{.CreatedAt}}", volume);
-                if (DateTimeOffset.TryParse(created, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) && DateTimeOffset.UtcNow - time > s_age)
+                if (DateTimeOffset.TryParse(created, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
+                    && DateTimeOffset.UtcNow - time > s_age)
                 {
                     await engine.RunAsync(cancellationToken, "volume", "rm", volume);
                 }

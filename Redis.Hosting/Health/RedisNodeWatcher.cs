@@ -75,7 +75,8 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
             if (reports[node] is { } report)
             {
                 var properties = PropertiesOf(resource, node, report);
-                await PublishAsync(resource, TypeOf(node, report), properties, IsDegraded(node, report), NodeUrl.Of(_deployment, node, $"{properties[0].Value}"));
+                var url = NodeUrl.Of(_deployment, node, $"{properties[0].Value}");
+                await PublishAsync(resource, TypeOf(node, report), properties, IsDegraded(node, report), url);
             }
             else if (snapshot?.State?.Text == KnownResourceStates.Running)
             {
@@ -83,7 +84,8 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
             }
             else if (snapshot is not null && snapshot.Properties.Any(p => p.Name == ShownProperty.Role && p.Value is not "none"))
             {
-                await PublishAsync(resource, TypeOf(node, null), [Role("none")], isDegraded: true);
+                var url = NodeUrl.Of(_deployment, node, "not running") with { IsInactive = true };
+                await PublishAsync(resource, TypeOf(node, null), [Role("none")], isDegraded: true, url);
             }
         }
         await PublishAsync(health.Describe(reports, logger));
@@ -147,7 +149,9 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
     ];
 
     private string? PrimaryOf(RedisNodeReport report)
-        => report.Primary is { } address && _deployment.Topology.NodeAt(address) is { } node ? _deployment.ResourceOf(node).Name : report.Primary?.ToString();
+        => report.Primary is { } address && _deployment.Topology.NodeAt(address) is { } node
+            ? _deployment.ResourceOf(node).Name
+            : report.Primary?.ToString();
 
     private static ResourcePropertySnapshot Role(string role) => ShownProperty.Highlighted(ShownProperty.Role, "Role", role);
 
@@ -174,7 +178,8 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
         });
     }
 
-    private async Task PublishAsync(IRedisNodeResource resource, string type, ResourcePropertySnapshot[] properties, bool isDegraded, UrlSnapshot? url = null)
+    private async Task PublishAsync(
+        IRedisNodeResource resource, string type, ResourcePropertySnapshot[] properties, bool isDegraded, UrlSnapshot? url = null)
     {
         // Without a style the dashboard shows the health.
         var style = isDegraded ? KnownResourceStateStyles.Warn : null;

@@ -27,6 +27,7 @@ public sealed class FaultTests(StartedAppHost host)
         Assert.Empty(outage.Urls);
         var dead = await host.ShownAsync(first, s => s.State?.Text != KnownResourceStates.Running && s.ResourceType == "Redis server");
         Assert.Equal("none", StartedAppHost.Property(dead, "redis.role"));
+        Assert.DoesNotContain(dead.Urls, u => !u.IsInactive);
         var deployment = await host.ShownAsync("redis", s => HasPrimary(s) && StartedAppHost.Property(s, "redis.primary") != first);
         var second = StartedAppHost.Property(deployment, "redis.primary")!;
         // Where the dashboard shows it unasked.
