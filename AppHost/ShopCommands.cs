@@ -26,7 +26,7 @@ internal static class ShopCommands
                 await PutAsync(inventory, sku, name, price, stock, context.CancellationToken);
                 context.Logger.LogInformation("{Stock} pieces of {Sku} at {Price}", stock, sku, price);
             }
-            return CommandResults.Success($"{s_catalogue.Length} products are in stock.");
+            return CommandResults.Success($"In stock: {string.Join(", ", s_catalogue.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Stock} of {p.Sku}")))}.");
         }, new CommandOptions
         {
             Description = "Sets name, price and stock of chair, table, lamp and sofa.",

@@ -120,17 +120,13 @@ internal static class RedisDeployments
             await @event.Notifications.PublishUpdateAsync(resource, s => s with { State = KnownResourceStates.FailedToStart });
             return;
         }
-        _ = new RedisNodeWatcher(health, @event.Notifications, @event.Logger).RunAsync(lifetime.ApplicationStopping);
         lifetime.ApplicationStopping.Register(() => UnfreezeAllAsync(resource).GetAwaiter().GetResult());
 
         await @event.Eventing.PublishAsync(new ConnectionStringAvailableEvent(resource, @event.Services), cancellationToken);
         await @event.Eventing.PublishAsync(new BeforeResourceStartedEvent(resource, @event.Services), cancellationToken);
-        // Nothing of its own is started: it runs as soon as its nodes do, and its health check says how they are.
-        await @event.Notifications.PublishUpdateAsync(resource, s => s with
-        {
-            State = KnownResourceStates.Running,
-            StartTimeStamp = DateTime.UtcNow,
-        });
+        // Nothing of its own is started. The watcher says that it runs as soon as its nodes can be used.
+        await @event.Notifications.PublishUpdateAsync(resource, s => s with { StartTimeStamp = DateTime.UtcNow });
+        _ = new RedisNodeWatcher(health, @event.Notifications, @event.Logger).RunAsync(lifetime.ApplicationStopping);
     }
 
     /// <summary>What is frozen cannot end when the application does.</summary>

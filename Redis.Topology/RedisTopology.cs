@@ -288,7 +288,7 @@ public sealed class RedisTopology
         text.Line("sentinel", "announce-port", node.Port);
         text.Line("sentinel", "monitor", name, Primary.Host, Primary.Port, Options.EffectiveQuorum);
         text.Line("sentinel", "down-after-milliseconds", name, (long)Options.DownAfter.TotalMilliseconds);
-        text.Line("sentinel", "failover-timeout", name, (long)Options.FailoverTimeout.TotalMilliseconds);
+        text.Line("sentinel", "failover-timeout", name, (long)Options.EffectiveFailoverTimeout.TotalMilliseconds);
         text.Line("sentinel", "parallel-syncs", name, 1);
         if (Options.Password is { } password)
         {

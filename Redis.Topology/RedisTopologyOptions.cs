@@ -9,6 +9,8 @@ public sealed record RedisTopologyOptions
     /// <summary>The least <see cref="DownAfter"/> that is accepted: 1.5 s.</summary>
     public static readonly TimeSpan MinimumDownAfter = TimeSpan.FromMilliseconds(1500);
 
+    private static readonly TimeSpan s_usualFailoverTimeout = TimeSpan.FromSeconds(5);
+
     /// <summary>The name under which Sentinel knows the primary: letters, digits, <c>.</c>, <c>-</c>, <c>_</c>. Default <c>shop</c>.</summary>
     public string ServiceName { get; init; } = "shop";
 
@@ -27,8 +29,8 @@ public sealed record RedisTopologyOptions
     /// <summary>How long the primary may be silent before a Sentinel holds it for dead. Default 2 s, least <see cref="MinimumDownAfter"/>: below it a second, spurious failover was measured right after the first, with acknowledged writes lost.</summary>
     public TimeSpan DownAfter { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long one attempt at a failover may take; Sentinels wait twice this before the next attempt. Default 5 s, least <see cref="DownAfter"/>.</summary>
-    public TimeSpan FailoverTimeout { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>How long one attempt at a failover may take; Sentinels wait twice this before the next attempt. Default null: 5 s, or <see cref="DownAfter"/> where that is longer; least <see cref="DownAfter"/>.</summary>
+    public TimeSpan? FailoverTimeout { get; init; }
 
     /// <summary>What the primary and the replicas keep on disk. Default <see cref="RedisPersistence.AofEverySecond"/>.</summary>
     public RedisPersistence Persistence { get; init; } = RedisPersistence.AofEverySecond;
@@ -60,6 +62,9 @@ public sealed record RedisTopologyOptions
     /// <summary>The quorum in force: <see cref="Quorum"/>, or a majority of the Sentinels.</summary>
     public int EffectiveQuorum => Quorum ?? (Sentinels / 2) + 1;
 
+    /// <summary>The failover timeout in force: <see cref="FailoverTimeout"/>, or 5 s, or <see cref="DownAfter"/> where that is longer.</summary>
+    public TimeSpan EffectiveFailoverTimeout => FailoverTimeout ?? (DownAfter > s_usualFailoverTimeout ? DownAfter : s_usualFailoverTimeout);
+
     /// <summary>Checks every option.</summary>
     /// <exception cref="ArgumentException">An option is not usable; the parameter name is the option's.</exception>
     public void Validate()
@@ -72,9 +77,9 @@ public sealed record RedisTopologyOptions
         Require(Quorum is null || (Quorum >= 1 && Quorum <= Sentinels), nameof(Quorum), $"must be between 1 and the number of Sentinels ({Sentinels})");
         Require(DownAfter >= MinimumDownAfter, nameof(DownAfter),
             $"must be at least {Milliseconds(MinimumDownAfter)} ms, was {Milliseconds(DownAfter)} ms: below that Sentinel makes spurious failovers that lose acknowledged writes");
-        Require(FailoverTimeout >= DownAfter, nameof(FailoverTimeout), "must not be shorter than DownAfter");
+        Require(EffectiveFailoverTimeout >= DownAfter, nameof(FailoverTimeout), "must not be shorter than DownAfter");
         Require(DownAfter.TotalMilliseconds <= int.MaxValue, nameof(DownAfter), "is too long");
-        Require(FailoverTimeout.TotalMilliseconds <= int.MaxValue, nameof(FailoverTimeout), "is too long");
+        Require(EffectiveFailoverTimeout.TotalMilliseconds <= int.MaxValue, nameof(FailoverTimeout), "is too long");
         RequirePersistence(Persistence, nameof(Persistence));
         if (LockNodePersistence is not null)
         {

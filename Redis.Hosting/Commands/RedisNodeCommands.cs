@@ -19,6 +19,7 @@ internal static class RedisNodeCommands
             {
                 Description = "Ends it at once, as kill -9 does. Start brings it back.",
                 IconName = "Flash",
+                ConfirmationMessage = $"Kill {node.Name}? If it is the primary, writes fail until a replica has taken over.",
                 UpdateState = context => CommandState.When(CommandState.IsRunning(context)),
             })
             .WithCommand("freeze", "Freeze", context => RunAsync(node, context, FreezeAsync), new CommandOptions
@@ -52,17 +53,19 @@ internal static class RedisNodeCommands
         }
     }
 
-    public static async Task CrashAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
+    public static async Task<string> CrashAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
+        var role = RoleOf(node);
         await node.Deployment.Runtime.KillAsync(instance, context.CancellationToken);
         await context.Services.GetRequiredService<ResourceNotificationService>()
             .WaitForResourceAsync(node.Name, e => e.Snapshot.State?.Text != KnownResourceStates.Running, context.CancellationToken)
             .WaitAsync(s_bound, context.CancellationToken);
+        return $"{node.Name} was killed; it was {role}.";
     }
 
-    /// <summary>Runs a command on the instance that a node is at the moment.</summary>
+    /// <summary>Runs a command on the instance that a node is at the moment; the command gives a sentence that says what it did.</summary>
     public static async Task<ExecuteCommandResult> RunAsync(
-        IRedisNodeResource node, ExecuteCommandContext context, Func<IRedisNodeResource, string, ExecuteCommandContext, Task> command)
+        IRedisNodeResource node, ExecuteCommandContext context, Func<IRedisNodeResource, string, ExecuteCommandContext, Task<string>> command)
     {
         try
         {
@@ -70,8 +73,7 @@ internal static class RedisNodeCommands
             {
                 return CommandResults.Failure($"{node.Name} does not run.");
             }
-            await command(node, instance, context);
-            return CommandResults.Success();
+            return CommandResults.Success(await command(node, instance, context));
         }
         catch (Exception e) when (e is InvalidOperationException or IOException or TimeoutException)
         {
@@ -79,38 +81,50 @@ internal static class RedisNodeCommands
         }
     }
 
-    private static async Task FreezeAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
+    private static async Task<string> FreezeAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
         await node.Deployment.Runtime.FreezeAsync(instance, context.CancellationToken);
         node.Deployment.States.Frozen(node, instance);
         await PublishAsync(node, context, ShownProperty.Flag(ShownProperty.Frozen, "Frozen", true));
+        return $"{node.Name}, {RoleOf(node)}, is frozen.";
     }
 
-    private static async Task UnfreezeAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
+    private static async Task<string> UnfreezeAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
         await node.Deployment.Runtime.UnfreezeAsync(instance, context.CancellationToken);
         node.Deployment.States.Unfrozen(node);
         await PublishAsync(node, context, ShownProperty.Flag(ShownProperty.Frozen, "Frozen", false));
+        return $"{node.Name} goes on.";
     }
 
     // Not REPLICAOF NO ONE, which would make it a second primary that takes writes. With a wrong password the primary refuses
     // it, whether or not the primary asks for one, and nothing else changes for either.
-    private static async Task CutOffAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
+    private static async Task<string> CutOffAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
         await SendAsync(node, context, "CONFIG", "SET", "masterauth", $"cut-off-{Guid.NewGuid():N}");
         await SendAsync(node, context, "CLIENT", "KILL", "TYPE", "master");
         node.Deployment.States.CutOff(node, true);
         await PublishAsync(node, context, ShownProperty.Flag(ShownProperty.CutOff, "Cut off", true));
+        return $"{node.Name} is cut off from its primary.";
     }
 
-    private static async Task ReconnectAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
+    private static async Task<string> ReconnectAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
         await SendAsync(node, context, "CONFIG", "SET", "masterauth", node.Deployment.Topology.Options.Password ?? "");
         node.Deployment.States.CutOff(node, false);
         await PublishAsync(node, context, ShownProperty.Flag(ShownProperty.CutOff, "Cut off", false));
+        return $"{node.Name} may follow its primary again.";
     }
 
     private static bool IsAnswering(UpdateCommandStateContext context) => CommandState.IsRunning(context) && !CommandState.Is(context, ShownProperty.Frozen);
+
+    private static string RoleOf(IRedisNodeResource node)
+        => node.Deployment.States.SnapshotOf(node)?.Properties.FirstOrDefault(p => p.Name == ShownProperty.Role)?.Value switch
+        {
+            "primary" => "the primary",
+            string role => $"a {role}",
+            _ => "of an unknown role",
+        };
 
     // At once, lest the commands that follow from it appear a second later.
     private static Task PublishAsync(IRedisNodeResource node, ExecuteCommandContext context, ResourcePropertySnapshot flag)

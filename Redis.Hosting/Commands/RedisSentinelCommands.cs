@@ -24,6 +24,7 @@ internal static class RedisSentinelCommands
                 Description = "Ends the primary at once, as kill -9 does. Sentinels promote a replica.",
                 IconName = "Flash",
                 IsHighlighted = true,
+                ConfirmationMessage = "Kill the primary? Writes fail until a replica has taken over.",
                 UpdateState = context => CommandState.When(HasPrimary(context)),
             })
             .WithCommand("switchover", "Planned switchover", context => SwitchOverAsync(deployment, context), new CommandOptions
@@ -40,8 +41,7 @@ internal static class RedisSentinelCommands
         {
             var primary = await deployment.Probe.CurrentPrimaryAsync(context.CancellationToken);
             var node = deployment.ResourceOf(primary);
-            var result = await RedisNodeCommands.RunAsync(node, context, RedisNodeCommands.CrashAsync);
-            return result.Success ? CommandResults.Success($"{node.Name} is dead.") : result;
+            return await RedisNodeCommands.RunAsync(node, context, RedisNodeCommands.CrashAsync);
         }
         catch (InvalidOperationException e)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using AspireRedis.Hosting.Resources;
@@ -30,6 +31,10 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
         exec redis-server /data/redis.conf "$@"
         """;
 
+    private static readonly TimeSpan s_cleanUpBound = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_cleanUpInterval = TimeSpan.FromMilliseconds(250);
+
+    private readonly string _run = Guid.NewGuid().ToString("N")[..8];
     private readonly Dictionary<string, string> _connected = [];
     private ContainerEngine? _engine;
     private RedisContainerNetwork? _network;
@@ -48,17 +53,18 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
             .WithImageRegistry(RedisImageTags.Registry)
             // Not proxied: one hop less, and the same port after a restart, as the endpoint map says it.
             .WithEndpoint(port: port, targetPort: PortInside(deployment, role, port), scheme: "redis", name: RedisNodeEndpoint.Name, isProxied: false)
+            // A container that is started again is a new one: what it was and had is in the volume.
+            .WithVolume(VolumeOfRun(deployment, nodeName), DataDirectory)
             .WithEntrypoint("/bin/sh")
             .WithArgs(async context =>
             {
                 var topology = await deployment.PreparedAsync(context.CancellationToken);
-                context.Args.Add("-c");
-                context.Args.Add(StartScript);
-                context.Args.Add(nodeName);
-                context.Args.Add(deployment.NodesReachEachOther ? topology.Nodes.First(n => n.Name == nodeName).Host : "");
-                if (role == RedisRole.Sentinel)
+                var node = topology.Nodes.First(n => n.Name == nodeName);
+                string[] options = role == RedisRole.Sentinel ? ["--sentinel"] : [];
+                var replicaOf = await ReturningServer.ArgumentsAsync(deployment, node, context.CancellationToken);
+                foreach (var argument in (string[])["-c", StartScript, nodeName, deployment.NodesReachEachOther ? node.Host : "", .. options, .. replicaOf])
                 {
-                    context.Args.Add("--sentinel");
+                    context.Args.Add(argument);
                 }
             })
             .WithContainerFiles("/", async (_, token) =>
@@ -87,9 +93,10 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
 
     public void TakeOverData(IDistributedApplicationBuilder builder, RedisDeploymentResource deployment)
     {
-        foreach (var node in deployment.Nodes.OfType<RedisNodeContainer>().Where(n => !n.Annotations.OfType<ContainerMountAnnotation>().Any()))
+        foreach (var node in deployment.Nodes.OfType<RedisNodeContainer>())
         {
             var container = builder.CreateResourceBuilder(node);
+            node.Annotations.Remove(node.Annotations.OfType<ContainerMountAnnotation>().Single(m => m.Target == DataDirectory));
             container.WithVolume(VolumeNameGenerator.Generate(container, "data"), DataDirectory);
         }
     }
@@ -100,12 +107,14 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
             ?? throw new InvalidOperationException(
                 $"{deployment.Name} runs in containers, and no container engine answers. Start Docker or Podman, or set "
                 + $"{RedisModeSetting.Key} to executable.");
+        await LeftBehind.RemoveAsync(_engine, cancellationToken);
         options = options with { Bind = "* -::*" };
         if (!deployment.NodesReachEachOther)
         {
-            return RedisTopology.Create(options, (name, _) => new RedisAddress("127.0.0.1", deployment.Nodes.First(n => n.NodeName == name).HostPort()));
+            return RedisTopology.Create(
+                options, (name, _) => new RedisAddress("127.0.0.1", deployment.Nodes.First(n => n.NodeName == name).HostPort()));
         }
-        var suffix = deployment.KeepsData ? configuration["AppHost:Sha256"]![..10].ToLowerInvariant() : Guid.NewGuid().ToString("N")[..8];
+        var suffix = deployment.KeepsData ? configuration["AppHost:Sha256"]![..10].ToLowerInvariant() : _run;
         _network = await RedisContainerNetwork.CreateAsync(_engine, $"aspireredis-{deployment.Name}-{suffix}", deployment.KeepsData, cancellationToken);
         var names = deployment.Nodes.Select(n => n.NodeName).ToList();
         return RedisTopology.Create(options, (name, role) => new RedisAddress(_network.AddressOf(names.IndexOf(name)), PortInside(deployment, role, 0)));
@@ -117,8 +126,8 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
     {
         if (_network is not null && _connected.GetValueOrDefault(node.Name) != instance)
         {
-            _connected[node.Name] = instance;
             await _network.ConnectAsync(instance, node, cancellationToken);
+            _connected[node.Name] = instance;
         }
     }
 
@@ -131,11 +140,48 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
 
     public async Task CleanUpAsync(RedisDeploymentResource deployment)
     {
-        if (_network is not null && !deployment.KeepsData)
+        if (_engine is null || deployment.KeepsData)
+        {
+            return;
+        }
+        // The orchestrator removes the containers too, and may still be at it: then the engine refuses, and is asked again.
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                await RemoveRunAsync(_engine, [.. deployment.Nodes.Select(n => VolumeOfRun(deployment, n.NodeName))]);
+                return;
+            }
+            catch (InvalidOperationException)
+            {
+                if (clock.Elapsed > s_cleanUpBound)
+                {
+                    // A later run removes it.
+                    return;
+                }
+            }
+            await Task.Delay(s_cleanUpInterval);
+        }
+    }
+
+    private async Task RemoveRunAsync(ContainerEngine engine, string[] volumes)
+    {
+        var filters = volumes.SelectMany(v => (string[])["--filter", $"volume={v}"]);
+        var listed = await engine.RunAsync(CancellationToken.None, ["ps", "--all", "--quiet", .. filters]);
+        if (listed.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) is { Length: > 0 } containers)
+        {
+            await engine.RunAsync(CancellationToken.None, ["rm", "--force", .. containers]);
+        }
+        await engine.RunAsync(CancellationToken.None, ["volume", "rm", "--force", .. volumes]);
+        if (_network is not null)
         {
             await _network.RemoveAsync(CancellationToken.None);
         }
     }
+
+    private string VolumeOfRun(RedisDeploymentResource deployment, string nodeName)
+        => $"{LeftBehind.VolumePrefix}{_run}-{deployment.Name}-{nodeName}";
 
     private ContainerEngine Engine => _engine ?? throw new InvalidOperationException("The container engine is not asked before the application has started.");
 

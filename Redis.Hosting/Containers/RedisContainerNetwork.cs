@@ -11,10 +11,12 @@ namespace AspireRedis.Hosting.Containers;
 /// <remarks>Internal, so that it never becomes the way to the outside, which the published ports depend on.</remarks>
 internal sealed class RedisContainerNetwork
 {
-    private const string Label = "aspireredis.session";
     // A network's first addresses are its gateway's and may be the engine's own.
     private const int FirstHost = 10;
     private const int Attempts = 5;
+    private const int AddressAttempts = 40;
+
+    private static readonly TimeSpan s_addressInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly ContainerEngine _engine;
     private readonly string _name;
@@ -30,9 +32,7 @@ internal sealed class RedisContainerNetwork
     /// <summary>Makes the network, or finds the one of an earlier run if it is to be kept.</summary>
     public static async Task<RedisContainerNetwork> CreateAsync(ContainerEngine engine, string name, bool keep, CancellationToken cancellationToken)
     {
-        // What killed AppHosts left behind; those that are in use are spared.
-        await engine.RunAsync(cancellationToken, "network", "prune", "--force", "--filter", $"label={Label}", "--filter", "until=10m");
-        if (keep && (await engine.RunAsync(cancellationToken, "network", "ls", "--format", "{{.Name}}")).Split('\n').Any(n => n.Trim() == name))
+        if (keep && await ExistsAsync(engine, name, cancellationToken))
         {
             return new(engine, name, await SubnetAsync(engine, name, cancellationToken));
         }
@@ -44,7 +44,7 @@ internal sealed class RedisContainerNetwork
             await engine.RunAsync(cancellationToken, "network", "rm", name);
             try
             {
-                string[] label = keep ? [] : ["--label", Label];
+                string[] label = keep ? [] : ["--label", LeftBehind.NetworkLabel];
                 await engine.RunAsync(cancellationToken, ["network", "create", "--internal", "--subnet", subnet, .. label, name]);
                 return new(engine, name, subnet);
             }
@@ -66,28 +66,39 @@ internal sealed class RedisContainerNetwork
     /// <summary>Gives a container its address, if it has not got it yet.</summary>
     public async Task ConnectAsync(string containerId, RedisNode node, CancellationToken cancellationToken)
     {
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            await _engine.RunAsync(cancellationToken, "network", "connect", "--ip", node.Host, _name, containerId);
-        }
-        catch (InvalidOperationException e) when (e.Message.Contains("already", StringComparison.OrdinalIgnoreCase))
-        {
-            // It was restarted by hand and has kept it.
+            try
+            {
+                await _engine.RunAsync(cancellationToken, "network", "connect", "--ip", node.Host, _name, containerId);
+                return;
+            }
+            catch (InvalidOperationException e) when (e.Message.Contains("in use", StringComparison.OrdinalIgnoreCase) && attempt < AddressAttempts)
+            {
+                // The container before it, which is ending, still has the address.
+                await Task.Delay(s_addressInterval, cancellationToken);
+            }
+            catch (InvalidOperationException e) when (e.Message.Contains("already", StringComparison.OrdinalIgnoreCase)
+                && !e.Message.Contains("in use", StringComparison.OrdinalIgnoreCase))
+            {
+                // It was restarted by hand and has kept it.
+                return;
+            }
         }
     }
 
-    /// <summary>Removes the network as soon as its containers are gone; what is left is removed by a later run.</summary>
+    /// <summary>Removes the network, if it is still there.</summary>
+    /// <exception cref="InvalidOperationException">A container is still in it.</exception>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        try
+        if (await ExistsAsync(_engine, _name, cancellationToken))
         {
             await _engine.RunAsync(cancellationToken, "network", "rm", _name);
         }
-        catch (InvalidOperationException)
-        {
-            // Its containers end after this process.
-        }
     }
+
+    private static async Task<bool> ExistsAsync(ContainerEngine engine, string name, CancellationToken cancellationToken)
+        => (await engine.RunAsync(cancellationToken, "network", "ls", "--format", "{{.Name}}")).Split('\n').Any(n => n.Trim() == name);
 
     private static async Task<string> SubnetAsync(ContainerEngine engine, string name, CancellationToken cancellationToken)
     {

@@ -4,5 +4,6 @@ namespace AspireRedis.Hosting.Health;
 
 /// <summary>What the dashboard shows of a deployment.</summary>
 /// <param name="Properties">In the order in which they are shown.</param>
-/// <param name="IsDegraded">Whether it does less than it should.</param>
-internal sealed record DeploymentStatus(ResourcePropertySnapshot[] Properties, bool IsDegraded);
+/// <param name="Urls">What is shown in the column of URLs.</param>
+/// <param name="Outage">Why nobody can use it, in a word or two; null when somebody can.</param>
+internal sealed record DeploymentStatus(ResourcePropertySnapshot[] Properties, UrlSnapshot[] Urls, string? Outage);

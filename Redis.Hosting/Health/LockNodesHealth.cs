@@ -31,7 +31,10 @@ internal sealed class LockNodesHealth(RedlockNodesResource locks) : DeploymentHe
     public override DeploymentStatus Describe(IReadOnlyDictionary<RedisNode, RedisNodeReport?> reports, ILogger logger)
     {
         var answering = Deployment.Topology.LockNodes.Count(n => reports[n] is not null);
-        return new([ShownProperty.Highlighted("redis.answering", "Nodes that answer", $"{answering} of {Deployment.Nodes.Count}")], !IsMajority(answering));
+        return new(
+            [ShownProperty.Highlighted("redis.answering", "Nodes that answer", $"{answering} of {Deployment.Nodes.Count}")],
+            [],
+            IsMajority(answering) ? null : "No majority");
     }
 
     private bool IsMajority(int count) => count > Deployment.Nodes.Count / 2;

@@ -16,6 +16,7 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
 
     private readonly RedisDeploymentResource _deployment = health.Deployment;
     private readonly NodeStates _states = health.Deployment.States;
+    private bool _wasUsable;
 
     /// <summary>Runs until it is cancelled. The deployment must be prepared.</summary>
     public async Task RunAsync(CancellationToken stopping)
@@ -73,7 +74,9 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
             // Of one that hangs the last words stand, beside its health; one that has ended has no role.
             if (reports[node] is { } report)
             {
-                await PublishAsync(resource, TypeOf(node, report), PropertiesOf(resource, node, report), IsDegraded(node, report));
+                var properties = PropertiesOf(resource, node, report);
+                var url = NodeUrl.Of(_deployment, node, $"{properties[0].Value}");
+                await PublishAsync(resource, TypeOf(node, report), properties, IsDegraded(node, report), url);
             }
             else if (snapshot?.State?.Text == KnownResourceStates.Running)
             {
@@ -81,11 +84,11 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
             }
             else if (snapshot is not null && snapshot.Properties.Any(p => p.Name == ShownProperty.Role && p.Value is not "none"))
             {
-                await PublishAsync(resource, TypeOf(node, null), [Role("none")], isDegraded: true);
+                var url = NodeUrl.Of(_deployment, node, "not running") with { IsInactive = true };
+                await PublishAsync(resource, TypeOf(node, null), [Role("none")], isDegraded: true, url);
             }
         }
-        var status = health.Describe(reports, logger);
-        await PublishAsync(_deployment, _deployment.TypeName, status.Properties, status.IsDegraded);
+        await PublishAsync(health.Describe(reports, logger));
     }
 
     private static string TypeOf(RedisNode node, RedisNodeReport? report) => node.Role switch
@@ -146,7 +149,9 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
     ];
 
     private string? PrimaryOf(RedisNodeReport report)
-        => report.Primary is { } address && _deployment.Topology.NodeAt(address) is { } node ? _deployment.ResourceOf(node).Name : report.Primary?.ToString();
+        => report.Primary is { } address && _deployment.Topology.NodeAt(address) is { } node
+            ? _deployment.ResourceOf(node).Name
+            : report.Primary?.ToString();
 
     private static ResourcePropertySnapshot Role(string role) => ShownProperty.Highlighted(ShownProperty.Role, "Role", role);
 
@@ -154,7 +159,27 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
 
     private ResourcePropertySnapshot CutOffFlag(IRedisNodeResource node) => ShownProperty.Flag(ShownProperty.CutOff, "Cut off", _states.IsCutOff(node));
 
-    private async Task PublishAsync(IResource resource, string type, ResourcePropertySnapshot[] properties, bool isDegraded)
+    /// <summary>
+    /// A state that is not Running: the health, which is asked for each 30 s while all is well, is asked for when the state
+    /// changes, and until then nothing says that it is healthy.
+    /// </summary>
+    private async Task PublishAsync(DeploymentStatus status)
+    {
+        _wasUsable |= status.Outage is null;
+        var state = status.Outage is null ? new ResourceStateSnapshot(KnownResourceStates.Running, null)
+            : _wasUsable ? new ResourceStateSnapshot(status.Outage, KnownResourceStateStyles.Error)
+            : new ResourceStateSnapshot(KnownResourceStates.Starting, null);
+        await notifications.PublishUpdateAsync(_deployment, snapshot => snapshot with
+        {
+            ResourceType = _deployment.TypeName,
+            Properties = [.. snapshot.Properties.Where(p => status.Properties.All(n => n.Name != p.Name)), .. status.Properties],
+            Urls = [.. status.Urls],
+            State = state,
+        });
+    }
+
+    private async Task PublishAsync(
+        IRedisNodeResource resource, string type, ResourcePropertySnapshot[] properties, bool isDegraded, UrlSnapshot? url = null)
     {
         // Without a style the dashboard shows the health.
         var style = isDegraded ? KnownResourceStateStyles.Warn : null;
@@ -169,6 +194,7 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
             {
                 ResourceType = type,
                 Properties = [.. kept, .. properties],
+                Urls = url is null ? snapshot.Urls : [url],
                 State = snapshot.State?.Text == KnownResourceStates.Running ? new ResourceStateSnapshot(KnownResourceStates.Running, style) : snapshot.State,
             };
         });

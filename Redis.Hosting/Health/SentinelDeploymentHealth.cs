@@ -37,11 +37,15 @@ internal sealed class SentinelDeploymentHealth(RedisSentinelResource redis) : De
         [
             ShownProperty.Highlighted(ShownProperty.Primary, "Primary", answers ? NameOf(primary) : $"none ({NameOf(primary)} does not answer)"),
             ShownProperty.Highlighted("redis.replicas_in_sync", "Replicas in sync", answers ? $"{report!.ReplicasInSync} of {options.Replicas}" : "unknown"),
-            ShownProperty.Highlighted("redis.sentinels_usable", "Sentinels that could fail over", $"{ready} of {options.Sentinels}, quorum {options.EffectiveQuorum}"),
+            ShownProperty.Highlighted(
+                "redis.sentinels_usable", "Sentinels that could fail over", $"{ready} of {options.Sentinels}, quorum {options.EffectiveQuorum}"),
             ShownProperty.Highlighted("redis.failovers", "Failovers seen", _failovers),
             new ResourcePropertySnapshot("redis.service", options.ServiceName),
             new ResourcePropertySnapshot("redis.down_after_ms", (long)options.DownAfter.TotalMilliseconds),
-        ], !answers);
+        ],
+        // The type, which says the role of each node, is a column that the dashboard does not show unasked.
+        answers ? [NodeUrl.Of(Deployment, primary!, $"{NameOf(primary)} is the primary")] : [],
+        answers ? null : "No primary");
     }
 
     private string NameOf(RedisNode? node) => node is null ? "unknown" : Deployment.ResourceOf(node).Name;

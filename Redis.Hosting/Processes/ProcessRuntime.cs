@@ -9,7 +9,8 @@ namespace AspireRedis.Hosting.Processes;
 
 /// <summary>Nodes as processes of the installed <c>redis-server</c>, each with a directory of its own.</summary>
 /// <param name="deploymentName">The name of the deployment.</param>
-internal sealed class ProcessRuntime(string deploymentName) : INodeRuntime
+/// <param name="server">What is installed.</param>
+internal sealed class ProcessRuntime(string deploymentName, RedisServerBinary server) : INodeRuntime
 {
     private string _dataDirectory = Path.Combine(Path.GetTempPath(), $"aspireredis-{deploymentName}-{Guid.NewGuid():N}");
 
@@ -20,7 +21,6 @@ internal sealed class ProcessRuntime(string deploymentName) : INodeRuntime
     public IResourceBuilder<IRedisNodeResource> AddNode(
         IDistributedApplicationBuilder builder, RedisDeploymentResource deployment, string nodeName, RedisRole role)
     {
-        var server = RedisServerBinary.Find();
         var port = PortAllocator.Next();
         return builder
             .AddResource(new RedisNodeExecutable(
@@ -28,7 +28,9 @@ internal sealed class ProcessRuntime(string deploymentName) : INodeRuntime
             .WithArgs(async context =>
             {
                 var topology = await deployment.PreparedAsync(context.CancellationToken);
-                foreach (var argument in RedisTopology.Arguments(topology.Nodes.First(n => n.Name == nodeName), _dataDirectory))
+                var node = topology.Nodes.First(n => n.Name == nodeName);
+                var replicaOf = await ReturningServer.ArgumentsAsync(deployment, node, context.CancellationToken);
+                foreach (var argument in RedisTopology.Arguments(node, _dataDirectory).Concat(replicaOf))
                 {
                     context.Args.Add(argument);
                 }

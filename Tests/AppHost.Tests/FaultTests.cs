@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Net;
 using Aspire.Hosting.ApplicationModel;
 using AspireRedis.Testing;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Xunit;
 
 namespace AspireRedis.AppHost.Tests;
@@ -13,15 +15,24 @@ public sealed class FaultTests(StartedAppHost host)
     public async Task When_the_primary_crashes_a_replica_takes_over_nothing_is_lost_and_the_dashboard_follows()
     {
         await host.PutAsync("failover-chair", 10);
-        var first = StartedAppHost.Property(await host.ShownAsync("redis", HasPrimary), "redis.primary")!;
+        var first = StartedAppHost.Property(await host.ShownAsync("redis", s => HasPrimary(s) && s.HealthStatus == HealthStatus.Healthy), "redis.primary")!;
         var before = await host.PlaceAsync("88", "failover-chair");
 
-        await host.CommandAsync("redis", "crash-primary");
+        var clock = Stopwatch.StartNew();
+        Assert.Equal($"{first} was killed; it was the primary.", await host.CommandAsync("redis", "crash-primary"));
+        var outage = await host.ShownAsync("redis", s => s.HealthStatus != HealthStatus.Healthy);
+        // The health alone, which is asked for each 30 s, says so after 22 s.
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), $"It was shown as healthy for {clock.Elapsed}.");
+        Assert.Equal(("No primary", KnownResourceStateStyles.Error), (outage.State?.Text, outage.State?.Style));
+        Assert.Empty(outage.Urls);
         var dead = await host.ShownAsync(first, s => s.State?.Text != KnownResourceStates.Running && s.ResourceType == "Redis server");
         Assert.Equal("none", StartedAppHost.Property(dead, "redis.role"));
+        Assert.DoesNotContain(dead.Urls, u => !u.IsInactive);
         var deployment = await host.ShownAsync("redis", s => HasPrimary(s) && StartedAppHost.Property(s, "redis.primary") != first);
         var second = StartedAppHost.Property(deployment, "redis.primary")!;
-        await host.ShownAsync(second, s => s.ResourceType == "Redis primary");
+        // Where the dashboard shows it unasked.
+        Assert.StartsWith($"{second} is the primary (", Assert.Single(deployment.Urls).DisplayProperties.DisplayName, StringComparison.Ordinal);
+        await host.ShownAsync(second, s => s.ResourceType == "Redis primary" && Assert.Single(s.Urls).DisplayProperties.DisplayName.StartsWith("primary (", StringComparison.Ordinal));
         var after = await host.PlaceAsync("89", "failover-chair");
 
         foreach (var order in new[] { before, after })
@@ -31,7 +42,9 @@ public sealed class FaultTests(StartedAppHost host)
         }
         Assert.Equal(8, await host.StockAsync("failover-chair"));
 
+        var primaries = host.PrimariesUntilInSyncAsync(first);
         await host.CommandAsync(first, "start");
+        Assert.Equal(0, await primaries);
         var back = await host.ShownAsync(first, s => s.ResourceType == "Redis replica" && StartedAppHost.Property(s, "redis.link") == "up");
         Assert.Equal(second, StartedAppHost.Property(back, "redis.primary"));
         await host.ShownAsync("redis", s => StartedAppHost.Property(s, "redis.replicas_in_sync") == "2 of 2");

@@ -103,6 +103,16 @@ public sealed class ModelTests
     }
 
     [Fact]
+    public async Task Who_ends_a_server_from_the_dashboard_is_asked_first()
+    {
+        await using var app = await BuildAsync("--Redis:Mode=executable");
+        var commands = app.Resources.SelectMany(r => r.Annotations.OfType<ResourceCommandAnnotation>().Select(c => (Resource: r.Name, Command: c)))
+            .Where(c => c.Command.Name is "crash" or "crash-primary").ToArray();
+        Assert.Equal(["redis", .. s_nodes], commands.Select(c => c.Resource));
+        Assert.All(commands, c => Assert.StartsWith("Kill ", c.Command.ConfirmationMessage, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void The_number_of_nodes_and_the_order_of_their_first_start_follow_the_options()
     {
         var builder = OwnModel.Create("executable");
@@ -117,6 +127,7 @@ public sealed class ModelTests
         Assert.All(redis.Nodes.Skip(2), sentinel => Assert.Equal(["data-redis-1", "data-redis-2"], Waits(sentinel)));
         Assert.Equal(4, redis.Options.EffectiveQuorum);
 
+        Assert.Equal(TimeSpan.FromSeconds(20), builder.CreateResourceBuilder(redis).WithDownAfter(TimeSpan.FromSeconds(20)).Resource.Options.EffectiveFailoverTimeout);
         Assert.Equal("Quorum", Assert.Throws<ArgumentException>(() => builder.CreateResourceBuilder(redis).WithSentinels(3, quorum: 4)).ParamName);
         Assert.Equal("DownAfter", Assert.Throws<ArgumentException>(() => builder.CreateResourceBuilder(redis).WithDownAfter(TimeSpan.FromSeconds(1))).ParamName);
     }

@@ -75,7 +75,7 @@ public sealed class OrderFlowTests(StartedAppHost host)
     [Fact]
     public async Task The_shop_commands_seed_products_and_hold_a_flash_sale_that_sells_no_more_than_there_is()
     {
-        await host.CommandAsync("inventory-api", "seed");
+        Assert.Equal("In stock: 100 of chair, 20 of table, 200 of lamp, 3 of sofa.", await host.CommandAsync("inventory-api", "seed"));
         Assert.Equal(3, await host.StockAsync("sofa"));
 
         using var bound = new CancellationTokenSource(StartedAppHost.Bound);

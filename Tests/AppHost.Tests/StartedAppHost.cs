@@ -10,13 +10,21 @@ using Xunit;
 
 namespace AspireRedis.AppHost.Tests;
 
-/// <summary>The AppHost with its dashboard, started once for all tests of the collection, with Redis as executables.</summary>
+/// <summary>The AppHost with its dashboard, started once for all tests of the collection, with Redis as executables unless it is said otherwise.</summary>
 public sealed class StartedAppHost : IAsyncLifetime
 {
     private static readonly TimeSpan s_startBound = TimeSpan.FromMinutes(4);
 
     private readonly TemporaryDirectory _directory = new();
+    private readonly string _mode;
     private OtlpTee? _tee;
+
+    public StartedAppHost()
+        : this("executable")
+    {
+    }
+
+    internal StartedAppHost(string mode) => _mode = mode;
 
     /// <summary>How long a condition may take on a busy machine.</summary>
     public static TimeSpan Bound { get; } = TimeSpan.FromMinutes(1);
@@ -40,7 +48,7 @@ public sealed class StartedAppHost : IAsyncLifetime
         _tee = await OtlpTee.StartAsync();
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(
             [
-                "--Redis:Mode=executable", $"--Run:Directory={RunDirectory}", "--ASPIRE_DASHBOARD_UNSECURED_ALLOW_ANONYMOUS=true",
+                $"--Redis:Mode={_mode}", $"--Run:Directory={RunDirectory}", "--ASPIRE_DASHBOARD_UNSECURED_ALLOW_ANONYMOUS=true",
                 $"--ASPIRE_DASHBOARD_OTLP_HTTP_ENDPOINT_URL=http://localhost:{Topology.PortAllocator.Next()}",
             ],
             (options, _) => options.DisableDashboard = false, bound.Token);
@@ -70,6 +78,7 @@ public sealed class StartedAppHost : IAsyncLifetime
     {
         if (App is not null)
         {
+            await App.StopAsync();
             await App.DisposeAsync();
         }
         foreach (var client in new[] { Orders, Inventory, Dashboard })
@@ -113,6 +122,31 @@ public sealed class StartedAppHost : IAsyncLifetime
     {
         using var bound = new CancellationTokenSource(Bound);
         return (await App.ResourceNotifications.WaitForResourceAsync(resource, e => wanted(e.Snapshot), bound.Token)).Snapshot;
+    }
+
+    /// <summary>How often a server is shown as a primary until it is shown as a replica that is in sync.</summary>
+    public static async Task<int> PrimariesUntilInSyncAsync(DistributedApplication app, string resource, CancellationToken cancellationToken)
+    {
+        var primaries = 0;
+        await foreach (var change in app.ResourceNotifications.WatchAsync(cancellationToken))
+        {
+            if (change.Resource.Name == resource && change.Snapshot.ResourceType == "Redis primary")
+            {
+                primaries++;
+            }
+            if (change.Resource.Name == resource && change.Snapshot.ResourceType == "Redis replica" && Property(change.Snapshot, "redis.link") == "up")
+            {
+                break;
+            }
+        }
+        return primaries;
+    }
+
+    /// <inheritdoc cref="PrimariesUntilInSyncAsync(DistributedApplication, string, CancellationToken)"/>
+    public async Task<int> PrimariesUntilInSyncAsync(string resource)
+    {
+        using var bound = new CancellationTokenSource(Bound);
+        return await PrimariesUntilInSyncAsync(App, resource, bound.Token);
     }
 
     public static string? Property(CustomResourceSnapshot snapshot, string name) => snapshot.Properties.FirstOrDefault(p => p.Name == name)?.Value?.ToString();
