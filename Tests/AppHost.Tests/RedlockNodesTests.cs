@@ -40,6 +40,9 @@ public sealed class RedlockNodesTests
 
         async Task CommandAsync(string resource, string command)
         {
+            // A container answers before the orchestrator says that it runs.
+            await app.ResourceNotifications.WaitForResourceAsync(
+                resource, e => e.Snapshot.Commands.Any(c => c.Name == command && c.State == ResourceCommandState.Enabled), bound.Token);
             var result = await app.ResourceCommands.ExecuteCommandAsync(resource, command, bound.Token);
             Assert.True(result.Success, result.Message);
         }
