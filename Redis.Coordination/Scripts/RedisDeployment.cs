@@ -134,19 +134,6 @@ public sealed class RedisDeployment : IAsyncDisposable
         return ShardOf(key).RunAsync(command, repeatable, cancellationToken);
     }
 
-    /// <summary>
-    /// Runs steps that build on one another, from the beginning again when the primary changed meanwhile: what an earlier
-    /// step wrote may be lost with the old primary although a later one, made at the new primary, is acknowledged.
-    /// </summary>
-    /// <param name="key">A key that the steps touch.</param>
-    /// <param name="steps">The steps, each of them repeatable; the last one should be durable.</param>
-    /// <param name="cancellationToken">Ends the repetitions.</param>
-    public Task<T> OnOnePrimaryAsync<T>(RedisKey key, Func<Task<T>> steps, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(steps);
-        return ShardOf(key).OnOnePrimaryAsync(steps, cancellationToken);
-    }
-
     /// <summary>Closes what <see cref="ConnectAsync(ConfigurationOptions, ILoggerFactory?)"/> opened; otherwise does nothing.</summary>
     public async ValueTask DisposeAsync()
     {

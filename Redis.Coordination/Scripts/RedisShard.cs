@@ -88,21 +88,6 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     public Task<T> RunAsync<T>(Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken = default)
         => CommandSpan.IsWanted ? TraceAsync(command, repeatable, cancellationToken) : TryAsync(command, repeatable, cancellationToken);
 
-    /// <inheritdoc cref="RedisDeployment.OnOnePrimaryAsync"/>
-    public async Task<T> OnOnePrimaryAsync<T>(Func<Task<T>> steps, CancellationToken cancellationToken = default)
-    {
-        while (true)
-        {
-            var generation = Route?.Generation;
-            var result = await steps();
-            if (generation == Route?.Generation)
-            {
-                return result;
-            }
-            cancellationToken.ThrowIfCancellationRequested();
-        }
-    }
-
     /// <summary>
     /// Opens a connection of its own to the current primary, for commands that block. It stays with that node: when a
     /// command fails, dispose it and open another one, which goes to the primary of that moment. While a failover is under

@@ -11,7 +11,7 @@ namespace AspireRedis.Coordination.Streams;
 /// <param name="ReadClaim"><c>XREADGROUP ... CLAIM</c> (Redis 8.4).</param>
 /// <param name="IdempotentAppend"><c>XADD ... IDMP</c> (Redis 8.6).</param>
 /// <param name="NegativeAcknowledge"><c>XNACK</c> (Redis 8.8).</param>
-public sealed record StreamCapabilities(bool AcknowledgeAndDelete, bool ReadClaim, bool IdempotentAppend, bool NegativeAcknowledge)
+internal sealed record StreamCapabilities(bool AcknowledgeAndDelete, bool ReadClaim, bool IdempotentAppend, bool NegativeAcknowledge)
 {
     /// <summary>Only the commands of Redis 7.0.</summary>
     public static StreamCapabilities Classic { get; } = new(false, false, false, false);

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace AspireRedis.Coordination.Streams;
 
 /// <summary>Ids of stream entries: <c>MILLISECONDS-SEQUENCE</c>.</summary>
-public static class StreamEntryId
+internal static class StreamEntryId
 {
     /// <summary>Whether <paramref name="text"/> has that form.</summary>
     public static bool IsValid(string? text) => TryParse(text, out _, out _);

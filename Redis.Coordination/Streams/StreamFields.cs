@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace AspireRedis.Coordination.Streams;
 
 /// <summary>Names of the metadata fields that each entry has besides the fields of the event.</summary>
-public static class StreamFields
+internal static class StreamFields
 {
     /// <summary>Identifies the event across redeliveries and streams; UUID version 7 unless the producer sets one.</summary>
     public const string EventId = "event_id";

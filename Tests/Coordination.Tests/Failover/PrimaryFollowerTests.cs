@@ -88,25 +88,6 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
     }
 
     [Fact]
-    public async Task Steps_that_build_on_one_another_are_made_again_when_the_primary_changed_between_them()
-    {
-        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
-        await client.Database.PingAsync();
-        var before = client.Shard.Primary;
-        var runs = 0;
-        var primary = await client.Shard.OnOnePrimaryAsync(async () =>
-        {
-            if (++runs == 1)
-            {
-                await FailOverAsync();
-                await Eventually.TrueAsync(() => !before.Equals(client.Shard.Primary), "another node is followed");
-            }
-            return client.Shard.Primary;
-        });
-        Assert.Equal((2, client.Shard.Primary), (runs, primary));
-    }
-
-    [Fact]
     public async Task An_attempt_to_connect_to_a_node_that_was_left_is_given_up()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString, configure: o => o.ConnectTimeout = 10 * (int)s_bound.TotalMilliseconds);
