@@ -14,7 +14,8 @@ internal static class EndpointsFileExtensions
 {
     public static void WriteEndpointsFile(
         this IDistributedApplicationBuilder builder, IResourceBuilder<IResourceWithConnectionString> redis,
-        IResourceBuilder<ProjectResource> inventory, IResourceBuilder<ProjectResource> orders, IResourceBuilder<ProjectResource> notifications,
+        IResourceBuilder<ProjectResource> inventory, IResourceBuilder<ProjectResource> orders,
+            IResourceBuilder<ProjectResource> notifications,
         bool withDashboard)
     {
         if (builder.Configuration["Run:Directory"] is not { Length: > 0 } directory)
@@ -44,7 +45,8 @@ internal static class EndpointsFileExtensions
                 var notificationsService = services.GetRequiredService<ResourceNotificationService>();
                 foreach (var service in new[] { inventory, orders, notifications })
                 {
-                    await notificationsService.WaitForResourceHealthyAsync(service.Resource.Name, WaitBehavior.WaitOnResourceUnavailable, stopping);
+                    await notificationsService.WaitForResourceHealthyAsync(service.Resource.Name, WaitBehavior.WaitOnResourceUnavailable,
+                        stopping);
                 }
                 EndpointsFile.Write(path,
                 [
@@ -63,7 +65,8 @@ internal static class EndpointsFileExtensions
             }
             catch (Exception e)
             {
-                services.GetRequiredService<ILoggerFactory>().CreateLogger("EndpointsFile").LogError(e, "{Path} could not be written.", path);
+                services.GetRequiredService<ILoggerFactory>().CreateLogger("EndpointsFile")
+                    .LogError(e, "{Path} could not be written.", path);
             }
         }
     }

@@ -15,7 +15,8 @@ internal static class ShopCommands
         ("chair", "Chair", 49.90m, 100), ("table", "Table", 199.00m, 20), ("lamp", "Lamp", 24.50m, 200), ("sofa", "Sofa", 899.00m, 3),
     ];
 
-    private static readonly HttpClient s_http = new(new SocketsHttpHandler { MaxConnectionsPerServer = 64 }) { Timeout = TimeSpan.FromSeconds(60) };
+    private static readonly HttpClient s_http =
+        new(new SocketsHttpHandler { MaxConnectionsPerServer = 64 }) { Timeout = TimeSpan.FromSeconds(60) };
 
     /// <summary>Command <c>seed</c>: puts a few products into stock.</summary>
     public static IResourceBuilder<ProjectResource> WithSeedCommand(this IResourceBuilder<ProjectResource> inventory)
@@ -26,7 +27,8 @@ internal static class ShopCommands
                 await PutAsync(inventory, sku, name, price, stock, context.CancellationToken);
                 context.Logger.LogInformation("{Stock} pieces of {Sku} at {Price}", stock, sku, price);
             }
-            return CommandResults.Success($"In stock: {string.Join(", ", s_catalogue.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Stock} of {p.Sku}")))}.");
+            return CommandResults.Success(
+                $"In stock: {string.Join(", ", s_catalogue.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Stock} of {p.Sku}")))}.");
         }, new CommandOptions
         {
             Description = "Sets name, price and stock of chair, table, lamp and sofa.",
@@ -35,7 +37,8 @@ internal static class ShopCommands
         });
 
     /// <summary>Command <c>flash-sale</c>: that many buyers at once for that many items, with a table of what became of them.</summary>
-    public static IResourceBuilder<ProjectResource> WithFlashSaleCommand(this IResourceBuilder<ProjectResource> orders, IResourceBuilder<ProjectResource> inventory)
+    public static IResourceBuilder<ProjectResource> WithFlashSaleCommand(this IResourceBuilder<ProjectResource> orders,
+        IResourceBuilder<ProjectResource> inventory)
         => orders.WithCommand("flash-sale", "Flash sale", context => SellAsync(orders, inventory, context), new CommandOptions
         {
             Description = "Many buyers at once for few items; tells who got one and how long it took.",
@@ -50,7 +53,8 @@ internal static class ShopCommands
             {
                 foreach (var input in context.Inputs)
                 {
-                    if (!int.TryParse(input.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number is < 1 or > 1000)
+                    if (!int.TryParse(input.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                        || number is < 1 or > 1000)
                     {
                         context.AddValidationError(input, $"{input.Label} must be a number from 1 to 1000.");
                     }
@@ -73,13 +77,16 @@ internal static class ShopCommands
         var clock = Stopwatch.StartNew();
         await Task.WhenAll(Enumerable.Range(1, buyers).Select(BuyAsync));
         var took = clock.Elapsed;
-        var left = (await s_http.GetFromJsonAsync<JsonElement>($"{inventory.GetEndpoint("http").Url}/products/{sku}", context.CancellationToken)).GetProperty("stock").GetInt32();
+        var left = (await s_http.GetFromJsonAsync<JsonElement>($"{inventory.GetEndpoint("http").Url}/products/{sku}",
+            context.CancellationToken)).GetProperty("stock").GetInt32();
         var sold = answers.Count(a => a.Outcome == "got one");
 
-        var table = $"| outcome | buyers | median | longest |\n|---|---:|---:|---:|\n" + string.Concat(answers.GroupBy(a => a.Outcome).OrderByDescending(g => g.Count())
+        var table = $"| outcome | buyers | median | longest |\n|---|---:|---:|---:|\n"
+            + string.Concat(answers.GroupBy(a => a.Outcome).OrderByDescending(g => g.Count())
             .Select(g => string.Create(CultureInfo.InvariantCulture,
                 $"| {g.Key} | {g.Count()} | {Median(g.Select(a => a.Took)).TotalMilliseconds:0} ms | {g.Max(a => a.Took).TotalMilliseconds:0} ms |\n")));
-        var summary = string.Create(CultureInfo.InvariantCulture, $"{buyers} buyers, {items} items of {sku}: {sold} sold, {left} left, in {took.TotalSeconds:0.0} s.");
+        var summary = string.Create(CultureInfo.InvariantCulture,
+            $"{buyers} buyers, {items} items of {sku}: {sold} sold, {left} left, in {took.TotalSeconds:0.0} s.");
         context.Logger.LogInformation("{Summary}", summary);
         foreach (var line in table.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
@@ -97,7 +104,8 @@ internal static class ShopCommands
             try
             {
                 using var response = await s_http.PostAsJsonAsync($"{orders.GetEndpoint("http").Url}/orders",
-                    new { userId = $"buyer-{buyer}", email = $"buyer-{buyer}@example.org", lines = new[] { new { sku, quantity = 1 } } }, context.CancellationToken);
+                    new { userId = $"buyer-{buyer}", email = $"buyer-{buyer}@example.org", lines = new[] { new { sku, quantity = 1 } } },
+                    context.CancellationToken);
                 outcome = (int)response.StatusCode switch
                 {
                     201 => "got one",
@@ -116,11 +124,13 @@ internal static class ShopCommands
     private static async Task PutAsync(
         IResourceBuilder<ProjectResource> inventory, string sku, string name, decimal price, int stock, CancellationToken cancellationToken)
     {
-        using var response = await s_http.PutAsJsonAsync($"{inventory.GetEndpoint("http").Url}/products/{sku}", new { name, price, stock }, cancellationToken);
+        using var response = await s_http.PutAsJsonAsync($"{inventory.GetEndpoint("http").Url}/products/{sku}", new { name, price, stock },
+            cancellationToken);
         response.EnsureSuccessStatusCode();
     }
 
-    private static TimeSpan Median(IEnumerable<TimeSpan> times) => times.Order().ToArray() is var ordered ? ordered[ordered.Length / 2] : default;
+    private static TimeSpan Median(IEnumerable<TimeSpan> times) => times.Order().ToArray() is var ordered ? ordered[ordered.Length / 2]
+        : default;
 
     private static ResourceCommandState WhenHealthy(UpdateCommandStateContext context)
         => context.ResourceSnapshot.HealthStatus == Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Healthy

@@ -10,7 +10,9 @@ internal static class ShopRedisExtensions
     private const string ModeKey = "Redis:Mode";
 
     /// <summary>Reads the setting <c>Redis:Topology</c>.</summary>
-    /// <exception cref="InvalidOperationException">It is neither sentinel nor single, or single together with <c>Redis:Mode</c> executable.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// It is neither sentinel nor single, or single together with <c>Redis:Mode</c> executable.
+    /// </exception>
     public static ShopTopology ReadTopology(this IConfiguration configuration)
     {
         var setting = configuration[TopologyKey];
@@ -20,13 +22,16 @@ internal static class ShopRedisExtensions
             "single" => ShopTopology.Single,
             _ => throw new InvalidOperationException($"{TopologyKey} is '{setting}'; it must be sentinel or single."),
         };
-        return topology == ShopTopology.Single && string.Equals(configuration[ModeKey]?.Trim(), "executable", StringComparison.OrdinalIgnoreCase)
-            ? throw new InvalidOperationException($"{TopologyKey} is 'single', which runs in a container; {ModeKey} must be auto or container then, not executable.")
+        return topology == ShopTopology.Single && string.Equals(configuration[ModeKey]?.Trim(), "executable",
+            StringComparison.OrdinalIgnoreCase)
+            ? throw new InvalidOperationException(
+            $"{TopologyKey} is 'single', which runs in a container; {ModeKey} must be auto or container then, not executable.")
             : topology;
     }
 
     /// <summary>Adds the resource <c>redis</c>. With <c>Redis:KeepData</c> data outlives the AppHost.</summary>
-    public static IResourceBuilder<IResourceWithConnectionString> AddShopRedis(this IDistributedApplicationBuilder builder, ShopTopology topology)
+    public static IResourceBuilder<IResourceWithConnectionString> AddShopRedis(this IDistributedApplicationBuilder builder,
+        ShopTopology topology)
     {
         var keepsData = builder.Configuration.GetValue<bool>("Redis:KeepData");
         if (builder.ExecutionContext.IsPublishMode)
@@ -47,6 +52,7 @@ internal static class ShopRedisExtensions
     /// <param name="service">A service of the shop.</param>
     /// <param name="topology">What it runs on.</param>
     /// <param name="section">The section of its configuration that has the setting <c>Durability</c>.</param>
-    public static IResourceBuilder<ProjectResource> WithDurabilityOf(this IResourceBuilder<ProjectResource> service, ShopTopology topology, string section)
+    public static IResourceBuilder<ProjectResource> WithDurabilityOf(this IResourceBuilder<ProjectResource> service, ShopTopology topology,
+        string section)
         => topology == ShopTopology.Single ? service.WithEnvironment($"{section}__Durability", "Memory") : service;
 }

@@ -53,7 +53,8 @@ internal sealed class OrderStore(
             repeatable: true, cancellationToken));
 
     /// <summary>The order and its journal, both of the same moment.</summary>
-    public Task<(Order? Order, IReadOnlyList<RecordedEvent> Events)> FindWithEventsAsync(string orderId, CancellationToken cancellationToken)
+    public Task<(Order? Order, IReadOnlyList<RecordedEvent> Events)> FindWithEventsAsync(string orderId,
+        CancellationToken cancellationToken)
         => redis.RunAsync(Key(orderId), async database =>
         {
             var transaction = database.CreateTransaction();
@@ -109,7 +110,8 @@ internal sealed class OrderStore(
     /// Settles a placed order, appends to its journal, requests the mail and acknowledges the event, in one script. False
     /// when the order had been settled before; the event is acknowledged in any case.
     /// </summary>
-    public async Task<bool> SettleAsync(StreamMessage<OrderPlaced> cause, OrderStatus status, EmailRequested mail, CancellationToken cancellationToken)
+    public async Task<bool> SettleAsync(StreamMessage<OrderPlaced> cause, OrderStatus status, EmailRequested mail,
+        CancellationToken cancellationToken)
     {
         var name = status == OrderStatus.Confirmed ? "confirmed" : "rejected";
         // The event ids are the same at each redelivery; that of the mail becomes its Message-ID.

@@ -49,7 +49,8 @@ public static class DeadLetterEndpoints
         letters.MapGet("/dead-letters/{stream}", ListAsync).WithName("ListDeadLetters")
             .WithSummary("Entries that could not be handled, oldest first.");
         letters.MapGet("/dead-letters/{stream}/{id}", GetAsync).WithName("GetDeadLetter").WithSummary("One dead letter.");
-        letters.MapPost("/dead-letters/{stream}/{id}/requeue", RequeueAsync).WithName("RequeueDeadLetter").WithSummary("Has its group try it again.");
+        letters.MapPost("/dead-letters/{stream}/{id}/requeue", RequeueAsync).WithName("RequeueDeadLetter")
+            .WithSummary("Has its group try it again.");
         letters.MapDelete("/dead-letters/{stream}/{id}", DeleteAsync).WithName("DeleteDeadLetter").WithSummary("Deletes it for good.");
         return letters;
     }

@@ -56,8 +56,11 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
             data["sentinels"] = follower.ReachableSentinels;
             data["quorum"] = await quorum == true;
             return replicas == 0 ? HealthCheckResult.Degraded($"{node} is the primary and has no replica.", data: data)
-                : await quorum != true ? HealthCheckResult.Degraded($"{node} is the primary, but no Sentinel could start a failover (no quorum, or TILT).", data: data)
-                : HealthCheckResult.Healthy($"{node} is the primary, with {replicas} replicas and {follower.ReachableSentinels} Sentinels.", data);
+                : await quorum != true
+                ? HealthCheckResult.Degraded($"{node} is the primary, but no Sentinel could start a failover (no quorum, or TILT).",
+                data: data)
+                : HealthCheckResult.Healthy(
+                    $"{node} is the primary, with {replicas} replicas and {follower.ReachableSentinels} Sentinels.", data);
         }
         catch (RedisServerException e)
         {

@@ -52,7 +52,8 @@ public static class RedisCoordinationServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(durability);
         return services.AddSingleton<IHostedService>(provider => new DurabilityRequirement(
-            provider.GetRequiredService<RedisDeployment>(), durability(provider), provider.GetRequiredService<ILogger<DurabilityRequirement>>()));
+            provider.GetRequiredService<RedisDeployment>(), durability(provider),
+            provider.GetRequiredService<ILogger<DurabilityRequirement>>()));
     }
 
     /// <summary>

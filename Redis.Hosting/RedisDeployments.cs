@@ -9,14 +9,18 @@ using Microsoft.Extensions.Logging;
 
 namespace AspireRedis.Hosting;
 
-/// <summary>What all deployments have in common: how they and their nodes enter the model, and what happens before the first node starts.</summary>
+/// <summary>
+/// What all deployments have in common: how they and their nodes enter the model, and what happens before the first
+/// node starts.
+/// </summary>
 internal static class RedisDeployments
 {
     public static IResourceBuilder<T> Add<T>(IDistributedApplicationBuilder builder, T resource, DeploymentHealth health)
         where T : RedisDeploymentResource
     {
         var deployment = builder.AddResource(resource)
-            .WithInitialState(new CustomResourceSnapshot { ResourceType = resource.TypeName, State = KnownResourceStates.NotStarted, Properties = [] })
+            .WithInitialState(new CustomResourceSnapshot { ResourceType = resource.TypeName, State = KnownResourceStates.NotStarted,
+            Properties = [] })
             .WithIconName("Database")
             .WithHealthCheck(RedisHealthChecks.Add(builder, $"{resource.Name}_complete", health.MissingAsync))
             .ExcludeFromManifest()
@@ -35,7 +39,8 @@ internal static class RedisDeployments
         {
             deployment.ApplicationBuilder.Resources.Remove(surplus);
         }
-        resource.Nodes = [.. names.Select(n => resource.Nodes.FirstOrDefault(node => node.NodeName == n.Name) ?? AddNode(deployment, n.Name, n.Role))];
+        resource.Nodes = [.. names.Select(n => resource.Nodes.FirstOrDefault(node => node.NodeName == n.Name)
+            ?? AddNode(deployment, n.Name, n.Role))];
         Order(resource);
         if (resource.KeepsData)
         {

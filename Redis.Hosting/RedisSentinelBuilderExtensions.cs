@@ -27,7 +27,8 @@ public static class RedisSentinelBuilderExtensions
     /// <c>Redis:Mode</c> has another value, or Redis runs as executables and there is no <c>redis-server</c>; the message tells
     /// how to install it.
     /// </exception>
-    public static IResourceBuilder<RedisSentinelResource> AddRedisSentinel(this IDistributedApplicationBuilder builder, [ResourceName] string name)
+    public static IResourceBuilder<RedisSentinelResource> AddRedisSentinel(this IDistributedApplicationBuilder builder,
+        [ResourceName] string name)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
@@ -49,13 +50,15 @@ public static class RedisSentinelBuilderExtensions
     /// <param name="count">0, for no failover at all, or more.</param>
     /// <param name="quorum">At least 1 and at most <paramref name="count"/>; null for a majority.</param>
     /// <exception cref="ArgumentException">A number is out of range.</exception>
-    public static IResourceBuilder<RedisSentinelResource> WithSentinels(this IResourceBuilder<RedisSentinelResource> builder, int count, int? quorum = null)
+    public static IResourceBuilder<RedisSentinelResource> WithSentinels(this IResourceBuilder<RedisSentinelResource> builder, int count,
+        int? quorum = null)
         => builder.WithTopology(o => o with { Sentinels = count, Quorum = quorum });
 
     /// <summary>Sets how long the primary may be silent before Sentinels hold it for dead; by default 2 s.</summary>
     /// <param name="builder">The deployment.</param>
     /// <param name="downAfter">At least <see cref="RedisTopologyOptions.MinimumDownAfter"/>.</param>
     /// <exception cref="ArgumentException">It is too short.</exception>
-    public static IResourceBuilder<RedisSentinelResource> WithDownAfter(this IResourceBuilder<RedisSentinelResource> builder, TimeSpan downAfter)
+    public static IResourceBuilder<RedisSentinelResource> WithDownAfter(this IResourceBuilder<RedisSentinelResource> builder,
+        TimeSpan downAfter)
         => builder.WithTopology(o => o with { DownAfter = downAfter });
 }

@@ -21,7 +21,8 @@ public static class RedlockBuilderExtensions
     /// <c>Redis:Mode</c> has another value, or Redis runs as executables and there is no <c>redis-server</c>; the message tells
     /// how to install it.
     /// </exception>
-    public static IResourceBuilder<RedlockNodesResource> AddRedlockNodes(this IDistributedApplicationBuilder builder, [ResourceName] string name, int count = 5)
+    public static IResourceBuilder<RedlockNodesResource> AddRedlockNodes(this IDistributedApplicationBuilder builder,
+        [ResourceName] string name, int count = 5)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);

@@ -35,7 +35,8 @@ internal sealed record RedisNodeReport
     /// <summary>Whether a Sentinel could start a failover: it sees enough others and is not in TILT.</summary>
     public bool CanFailOver { get; init; }
 
-    internal IReadOnlyDictionary<RedisAddress, RedisReplicaLag> ReplicaLags { get; init; } = new Dictionary<RedisAddress, RedisReplicaLag>();
+    internal IReadOnlyDictionary<RedisAddress, RedisReplicaLag> ReplicaLags { get; init; } =
+        new Dictionary<RedisAddress, RedisReplicaLag>();
 
     /// <summary>From the section <c>replication</c> of INFO.</summary>
     internal static RedisNodeReport OfServer(string info)
@@ -53,7 +54,8 @@ internal sealed record RedisNodeReport
 
         var offset = long.Parse(fields["master_repl_offset"], CultureInfo.InvariantCulture);
         var lags = new Dictionary<RedisAddress, RedisReplicaLag>();
-        foreach (var (_, value) in fields.Where(f => f.Key.StartsWith("slave", StringComparison.Ordinal) && f.Value.StartsWith("ip=", StringComparison.Ordinal)))
+        foreach (var (_, value) in fields.Where(f => f.Key.StartsWith("slave", StringComparison.Ordinal)
+            && f.Value.StartsWith("ip=", StringComparison.Ordinal)))
         {
             // ip=127.0.0.1,port=6380,state=online,offset=1234,lag=0
             var replica = value.Split(',').Select(part => part.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);

@@ -26,7 +26,8 @@ public sealed class RedisTopology
         var shared = Nodes.GroupBy(n => n.Address).FirstOrDefault(g => g.Count() > 1);
         if (shared is not null)
         {
-            throw new ArgumentException($"{string.Join(" and ", shared.Select(n => n.Name))} are both placed at {shared.Key}.", nameof(place));
+            throw new ArgumentException($"{string.Join(" and ", shared.Select(n => n.Name))} are both placed at {shared.Key}.",
+                nameof(place));
         }
 
         RedisNode Node((string Name, RedisRole Role) node)
@@ -35,7 +36,8 @@ public sealed class RedisTopology
             var (host, port) = place(name, role);
             if (!IPAddress.TryParse(host, out _) || port is < 1 or > 65535)
             {
-                throw new ArgumentException($"{name} is placed at '{host}' port {port}: an IP address and a port from 1 to 65535 are needed.", nameof(place));
+                throw new ArgumentException(
+                    $"{name} is placed at '{host}' port {port}: an IP address and a port from 1 to 65535 are needed.", nameof(place));
             }
 
             return new RedisNode(name, role, host, port);
@@ -93,7 +95,10 @@ public sealed class RedisTopology
         return Create(options, () => port++);
     }
 
-    /// <summary>A topology whose ports come from <paramref name="nextPort"/>, asked once per node in the order of <see cref="Nodes"/>.</summary>
+    /// <summary>
+    /// A topology whose ports come from <paramref name="nextPort"/>, asked once per node in the order of
+    /// <see cref="Nodes"/>.
+    /// </summary>
     /// <param name="options">What to make.</param>
     /// <param name="nextPort">Gives the next port.</param>
     /// <returns>The topology; nothing is started or written.</returns>
@@ -107,7 +112,9 @@ public sealed class RedisTopology
 
     /// <summary>A topology whose every node is placed by the caller, as containers with addresses of their own need.</summary>
     /// <param name="options">What to make; <see cref="RedisTopologyOptions.Host"/> is not used.</param>
-    /// <param name="place">Gives the address of a node from its name and role; asked once per node in the order of <see cref="Nodes"/>.</param>
+    /// <param name="place">
+    /// Gives the address of a node from its name and role; asked once per node in the order of <see cref="Nodes"/>.
+    /// </param>
     /// <returns>The topology; nothing is started or written.</returns>
     /// <exception cref="ArgumentException">An option or an address is not usable, or two nodes share an address.</exception>
     public static RedisTopology Create(RedisTopologyOptions options, Func<string, RedisRole, RedisAddress> place)
@@ -160,7 +167,10 @@ public sealed class RedisTopology
         return node.Role == RedisRole.Sentinel ? [path, "--sentinel"] : [path];
     }
 
-    /// <summary>The first content of a node's configuration file. It must be writable where it ends up: Sentinel keeps its state in it and has servers rewrite theirs.</summary>
+    /// <summary>
+    /// The first content of a node's configuration file. It must be writable where it ends up: Sentinel keeps its state
+    /// in it and has servers rewrite theirs.
+    /// </summary>
     /// <param name="node">A node of this topology.</param>
     /// <param name="dataDirectory">The node's working directory as the node itself sees it, such as <c>/data</c> in a container.</param>
     /// <returns>The text, with a line feed after each line.</returns>
@@ -199,7 +209,10 @@ public sealed class RedisTopology
         return text.ToString();
     }
 
-    /// <summary>Creates the directory of every node and the configuration files that do not exist yet. Existing files are left as they are, other options included.</summary>
+    /// <summary>
+    /// Creates the directory of every node and the configuration files that do not exist yet. Existing files are left
+    /// as they are, other options included.
+    /// </summary>
     /// <param name="root">The directory of the whole topology.</param>
     /// <exception cref="InvalidOperationException">A file exists and is for another port.</exception>
     /// <exception cref="IOException">A directory or file cannot be written.</exception>

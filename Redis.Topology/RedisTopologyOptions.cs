@@ -11,7 +11,10 @@ public sealed record RedisTopologyOptions
 
     private static readonly TimeSpan s_usualFailoverTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>The name under which Sentinel knows the primary: letters, digits, <c>.</c>, <c>-</c>, <c>_</c>. Default <c>shop</c>.</summary>
+    /// <summary>
+    /// The name under which Sentinel knows the primary: letters, digits, <c>.</c>, <c>-</c>, <c>_</c>. Default
+    /// <c>shop</c>.
+    /// </summary>
     public string ServiceName { get; init; } = "shop";
 
     /// <summary>How many replicas follow the primary. Default 2.</summary>
@@ -26,16 +29,27 @@ public sealed record RedisTopologyOptions
     /// <summary>How many independent servers there are for Redlock. Default 0.</summary>
     public int LockNodes { get; init; }
 
-    /// <summary>How long the primary may be silent before a Sentinel holds it for dead. Default 2 s, least <see cref="MinimumDownAfter"/>: below it a second, spurious failover was measured right after the first, with acknowledged writes lost.</summary>
+    /// <summary>
+    /// How long the primary may be silent before a Sentinel holds it for dead. Default 2 s, least
+    /// <see cref="MinimumDownAfter"/>: below it a second, spurious failover was measured right after the first, with
+    /// acknowledged writes lost.
+    /// </summary>
     public TimeSpan DownAfter { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long one attempt at a failover may take; Sentinels wait twice this before the next attempt. Default null: 5 s, or <see cref="DownAfter"/> where that is longer; least <see cref="DownAfter"/>.</summary>
+    /// <summary>
+    /// How long one attempt at a failover may take; Sentinels wait twice this before the next attempt. Default null: 5
+    /// s, or <see cref="DownAfter"/> where that is longer; least <see cref="DownAfter"/>.
+    /// </summary>
     public TimeSpan? FailoverTimeout { get; init; }
 
     /// <summary>What the primary and the replicas keep on disk. Default <see cref="RedisPersistence.AofEverySecond"/>.</summary>
     public RedisPersistence Persistence { get; init; } = RedisPersistence.AofEverySecond;
 
-    /// <summary>What the lock nodes keep on disk. Default null: as <see cref="Persistence"/>. A lock node that forgets a lock in a crash breaks Redlock's promise, which only <see cref="RedisPersistence.AofAlways"/> or a restart delayed by the longest TTL prevents.</summary>
+    /// <summary>
+    /// What the lock nodes keep on disk. Default null: as <see cref="Persistence"/>. A lock node that forgets a lock in
+    /// a crash breaks Redlock's promise, which only <see cref="RedisPersistence.AofAlways"/> or a restart delayed by
+    /// the longest TTL prevents.
+    /// </summary>
     public RedisPersistence? LockNodePersistence { get; init; }
 
     /// <summary>The IP address of every node that is not placed otherwise. Default <c>127.0.0.1</c>.</summary>
@@ -44,10 +58,16 @@ public sealed record RedisTopologyOptions
     /// <summary>The value of Redis' <c>bind</c>. Default null: each node's own address. A container needs <c>* -::*</c>.</summary>
     public string? Bind { get; init; }
 
-    /// <summary>The password that every node asks for, Sentinels included; no white space and no comma, which a connection string cannot carry. Default null: none.</summary>
+    /// <summary>
+    /// The password that every node asks for, Sentinels included; no white space and no comma, which a connection
+    /// string cannot carry. Default null: none.
+    /// </summary>
     public string? Password { get; init; }
 
-    /// <summary>Further lines of <c>redis.conf</c> for the primary and the replicas, such as <c>maxmemory 100mb</c>; they win over the generated ones. Default none.</summary>
+    /// <summary>
+    /// Further lines of <c>redis.conf</c> for the primary and the replicas, such as <c>maxmemory 100mb</c>; they win
+    /// over the generated ones. Default none.
+    /// </summary>
     public IReadOnlyList<string> ServerSettings { get; init; } = [];
 
     /// <summary>Further lines of <c>sentinel.conf</c>. Default none.</summary>
@@ -62,8 +82,12 @@ public sealed record RedisTopologyOptions
     /// <summary>The quorum in force: <see cref="Quorum"/>, or a majority of the Sentinels.</summary>
     public int EffectiveQuorum => Quorum ?? (Sentinels / 2) + 1;
 
-    /// <summary>The failover timeout in force: <see cref="FailoverTimeout"/>, or 5 s, or <see cref="DownAfter"/> where that is longer.</summary>
-    public TimeSpan EffectiveFailoverTimeout => FailoverTimeout ?? (DownAfter > s_usualFailoverTimeout ? DownAfter : s_usualFailoverTimeout);
+    /// <summary>
+    /// The failover timeout in force: <see cref="FailoverTimeout"/>, or 5 s, or <see cref="DownAfter"/> where that is
+    /// longer.
+    /// </summary>
+    public TimeSpan EffectiveFailoverTimeout => FailoverTimeout
+        ?? (DownAfter > s_usualFailoverTimeout ? DownAfter : s_usualFailoverTimeout);
 
     /// <summary>Checks every option.</summary>
     /// <exception cref="ArgumentException">An option is not usable; the parameter name is the option's.</exception>
@@ -74,7 +98,8 @@ public sealed record RedisTopologyOptions
         Require(Sentinels >= 0, nameof(Sentinels), "must not be negative");
         Require(LockNodes >= 0, nameof(LockNodes), "must not be negative");
         Require(Quorum is null || Sentinels > 0, nameof(Quorum), "has no meaning without Sentinels");
-        Require(Quorum is null || (Quorum >= 1 && Quorum <= Sentinels), nameof(Quorum), $"must be between 1 and the number of Sentinels ({Sentinels})");
+        Require(Quorum is null || (Quorum >= 1 && Quorum <= Sentinels), nameof(Quorum),
+            $"must be between 1 and the number of Sentinels ({Sentinels})");
         Require(DownAfter >= MinimumDownAfter, nameof(DownAfter),
             $"must be at least {Milliseconds(MinimumDownAfter)} ms, was {Milliseconds(DownAfter)} ms: below that Sentinel makes spurious failovers that lose acknowledged writes");
         Require(EffectiveFailoverTimeout >= DownAfter, nameof(FailoverTimeout), "must not be shorter than DownAfter");

@@ -10,7 +10,10 @@ internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode,
     /// <summary>The nodes that are asked.</summary>
     public RedisTopology Topology { get; } = topology ?? throw new ArgumentNullException(nameof(topology));
 
-    /// <summary>The server that is the primary now: what the Sentinel with the newest configuration says, or without Sentinels the server that says so itself.</summary>
+    /// <summary>
+    /// The server that is the primary now: what the Sentinel with the newest configuration says, or without Sentinels
+    /// the server that says so itself.
+    /// </summary>
     /// <param name="cancellationToken">Ends the question.</param>
     /// <returns>A server; it may be one that has just died and is not replaced yet.</returns>
     /// <exception cref="InvalidOperationException">No node answers that could tell.</exception>
@@ -43,7 +46,8 @@ internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode,
         }
 
         return Topology.NodeAt(newest.Value.Address)
-            ?? throw new InvalidOperationException($"Sentinel reports a primary at {newest.Value.Address}, which is no node of the topology.");
+            ?? throw new InvalidOperationException(
+            $"Sentinel reports a primary at {newest.Value.Address}, which is no node of the topology.");
     }
 
     /// <summary>
@@ -145,12 +149,14 @@ internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode,
         var replicas = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "REPLICAS", name))!).Select(Fields).ToList();
         var others = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "SENTINELS", name))!).Select(Fields).ToList();
         // More flags than these mean down, disconnected or a failover in progress.
-        return AddressOf(master) != primary.Address || master["flags"] != "master" ? $"{sentinel.Name} sees {AddressOf(master)} as {master["flags"]}"
+        return AddressOf(master) != primary.Address || master["flags"] != "master"
+            ? $"{sentinel.Name} sees {AddressOf(master)} as {master["flags"]}"
             : replicas.Count(r => r["flags"] == "slave") != Topology.Servers.Count - 1 || replicas.Count != Topology.Servers.Count - 1
                 ? $"{sentinel.Name} sees replicas {Seen(replicas)}"
             : others.Count(s => s["flags"] == "sentinel") != Topology.Sentinels.Count - 1 || others.Count != Topology.Sentinels.Count - 1
                 ? $"{sentinel.Name} sees Sentinels {Seen(others)}"
-            : await AskAsync(sentinel, token, "SENTINEL", "CKQUORUM", name) is not string quorum || !quorum.StartsWith("OK", StringComparison.Ordinal)
+            : await AskAsync(sentinel, token, "SENTINEL", "CKQUORUM", name) is not string quorum
+                || !quorum.StartsWith("OK", StringComparison.Ordinal)
                 ? $"{sentinel.Name} has no quorum"
             : await IsInTiltAsync(sentinel, token) ? $"{sentinel.Name} is in TILT" : null;
 

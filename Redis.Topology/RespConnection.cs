@@ -44,7 +44,8 @@ internal sealed class RespConnection : IDisposable
     }
 
     /// <summary>Connects, runs one command and disconnects.</summary>
-    public static async Task<object?> OnceAsync(RedisAddress address, string? password, CancellationToken cancellationToken, params string[] command)
+    public static async Task<object?> OnceAsync(RedisAddress address, string? password, CancellationToken cancellationToken,
+        params string[] command)
     {
         using var connection = await ConnectAsync(address, password, cancellationToken);
         return await connection.ExecuteAsync(cancellationToken, command);

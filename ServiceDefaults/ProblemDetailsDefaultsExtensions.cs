@@ -79,7 +79,8 @@ public static class ProblemDetailsDefaultsExtensions
     {
         // The trace id alone, which is what dashboards search for.
         context.ProblemDetails.Extensions["traceId"] = Activity.Current?.TraceId.ToString() ?? context.HttpContext.TraceIdentifier;
-        if (context.ProblemDetails.Status == StatusCodes.Status503ServiceUnavailable && context.HttpContext.Response.Headers.RetryAfter.Count == 0)
+        if (context.ProblemDetails.Status == StatusCodes.Status503ServiceUnavailable
+            && context.HttpContext.Response.Headers.RetryAfter.Count == 0)
         {
             context.HttpContext.Response.Headers.RetryAfter = "1";
         }

@@ -24,7 +24,8 @@ internal sealed partial class ProblemExceptionHandler(IProblemDetailsService pro
         httpContext.Response.StatusCode = status;
         if (status == StatusCodes.Status503ServiceUnavailable)
         {
-            logger.LogWarning("{Method} {Path} was answered with 503: {Reason}", httpContext.Request.Method, httpContext.Request.Path, exception.Message);
+            logger.LogWarning("{Method} {Path} was answered with 503: {Reason}", httpContext.Request.Method, httpContext.Request.Path,
+                exception.Message);
         }
         return await problems.TryWriteAsync(new ProblemDetailsContext
         {

@@ -29,7 +29,8 @@ internal static class Unavailability
             => "Redis takes no such commands at the moment. Try again.",
         RedisCommandException e when RedisFailure.Of(e) == RedisFailureKind.NotApplied => "Redis has no primary at the moment. Try again.",
         // HttpClient lets a bare SocketException through when a connection is reset just when it is made.
-        HttpRequestException or IOException or SocketException or ExecutionRejectedException or OperationCanceledException { InnerException: TimeoutException }
+        HttpRequestException or IOException or SocketException or ExecutionRejectedException
+            or OperationCanceledException { InnerException: TimeoutException }
             => "Another service did not answer. The outcome is open; try again.",
         TimeoutException => "The work took too long. The outcome is open; try again.",
         _ when RedisFailure.Of(exception) == RedisFailureKind.Unknown => NoAnswer,

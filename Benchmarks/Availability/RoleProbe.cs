@@ -33,7 +33,8 @@ internal sealed class RoleProbe : IAsyncDisposable
         var probe = new RoleProbe();
         foreach (var sentinel in redis.Topology.Sentinels)
         {
-            var connection = await ConnectionMultiplexer.ConnectAsync(redis.Topology.ConnectionStringOf(sentinel), o => o.CommandMap = CommandMap.Sentinel);
+            var connection = await ConnectionMultiplexer.ConnectAsync(redis.Topology.ConnectionStringOf(sentinel),
+                o => o.CommandMap = CommandMap.Sentinel);
             probe._connections.Add(connection);
             await connection.GetSubscriber().SubscribeAsync(
                 RedisChannel.Literal("+promoted-slave"), (_, _) => probe._announced.TrySetResult(Stopwatch.GetTimestamp()));
@@ -41,7 +42,8 @@ internal sealed class RoleProbe : IAsyncDisposable
         var asked = new List<ConnectionMultiplexer>();
         foreach (var node in redis.Topology.Servers.Where(n => n != primary))
         {
-            asked.Add(await ConnectionMultiplexer.ConnectAsync(redis.Topology.ConnectionStringOf(node), o => o.BacklogPolicy = BacklogPolicy.FailFast));
+            asked.Add(await ConnectionMultiplexer.ConnectAsync(redis.Topology.ConnectionStringOf(node),
+                o => o.BacklogPolicy = BacklogPolicy.FailFast));
         }
         probe._connections.AddRange(asked);
         probe._probing = Task.WhenAll(asked.Select(probe.AskAsync));

@@ -24,7 +24,8 @@ internal static class StreamDelivery
             var bareTimes = await RoundAsync(suite, client, connectionString, "bare", window);
             var ourTimes = await RoundAsync(suite, client, connectionString, "ours", window);
             var (ourMedian, bareMedian) = (Statistics.Median(ourTimes), Statistics.Median(bareTimes));
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  append to handler: p50 ours {ourMedian * 1000:0} us, bare loop {bareMedian * 1000:0} us"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"  append to handler: p50 ours {ourMedian * 1000:0} us, bare loop {bareMedian * 1000:0} us"));
             ratios.Add(ourMedian / bareMedian);
             ours.AddRange(ourTimes);
             bare.AddRange(bareTimes);
@@ -33,7 +34,8 @@ internal static class StreamDelivery
     }
 
     /// <summary>Milliseconds from append to handler.</summary>
-    private static async Task<List<double>> RoundAsync(ISuite suite, StreamClient client, string connectionString, string kind, TimeSpan window)
+    private static async Task<List<double>> RoundAsync(ISuite suite, StreamClient client, string connectionString, string kind,
+        TimeSpan window)
     {
         var key = $"delivery:{kind}";
         var warmUp = (int)(s_warmUp.TotalSeconds * PerSecond);
@@ -45,7 +47,8 @@ internal static class StreamDelivery
         await EventSource.AppendAsync(client, key, count, PerSecond);
         var output = await Worker.OutputAsync(worker);
         await client.Database.KeyDeleteAsync(key);
-        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(warmUp).Select(l => double.Parse(l, CultureInfo.InvariantCulture))];
+        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(warmUp)
+            .Select(l => double.Parse(l, CultureInfo.InvariantCulture))];
     }
 
     /// <summary>A worker process: prints the milliseconds of each event, in the order of arrival.</summary>
@@ -95,7 +98,8 @@ internal static class StreamDelivery
         var times = new double[count];
         for (var seen = 0; seen < count;)
         {
-            var reply = await database.ExecuteAsync("XREADGROUP", "GROUP", "g", "bare", "COUNT", 100, "BLOCK", 5000, "STREAMS", (RedisKey)key, ">");
+            var reply = await database.ExecuteAsync("XREADGROUP", "GROUP", "g", "bare", "COUNT", 100, "BLOCK", 5000, "STREAMS",
+                (RedisKey)key, ">");
             if (reply.IsNull)
             {
                 continue;

@@ -67,7 +67,8 @@ internal static class ProductEndpoints
             : TypedResults.Ok(product);
     }
 
-    private static async Task<Results<Ok<Sales>, ProblemHttpResult>> GetSalesAsync(string sku, ProductStore store, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<Sales>, ProblemHttpResult>> GetSalesAsync(string sku, ProductStore store,
+        CancellationToken cancellationToken)
         => Sku.IsValid(sku) && await store.FindUnitsSoldAsync(sku, cancellationToken) is { } sold
             ? TypedResults.Ok(new Sales(sku, sold))
             : UnknownSku(sku);

@@ -13,7 +13,8 @@ internal static class ReservationEndpoints
     public static void MapReservations(this IEndpointRouteBuilder routes)
     {
         var reservations = routes.MapGroup("").WithTags("Reservations").WithSharedProblems();
-        reservations.MapPut("/reservations/{orderId}", PutAsync).WithName("PutReservation").WithSummary("Sets items aside for an order; all of them or none.")
+        reservations.MapPut("/reservations/{orderId}", PutAsync).WithName("PutReservation")
+            .WithSummary("Sets items aside for an order; all of them or none.")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
         reservations.MapDelete("/reservations/{orderId}", DeleteAsync).WithName("DeleteReservation")
             .WithSummary("Gives the items of an order back.");
@@ -33,10 +34,14 @@ internal static class ReservationEndpoints
         return await service.ReserveAsync(orderId, request.Lines, cancellationToken) switch
         {
             ReserveResult.Reserved reserved => TypedResults.Ok(reserved.Reservation),
-            ReserveResult.UnknownSku unknown => Problem(StatusCodes.Status404NotFound, ProblemTypes.UnknownSku, "Unknown SKU", $"There is no product '{unknown.Sku}'."),
-            ReserveResult.OutOfStock shortOf => Problem(StatusCodes.Status409Conflict, ProblemTypes.OutOfStock, "Out of stock", $"There is not enough '{shortOf.Sku}' in stock."),
-            ReserveResult.Ended ended => Problem(StatusCodes.Status409Conflict, ProblemTypes.ReservationEnded, "Reservation has ended", ended.Reason),
-            _ => Problem(StatusCodes.Status409Conflict, ProblemTypes.ReservationDiffers, "Reservation differs", "This order has a reservation of other items."),
+            ReserveResult.UnknownSku unknown => Problem(StatusCodes.Status404NotFound, ProblemTypes.UnknownSku, "Unknown SKU",
+                $"There is no product '{unknown.Sku}'."),
+            ReserveResult.OutOfStock shortOf => Problem(StatusCodes.Status409Conflict, ProblemTypes.OutOfStock, "Out of stock",
+                $"There is not enough '{shortOf.Sku}' in stock."),
+            ReserveResult.Ended ended => Problem(StatusCodes.Status409Conflict, ProblemTypes.ReservationEnded, "Reservation has ended",
+                ended.Reason),
+            _ => Problem(StatusCodes.Status409Conflict, ProblemTypes.ReservationDiffers, "Reservation differs",
+                "This order has a reservation of other items."),
         };
     }
 

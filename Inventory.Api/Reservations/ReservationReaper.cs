@@ -67,7 +67,8 @@ internal sealed class ReservationReaper(
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // Redis or Orders.Api is unavailable, or this one cannot be settled: moved behind the others it does not block them.
-            logger.LogWarning("The overdue reservation of {OrderId} could not be settled; it will be retried: {Reason}", orderId, e.Message);
+            logger.LogWarning("The overdue reservation of {OrderId} could not be settled; it will be retried: {Reason}", orderId,
+                e.Message);
             await store.PostponeAsync(orderId, cancellationToken);
             return false;
         }

@@ -52,7 +52,8 @@ internal sealed class ReservationService(
         {
             // Saved before anything is taken, so that the reaper finds everything that may have been taken.
             var placeBefore = await store.ServerTimeAsync(cancellationToken) + options.Value.HoldFor;
-            record = new ReservationRecord(ReservationState.Open, [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, 0))], placeBefore, null);
+            record = new ReservationRecord(ReservationState.Open, [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, 0))],
+                placeBefore, null);
             await store.SaveAsync(orderId, record, cancellationToken);
         }
 
@@ -71,7 +72,8 @@ internal sealed class ReservationService(
             prices.Add(line.Sku, price);
         }
         order.ThrowIfLost();
-        record = record with { State = ReservationState.Complete, Lines = [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, prices[l.Sku]))] };
+        record = record with { State = ReservationState.Complete,
+            Lines = [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, prices[l.Sku]))] };
         await store.SaveAsync(orderId, record, cancellationToken);
         return new ReserveResult.Reserved(new Reservation(orderId, record.Lines, record.PlaceBefore));
     }
@@ -115,7 +117,8 @@ internal sealed class ReservationService(
         await store.UnwatchDeadlineAsync(orderId, cancellationToken);
     }
 
-    private async Task<(WriteOutcome Outcome, decimal Price)> TakeAsync(string orderId, ReservationLine line, ILease order, CancellationToken cancellationToken)
+    private async Task<(WriteOutcome Outcome, decimal Price)> TakeAsync(string orderId, ReservationLine line, ILease order,
+        CancellationToken cancellationToken)
     {
         // When a product is sold out, callers need not queue for the lease to learn it. An order that has its items already
         // must not be refused here, hence the second condition.
@@ -136,7 +139,8 @@ internal sealed class ReservationService(
             : (await store.TakeAsync(lease, line.Sku, orderId, line.Quantity), product.Price);
     }
 
-    private async Task GiveBackAsync(string orderId, ReservationRecord? record, ILease order, string reason, CancellationToken cancellationToken)
+    private async Task GiveBackAsync(string orderId, ReservationRecord? record, ILease order, string reason,
+        CancellationToken cancellationToken)
     {
         // Also without a record: a request that arrives later must find the reservation ended.
         record ??= new ReservationRecord(ReservationState.Open, [], DateTimeOffset.UnixEpoch, null);
@@ -147,11 +151,13 @@ internal sealed class ReservationService(
             await store.GiveBackAsync(lease, line.Sku, orderId);
         }
         // The items first: after a crash in between, the reaper returns them again, which is idempotent.
-        await store.SaveAsync(orderId, record with { State = ReservationState.GivenBack, Reason = record.Reason ?? reason }, cancellationToken);
+        await store.SaveAsync(orderId, record with { State = ReservationState.GivenBack, Reason = record.Reason ?? reason },
+            cancellationToken);
     }
 
     private static ReserveResult Refused(Refusal refusal)
-        => refusal.Outcome == WriteOutcome.UnknownSku ? new ReserveResult.UnknownSku(refusal.Sku) : new ReserveResult.OutOfStock(refusal.Sku);
+        => refusal.Outcome == WriteOutcome.UnknownSku ? new ReserveResult.UnknownSku(refusal.Sku)
+        : new ReserveResult.OutOfStock(refusal.Sku);
 
     private static bool SameItems(IReadOnlyList<OrderedLine> recorded, IReadOnlyList<ReservationLine> asked)
         => recorded.Select(l => (l.Sku, l.Quantity)).SequenceEqual(asked.Select(l => (l.Sku, l.Quantity)));

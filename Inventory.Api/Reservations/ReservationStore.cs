@@ -57,13 +57,17 @@ internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writ
             ReservationState.GivenBack => "none",
             _ => "",
         };
-        var deadline = record.State is ReservationState.Open or ReservationState.Complete ? record.PlaceBefore.ToUnixTimeMilliseconds() : RedisValue.EmptyString;
-        var outcome = (string?)await writer.EvaluateAsync(s_save, [RecordKey(orderId), s_deadlines, .. record.Lines.Select(l => (RedisKey)ItemsKey(l.Sku, orderId))],
-            [JsonSerializer.Serialize(record, ReservationJson.Default.ReservationRecord), (long)options.Value.KeepFor.TotalMilliseconds, orderId, deadline, items],
+        var deadline = record.State is ReservationState.Open or ReservationState.Complete ? record.PlaceBefore.ToUnixTimeMilliseconds()
+            : RedisValue.EmptyString;
+        var outcome = (string?)await writer.EvaluateAsync(s_save,
+            [RecordKey(orderId), s_deadlines, .. record.Lines.Select(l => (RedisKey)ItemsKey(l.Sku, orderId))],
+            [JsonSerializer.Serialize(record, ReservationJson.Default.ReservationRecord), (long)options.Value.KeepFor.TotalMilliseconds,
+            orderId, deadline, items],
             options.Value.Durability, cancellationToken);
         if (outcome == "elsewhere")
         {
-            throw new RedisConnectionException(ConnectionFailureType.None, $"The items of {orderId} were changed at a server that is no longer the primary.");
+            throw new RedisConnectionException(ConnectionFailureType.None,
+                $"The items of {orderId} were changed at a server that is no longer the primary.");
         }
     }
 

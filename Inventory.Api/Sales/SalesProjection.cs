@@ -23,7 +23,8 @@ internal sealed class SalesProjection(
         // One script counts and acknowledges: with two, in a failover the count could go to the old primary and the
         // acknowledgement to the new one.
         var known = await redis.EvaluateAsync(s_count,
-            [message.Topic.Key, .. order.Lines.SelectMany(l => new[] { ProductStore.Key(l.Sku), ReservationStore.ItemsKey(l.Sku, order.OrderId) })],
+            [message.Topic.Key,
+            .. order.Lines.SelectMany(l => new[] { ProductStore.Key(l.Sku), ReservationStore.ItemsKey(l.Sku, order.OrderId) })],
             [message.Group, message.EntryId, message.EventId, (long)options.Value.KeepFor.TotalMilliseconds], cancellationToken);
         if ((int)known == 0)
         {

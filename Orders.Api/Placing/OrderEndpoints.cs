@@ -111,7 +111,8 @@ internal static class OrderEndpoints
         return null;
     }
 
-    private static async Task<Results<Ok<OrderView>, ProblemHttpResult>> GetAsync(string orderId, OrderStore orders, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<OrderView>, ProblemHttpResult>> GetAsync(string orderId, OrderStore orders,
+        CancellationToken cancellationToken)
         => OrderId.IsValid(orderId) && await orders.FindAsync(orderId, cancellationToken) is { } order
             ? TypedResults.Ok(new OrderView(order.OrderId, order.Status, order.UserId, order.Total, order.Lines, order.PlacedAt))
             : TypedResults.Problem($"There is no order '{orderId}'.", statusCode: StatusCodes.Status404NotFound, title: "Unknown order",

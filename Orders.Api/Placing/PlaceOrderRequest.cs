@@ -54,7 +54,8 @@ public sealed partial class MailAddressAttribute : ValidationAttribute
                 && address[(address.LastIndexOfAny(['@', '.']) + 1)..].Any(c => !char.IsAsciiDigit(c)));
 
     // Dot-atoms (RFC 5322) at a host name; quoted local parts and address literals are refused.
-    [GeneratedRegex(@"^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\z", RegexOptions.ECMAScript)]
+    [GeneratedRegex(
+        @"^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\z", RegexOptions.ECMAScript)]
     private static partial Regex Pattern();
 }
 

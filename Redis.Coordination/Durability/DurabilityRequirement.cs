@@ -8,7 +8,8 @@ namespace AspireRedis.Coordination;
 /// Ends the start of a host whose servers cannot give the level of durability that it is configured for. Where Redis
 /// cannot be asked yet, the first write at that level finds out.
 /// </summary>
-internal sealed class DurabilityRequirement(RedisDeployment deployment, Durability durability, ILogger<DurabilityRequirement> logger) : IHostedService
+internal sealed class DurabilityRequirement(RedisDeployment deployment, Durability durability, ILogger<DurabilityRequirement> logger)
+    : IHostedService
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(2);
 

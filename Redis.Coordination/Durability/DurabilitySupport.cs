@@ -23,10 +23,12 @@ internal static class DurabilitySupport
         {
             return $"the server does not show whether it runs appendfsync always ({e.Message}).";
         }
-        var values = ((RedisValue[])settings!).Chunk(2).ToDictionary(p => (string)p[0]!, p => (string?)p[1], StringComparer.OrdinalIgnoreCase);
+        var values = ((RedisValue[])settings!).Chunk(2).ToDictionary(p => (string)p[0]!, p => (string?)p[1],
+            StringComparer.OrdinalIgnoreCase);
         return values.GetValueOrDefault("appendonly") != "yes" ? "the server runs with appendonly no."
             // With everysec each write would wait for up to a second, and with no for as long as the system likes.
-            : values.GetValueOrDefault("appendfsync") != "always" ? $"the server runs with appendfsync {values.GetValueOrDefault("appendfsync")}; always is needed."
+            : values.GetValueOrDefault("appendfsync") != "always"
+                ? $"the server runs with appendfsync {values.GetValueOrDefault("appendfsync")}; always is needed."
             : null;
     }
 }

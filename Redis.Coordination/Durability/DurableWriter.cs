@@ -50,7 +50,9 @@ public sealed class DurableWriter : IAsyncDisposable
     /// <exception cref="DurabilityNotSupportedException">Not applied: the servers cannot give this level.</exception>
     /// <exception cref="RedisServerException">The script raised an error.</exception>
     /// <exception cref="RedisUnavailableException">Certainly not applied: no primary took it in time.</exception>
-    /// <exception cref="RedisOutcomeUnknownException">The answer was lost; it may have been applied, and may have been lost again with the primary.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">
+    /// The answer was lost; it may have been applied, and may have been lost again with the primary.
+    /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled; a write that was already sent may have been applied.</exception>
     /// <exception cref="ObjectDisposedException">The writer is disposed.</exception>
     public async Task<RedisResult> EvaluateAsync(

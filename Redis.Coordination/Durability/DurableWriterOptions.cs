@@ -3,7 +3,10 @@ namespace AspireRedis.Coordination;
 /// <summary>Options of <see cref="DurableWriter"/>.</summary>
 public sealed class DurableWriterOptions
 {
-    /// <summary>Replicas that must acknowledge at levels <see cref="Durability.Replica"/> and <see cref="Durability.Fsync"/>. Default 1; with Sentinels it is as many as they could promote, if that is more.</summary>
+    /// <summary>
+    /// Replicas that must acknowledge at levels <see cref="Durability.Replica"/> and <see cref="Durability.Fsync"/>.
+    /// Default 1; with Sentinels it is as many as they could promote, if that is more.
+    /// </summary>
     public int Replicas { get; set; } = 1;
 
     /// <summary>How long to wait for them. Default 1 s; more than zero, for <c>WAIT 0</c> would wait without a bound.</summary>

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace AspireRedis.Coordination;
 
 /// <summary>Looks after the replicas and the Sentinels every five seconds, measures and logs what changed.</summary>
-internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvider clock, ILogger<ReplicationMonitor> logger) : BackgroundService
+internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvider clock, ILogger<ReplicationMonitor> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
 

@@ -12,12 +12,16 @@ internal sealed record ReplicationState(int Replicas, long LagBytes, TimeSpan La
     /// <summary>Asks a primary (<c>INFO replication</c>).</summary>
     public static async Task<ReplicationState> ReadAsync(IDatabase database)
     {
-        var info = ((string)(await database.ExecuteAsync("INFO", ["replication"], CommandFlags.DemandMaster))!).Split("\r\n", StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => line.Split(':', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+        var info = ((string)(await database.ExecuteAsync("INFO", ["replication"], CommandFlags.DemandMaster))!)
+            .Split("\r\n", StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Split(':', 2)).Where(pair => pair.Length == 2)
+            .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
         var offset = Number(info, "master_repl_offset");
         // slave0:ip=127.0.0.1,port=6380,state=online,offset=1234,lag=0
-        var replicas = info.Where(p => p.Key.StartsWith("slave", StringComparison.Ordinal) && p.Value.Contains("state=online", StringComparison.Ordinal))
-            .Select(p => p.Value.Split(',').Select(f => f.Split('=', 2)).ToDictionary(f => f[0], f => f[1], StringComparer.Ordinal)).ToList();
+        var replicas = info.Where(p => p.Key.StartsWith("slave", StringComparison.Ordinal)
+            && p.Value.Contains("state=online", StringComparison.Ordinal))
+            .Select(p => p.Value.Split(',').Select(f => f.Split('=', 2)).ToDictionary(f => f[0], f => f[1], StringComparer.Ordinal))
+            .ToList();
         return new ReplicationState(
             replicas.Count,
             replicas.Count == 0 ? 0 : replicas.Max(r => offset - Number(r, "offset")),

@@ -25,9 +25,11 @@ internal sealed class EndpointMap : Tunnel
         var map = new Dictionary<EndPoint, EndPoint>();
         foreach (var entry in text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
-            if (entry.Split('=') is not [var from, var to] || !TryParse(from, out var address) || !TryParse(to, out var target) || !map.TryAdd(address, target))
+            if (entry.Split('=') is not [var from, var to] || !TryParse(from, out var address) || !TryParse(to, out var target)
+                || !map.TryAdd(address, target))
             {
-                throw new FormatException($"'{entry}' is no entry of an endpoint map: address:port=address:port, with each left side once.");
+                throw new FormatException(
+                    $"'{entry}' is no entry of an endpoint map: address:port=address:port, with each left side once.");
             }
         }
         return new(map);

@@ -10,7 +10,8 @@ internal static class FailoverMetrics
         "redis.failovers", "{failover}", "Changes of the primary that this process followed, planned or not.");
 
     public static readonly Histogram<double> Blackout = CoordinationDiagnostics.Duration(
-        "redis.failover.blackout.duration", "From the beginning of the first command that failed or was held up by a change of the primary to the first that succeeded after it.");
+        "redis.failover.blackout.duration",
+        "From the beginning of the first command that failed or was held up by a change of the primary to the first that succeeded after it.");
 
     public static readonly Gauge<double> Lag = CoordinationDiagnostics.Meter.CreateGauge<double>(
         "redis.replication.lag", "s", "Seconds since the replica that is furthest behind acknowledged something.");

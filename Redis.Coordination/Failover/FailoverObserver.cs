@@ -78,7 +78,8 @@ internal sealed class FailoverObserver(ILogger logger)
             {
                 if (_signs.Count > 0)
                 {
-                    logger.LogInformation("Sentinel {Sentinel} takes back that the primary is down.", EndPointCollection.ToString(sentinel));
+                    logger.LogInformation("Sentinel {Sentinel} takes back that the primary is down.",
+                        EndPointCollection.ToString(sentinel));
                     _signs.Clear();
                 }
                 return;
@@ -143,7 +144,8 @@ internal sealed class FailoverObserver(ILogger logger)
     private void Complete(Failover failover)
     {
         var planned = FailoverMetrics.Planned(failover.Planned);
-        TimeSpan? blackout = _firstTrouble > 0 && failover.FirstSuccess > 0 ? Stopwatch.GetElapsedTime(_firstTrouble, failover.FirstSuccess) : null;
+        TimeSpan? blackout = _firstTrouble > 0 && failover.FirstSuccess > 0
+            ? Stopwatch.GetElapsedTime(_firstTrouble, failover.FirstSuccess) : null;
         var begin = _signs.Values.Min(s => s.At);
         begin = _firstTrouble > 0 ? Math.Min(begin, _firstTrouble) : begin;
         // A root: it belongs to no request.
@@ -159,14 +161,16 @@ internal sealed class FailoverObserver(ILogger logger)
             foreach (var (name, sign) in _signs.OrderBy(s => s.Value.At))
             {
                 activity?.AddEvent(new ActivityEvent(name, Time(sign.At),
-                    sign.Sentinel is null ? null : new ActivityTagsCollection { ["redis.sentinel"] = EndPointCollection.ToString(sign.Sentinel) }));
+                    sign.Sentinel is null ? null
+                    : new ActivityTagsCollection { ["redis.sentinel"] = EndPointCollection.ToString(sign.Sentinel) }));
             }
             activity?.SetEndTime(Time(_signs.Values.Max(s => s.At)).UtcDateTime);
         }
         if (blackout is { } dark)
         {
             FailoverMetrics.Blackout.Record(dark.TotalSeconds, planned);
-            logger.LogInformation("The change to {Primary} held up the application for {Blackout:0.000} s.", EndPointCollection.ToString(failover.To), dark.TotalSeconds);
+            logger.LogInformation("The change to {Primary} held up the application for {Blackout:0.000} s.",
+                EndPointCollection.ToString(failover.To), dark.TotalSeconds);
         }
         _failover = null;
         _firstTrouble = 0;

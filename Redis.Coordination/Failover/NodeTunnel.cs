@@ -13,10 +13,12 @@ internal sealed class NodeTunnel(PrimaryRoute route, EndPoint node, Tunnel? inne
             ? PrimaryTunnel.ResolveAsync(node, inner, cancellationToken)
             : throw new IOException($"{EndPointCollection.ToString(node)} is not the primary any more.");
 
-    public override ValueTask BeforeSocketConnectAsync(EndPoint endPoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken)
+    public override ValueTask BeforeSocketConnectAsync(EndPoint endPoint, ConnectionType connectionType, Socket? socket,
+        CancellationToken cancellationToken)
         => inner?.BeforeSocketConnectAsync(endPoint, connectionType, socket, cancellationToken) ?? default;
 
-    public override ValueTask<Stream?> BeforeAuthenticateAsync(EndPoint endpoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken)
+    public override ValueTask<Stream?> BeforeAuthenticateAsync(EndPoint endpoint, ConnectionType connectionType, Socket? socket,
+        CancellationToken cancellationToken)
     {
         if (socket is not null)
         {

@@ -88,7 +88,8 @@ internal sealed class PrimaryFollower : IAsyncDisposable
             }
             else if (_service != options.ServiceName)
             {
-                throw new InvalidOperationException($"This follower is for the service '{_service}' and cannot follow '{options.ServiceName}'.");
+                throw new InvalidOperationException(
+                    $"This follower is for the service '{_service}' and cannot follow '{options.ServiceName}'.");
             }
         }
         var service = options.ServiceName;
@@ -148,7 +149,8 @@ internal sealed class PrimaryFollower : IAsyncDisposable
     /// How many replicas of this primary the Sentinels could promote: so many must have a write for it to survive whatever
     /// they do. <paramref name="followers"/> were seen to follow it, at these times.
     /// </summary>
-    internal int PromotableReplicasOf(EndPoint primary, IReadOnlyDictionary<string, long> followers) => _promotable.Of(primary, followers, (_links.Count / 2) + 1);
+    internal int PromotableReplicasOf(EndPoint primary, IReadOnlyDictionary<string, long> followers)
+        => _promotable.Of(primary, followers, (_links.Count / 2) + 1);
 
     /// <summary>
     /// Whether a Sentinel could start a failover: it has a quorum (<c>SENTINEL CKQUORUM</c>) and is not in TILT. True as soon
@@ -195,7 +197,8 @@ internal sealed class PrimaryFollower : IAsyncDisposable
                 if (Stopwatch.GetElapsedTime(discovered) > s_discover)
                 {
                     discovered = Stopwatch.GetTimestamp();
-                    foreach (var other in (await Task.WhenAll(_links.Values.Select(l => l.OthersAsync()))).SelectMany(o => o).Except(sentinels).ToList())
+                    foreach (var other in (await Task.WhenAll(_links.Values.Select(l => l.OthersAsync()))).SelectMany(o => o)
+                        .Except(sentinels).ToList())
                     {
                         _logger.LogInformation("Sentinel {Sentinel} is new.", EndPointCollection.ToString(other));
                         sentinels.Add(other);
@@ -215,7 +218,8 @@ internal sealed class PrimaryFollower : IAsyncDisposable
         var words = message.Split(' ');
         // "master NAME ip port", "slave id ip port @ NAME ip port", "NAME old-ip old-port new-ip new-port".
         var at = Array.IndexOf(words, "@");
-        var about = channel == "+switch-master" ? words[0] : at >= 0 && at + 1 < words.Length ? words[at + 1] : words.Length > 1 ? words[1] : "";
+        var about = channel == "+switch-master" ? words[0] : at >= 0 && at + 1 < words.Length ? words[at + 1] : words.Length > 1 ? words[1]
+            : "";
         if (about != _service)
         {
             return;
@@ -339,12 +343,14 @@ internal sealed class PrimaryFollower : IAsyncDisposable
                 return true;
             }
             return force = Stopwatch.GetElapsedTime(Math.Max(Route.ChangedAt, _began)) > s_settled
-                && views.Count(v => v.Primary.Equals(view.Primary)) >= Math.Max(majority, (_links.Values.DistinctBy(l => l.Id).Count() / 2) + 1);
+                && views.Count(v => v.Primary.Equals(view.Primary)) >= Math.Max(majority,
+                (_links.Values.DistinctBy(l => l.Id).Count() / 2) + 1);
         }
     }
 
     private IEnumerable<SentinelView> Views()
-        => _links.Values.DistinctBy(l => l.Id).Select(l => l.View).OfType<SentinelView>().Where(v => Stopwatch.GetElapsedTime(v.At) < 3 * s_ask);
+        => _links.Values.DistinctBy(l => l.Id).Select(l => l.View).OfType<SentinelView>()
+        .Where(v => Stopwatch.GetElapsedTime(v.At) < 3 * s_ask);
 
     /// <param name="node">Who calls itself a primary.</param>
     /// <param name="probe">A connection to it.</param>

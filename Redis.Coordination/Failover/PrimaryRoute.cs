@@ -22,7 +22,6 @@ internal sealed class PrimaryRoute
     private IConnectionMultiplexer? _lastAttached;
     private EndPoint? _primary;
     private long _changedAt;
-    private long _generation;
 
     public PrimaryRoute(FailoverObserver observer) => Observer = observer;
 
@@ -34,9 +33,6 @@ internal sealed class PrimaryRoute
 
     /// <summary>When another node was followed last, in ticks of <see cref="Stopwatch"/>; zero before the first.</summary>
     public long ChangedAt => Volatile.Read(ref _changedAt);
-
-    /// <summary>Rises each time another node is followed.</summary>
-    public long Generation => Volatile.Read(ref _generation);
 
     /// <summary>Ends when another node is followed.</summary>
     public Task Changed
@@ -111,7 +107,6 @@ internal sealed class PrimaryRoute
             {
                 _gate ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             }
-            Volatile.Write(ref _generation, _generation + 1);
             Volatile.Write(ref _primary, node);
             Volatile.Write(ref _changedAt, Stopwatch.GetTimestamp());
             changed = _changed;

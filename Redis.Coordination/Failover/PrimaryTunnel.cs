@@ -33,10 +33,12 @@ internal sealed class PrimaryTunnel(PrimaryFollower follower, Tunnel? inner) : T
         return address;
     }
 
-    public override ValueTask BeforeSocketConnectAsync(EndPoint endPoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken)
+    public override ValueTask BeforeSocketConnectAsync(EndPoint endPoint, ConnectionType connectionType, Socket? socket,
+        CancellationToken cancellationToken)
         => Inner?.BeforeSocketConnectAsync(endPoint, connectionType, socket, cancellationToken) ?? default;
 
-    public override ValueTask<Stream?> BeforeAuthenticateAsync(EndPoint endpoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken)
+    public override ValueTask<Stream?> BeforeAuthenticateAsync(EndPoint endpoint, ConnectionType connectionType, Socket? socket,
+        CancellationToken cancellationToken)
     {
         if (socket?.RemoteEndPoint is { } address && _nodes.TryGetValue(address, out var node))
         {

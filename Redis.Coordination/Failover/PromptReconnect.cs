@@ -14,5 +14,6 @@ internal sealed class PromptReconnect(PrimaryRoute? route) : IReconnectRetryPoli
 
     public bool ShouldRetry(long currentRetryCount, int timeElapsedMillisecondsSinceLastRetry)
         => timeElapsedMillisecondsSinceLastRetry >= Pause
-           || (route is { ChangedAt: > 0 and var changed } && Stopwatch.GetElapsedTime(changed).TotalMilliseconds < timeElapsedMillisecondsSinceLastRetry);
+           || (route is { ChangedAt: > 0 and var changed } && Stopwatch.GetElapsedTime(changed)
+           .TotalMilliseconds < timeElapsedMillisecondsSinceLastRetry);
 }

@@ -6,10 +6,16 @@ namespace AspireRedis.Coordination.Failover;
 /// <summary>What a failed command tells about its effect.</summary>
 public enum RedisFailureKind
 {
-    /// <summary>The server refused the command for what it is, or the exception is something else altogether: repeating it does not help.</summary>
+    /// <summary>
+    /// The server refused the command for what it is, or the exception is something else altogether: repeating it does
+    /// not help.
+    /// </summary>
     Final = 0,
 
-    /// <summary>It was certainly not applied and may be repeated: never sent, or refused by a server that is no primary at the moment.</summary>
+    /// <summary>
+    /// It was certainly not applied and may be repeated: never sent, or refused by a server that is no primary at the
+    /// moment.
+    /// </summary>
     NotApplied,
 
     /// <summary>It was sent and no answer came: it may have been applied.</summary>
@@ -31,15 +37,20 @@ public static class RedisFailure
     {
         RedisUnavailableException => RedisFailureKind.NotApplied,
         RedisOutcomeUnknownException => RedisFailureKind.Unknown,
-        RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => RedisFailureKind.NotApplied,
+        RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog }
+            => RedisFailureKind.NotApplied,
         // There was no connection to send anything with.
-        RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect or ConnectionFailureType.UnableToResolvePhysicalConnection } => RedisFailureKind.NotApplied,
+        RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect
+            or ConnectionFailureType.UnableToResolvePhysicalConnection } => RedisFailureKind.NotApplied,
         RedisConnectionException => RedisFailureKind.Unknown,
-        RedisTimeoutException { Commandstatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => RedisFailureKind.NotApplied,
+        RedisTimeoutException { Commandstatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog }
+            => RedisFailureKind.NotApplied,
         RedisTimeoutException => RedisFailureKind.Unknown,
-        RedisServerException e when Array.Exists(s_notNow, code => e.Message.StartsWith(code, StringComparison.Ordinal)) => RedisFailureKind.NotApplied,
+        RedisServerException e when Array.Exists(s_notNow, code => e.Message.StartsWith(code, StringComparison.Ordinal))
+            => RedisFailureKind.NotApplied,
         // The connection knows a replica only, as in the middle of a failover.
-        RedisCommandException e when e.Message.StartsWith("Command cannot be issued to a replica", StringComparison.Ordinal) => RedisFailureKind.NotApplied,
+        RedisCommandException e when e.Message.StartsWith("Command cannot be issued to a replica", StringComparison.Ordinal)
+            => RedisFailureKind.NotApplied,
         // What ended the socket comes through bare now and then, as Pipelines.Sockets.Unofficial.ConnectionAbortedException,
         // which is an OperationCanceledException although nobody has cancelled anything.
         // One exception ends all commands of the socket, those that were sent as well: also that of the one that found

@@ -71,7 +71,8 @@ internal sealed class SentinelLink : IAsyncDisposable
         {
             if (!_subscribed && _connection.IsConnected)
             {
-                await _connection.GetSubscriber().SubscribeAsync(RedisChannel.Pattern("*"), (channel, message) => _heard(this, channel.ToString(), (string?)message ?? ""));
+                await _connection.GetSubscriber().SubscribeAsync(RedisChannel.Pattern("*"),
+                    (channel, message) => _heard(this, channel.ToString(), (string?)message ?? ""));
                 _subscribed = true;
             }
             Id ??= (string?)await _server.ExecuteAsync("SENTINEL", "MYID");
@@ -106,7 +107,8 @@ internal sealed class SentinelLink : IAsyncDisposable
             var isReplica = fields.GetValueOrDefault("role-reported") == "slave";
             var isLinked = fields.GetValueOrDefault("master-link-status") == "ok";
             var age = long.TryParse(fields.GetValueOrDefault("info-refresh"), CultureInfo.InvariantCulture, out var ms) ? ms : 0;
-            up.Add(new(fields["name"], isReplica && isLinked, isReplica && !isLinked, Stopwatch.GetTimestamp() - (age * Stopwatch.Frequency / 1000)));
+            up.Add(new(fields["name"], isReplica && isLinked, isReplica && !isLinked,
+                Stopwatch.GetTimestamp() - (age * Stopwatch.Frequency / 1000)));
         }
         return up;
     }
@@ -133,7 +135,8 @@ internal sealed class SentinelLink : IAsyncDisposable
         try
         {
             var info = _server.ExecuteAsync("INFO", "sentinel");
-            return ((string?)await _server.ExecuteAsync("SENTINEL", "CKQUORUM", _service))?.StartsWith("OK", StringComparison.Ordinal) == true
+            return ((string?)await _server.ExecuteAsync("SENTINEL", "CKQUORUM", _service))?.StartsWith("OK",
+                StringComparison.Ordinal) == true
                 && ((string?)await info)?.Contains("sentinel_tilt:0", StringComparison.Ordinal) == true;
         }
         catch (RedisServerException)

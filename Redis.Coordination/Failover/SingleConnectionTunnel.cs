@@ -18,11 +18,14 @@ internal sealed class SingleConnectionTunnel(Tunnel? inner) : Tunnel
 
     public override ValueTask<EndPoint?> GetSocketConnectEndpointAsync(EndPoint endpoint, CancellationToken cancellationToken)
         => _isClosed ? throw new IOException("A dedicated connection is not made again.")
-            : inner?.GetSocketConnectEndpointAsync(endpoint, cancellationToken) ?? base.GetSocketConnectEndpointAsync(endpoint, cancellationToken);
+            : inner?.GetSocketConnectEndpointAsync(endpoint, cancellationToken)
+            ?? base.GetSocketConnectEndpointAsync(endpoint, cancellationToken);
 
-    public override ValueTask BeforeSocketConnectAsync(EndPoint endPoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken)
+    public override ValueTask BeforeSocketConnectAsync(EndPoint endPoint, ConnectionType connectionType, Socket? socket,
+        CancellationToken cancellationToken)
         => inner?.BeforeSocketConnectAsync(endPoint, connectionType, socket, cancellationToken) ?? default;
 
-    public override ValueTask<Stream?> BeforeAuthenticateAsync(EndPoint endpoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken)
+    public override ValueTask<Stream?> BeforeAuthenticateAsync(EndPoint endpoint, ConnectionType connectionType, Socket? socket,
+        CancellationToken cancellationToken)
         => inner?.BeforeAuthenticateAsync(endpoint, connectionType, socket, cancellationToken) ?? default;
 }

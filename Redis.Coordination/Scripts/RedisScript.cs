@@ -65,7 +65,8 @@ public sealed class RedisScript
     {
         ArgumentNullException.ThrowIfNull(owner);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        return new RedisScript(name, Expand(Read(owner.Assembly, $"{owner.Namespace ?? owner.Assembly.GetName().Name}.{name}.lua")), repeatable);
+        return new RedisScript(name, Expand(Read(owner.Assembly, $"{owner.Namespace ?? owner.Assembly.GetName().Name}.{name}.lua")),
+            repeatable);
     }
 
     /// <summary>One <c>EVALSHA</c> and nothing else; it fails when the server does not know the script.</summary>

@@ -98,7 +98,8 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<RedisResult> CallAloneAsync(RedisDeployment deployment, RedisScript member, RedisKey[] keys, RedisValue[] arguments)
+    private async ValueTask<RedisResult> CallAloneAsync(RedisDeployment deployment, RedisScript member, RedisKey[] keys,
+        RedisValue[] arguments)
     {
         try
         {

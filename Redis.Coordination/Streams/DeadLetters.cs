@@ -119,11 +119,13 @@ public sealed class DeadLetters
         return await _deployment.RunAsync(key, database => database.StreamDeleteAsync(key, ids), repeatable: false, cancellationToken) == 1;
     }
 
-    private Task<StreamEntry[]> RangeAsync(string stream, string from, string to, int count, Order order, CancellationToken cancellationToken)
+    private Task<StreamEntry[]> RangeAsync(string stream, string from, string to, int count, Order order,
+        CancellationToken cancellationToken)
     {
         var key = StreamTopic.DeadLettersOf(stream);
         return _deployment.RunAsync(
-            key, database => database.StreamRangeAsync(key, from, to, count, order, CommandFlags.DemandMaster), repeatable: true, cancellationToken);
+            key, database => database.StreamRangeAsync(key, from, to, count, order, CommandFlags.DemandMaster), repeatable: true,
+            cancellationToken);
     }
 
     private async Task<string?> LastAsync(string stream, CancellationToken cancellationToken)
@@ -139,7 +141,8 @@ public sealed class DeadLetters
         return values.Length < 5 || values[0].Name != "dead_group"
             ? null
             : new DeadLetter((string)entry.Id!, stream, (string)values[0].Value!, (string)values[1].Value!, (string)values[2].Value!,
-                (long)values[3].Value, DateTimeOffset.FromUnixTimeMilliseconds(long.Parse((string)values[4].Value!, CultureInfo.InvariantCulture)),
+                (long)values[3].Value,
+                DateTimeOffset.FromUnixTimeMilliseconds(long.Parse((string)values[4].Value!, CultureInfo.InvariantCulture)),
                 StreamFields.UnpackAny(values[5..]).GroupBy(f => (string)f.Name!).ToDictionary(f => f.Key, f => (string)f.First().Value!));
     }
 }

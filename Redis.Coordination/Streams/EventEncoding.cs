@@ -103,7 +103,8 @@ internal sealed class EventEncoding<T>
                 case JsonTokenType.String:
                     var characters = reader.GetString()!;
                     isExact = form == Form.Text
-                        || (form == Form.NameOrNumber && !long.TryParse(characters, NumberStyles.Integer, CultureInfo.InvariantCulture, out _));
+                        || (form == Form.NameOrNumber && !long.TryParse(characters, NumberStyles.Integer, CultureInfo.InvariantCulture,
+                        out _));
                     text = characters;
                     break;
                 default:
@@ -160,7 +161,8 @@ internal sealed class EventEncoding<T>
             writer.Flush();
             return Deserialize(buffer.WrittenSpan);
         }
-        catch (Exception e) when (e is JsonException or FormatException or NotSupportedException or InvalidOperationException or ArgumentException)
+        catch (Exception e)
+            when (e is JsonException or FormatException or NotSupportedException or InvalidOperationException or ArgumentException)
         {
             throw new StreamDecodeException($"'{_eventType}' cannot be read: {e.Message}");
         }
@@ -252,7 +254,8 @@ internal sealed class EventEncoding<T>
 
     /// <summary>Whether the text of a readable field is a string, for what the contract says.</summary>
     private static bool IsString(Form form, ReadOnlySpan<byte> text)
-        => form == Form.Text || (form == Form.NameOrNumber && !long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out _));
+        => form == Form.Text
+        || (form == Form.NameOrNumber && !long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out _));
 
     private static byte[] ObjectOf(ReadOnlySpan<byte> json, List<Range> members)
     {
@@ -299,7 +302,8 @@ internal sealed class EventEncoding<T>
             return Form.NameOrNumber;
         }
         return Type.GetTypeCode(type) is TypeCode.String or TypeCode.Char or TypeCode.DateTime
-            || (Type.GetTypeCode(type) == TypeCode.Object && !s_json.Contains(type) && _json.Options.GetTypeInfo(type).Kind == JsonTypeInfoKind.None)
+            || (Type.GetTypeCode(type) == TypeCode.Object && !s_json.Contains(type)
+            && _json.Options.GetTypeInfo(type).Kind == JsonTypeInfoKind.None)
             ? Form.Text
             : Form.Json;
     }

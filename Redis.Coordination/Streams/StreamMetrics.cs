@@ -26,7 +26,8 @@ internal static class StreamMetrics
         "redis.stream.vanished", "{message}", "Entries that were deleted from the stream while they were pending.");
 
     public static readonly Counter<long> Dropped = CoordinationDiagnostics.Meter.CreateCounter<long>(
-        "redis.stream.dropped", "{message}", "Entries that were removed from the pending entries list from outside while they waited for their retry.");
+        "redis.stream.dropped", "{message}",
+        "Entries that were removed from the pending entries list from outside while they waited for their retry.");
 
     public static readonly Counter<long> LostInFailover = CoordinationDiagnostics.Meter.CreateCounter<long>(
         "redis.stream.lost_in_failover", "{message}", "Entries that were handled and are not in the stream at the new primary.");

@@ -70,7 +70,8 @@ public sealed partial class StreamProducer
     /// <exception cref="RedisServerException">The server refused it, as when a key is no stream; nothing is appended.</exception>
     /// <exception cref="RedisUnavailableException">No primary took them in time; they are certainly not appended.</exception>
     /// <exception cref="RedisOutcomeUnknownException">The answer was lost; the entries may be appended.</exception>
-    public async Task<IReadOnlyList<string>> AppendAsync<T>(StreamTopic<T> topic, IEnumerable<T> values, CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<string>> AppendAsync<T>(StreamTopic<T> topic, IEnumerable<T> values,
+        CancellationToken cancellationToken = default)
         where T : class
     {
         ArgumentNullException.ThrowIfNull(values);

@@ -90,7 +90,8 @@ public sealed class StreamTopic<T>
         {
             if (version >= SchemaVersion || !versions.TryAdd(version, fields => Upcast(earlier, upcast, fields)))
             {
-                throw new ArgumentException($"Version {version} of '{EventType}' is read already, or not earlier than {SchemaVersion}.", nameof(earlier));
+                throw new ArgumentException($"Version {version} of '{EventType}' is read already, or not earlier than {SchemaVersion}.",
+                    nameof(earlier));
             }
         }
         return new StreamTopic<T>(Key, EventType, SchemaVersion, _encoding, versions);

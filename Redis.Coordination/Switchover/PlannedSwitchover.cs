@@ -56,14 +56,17 @@ public sealed class PlannedSwitchover
     /// <returns>Who is the primary now, and how long writes were held up.</returns>
     /// <exception cref="SwitchoverException">It did not take place, or the Sentinels did not agree in time.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before the promotion; everything is as it was before.</exception>
-    public async Task<PlannedSwitchoverResult> RunAsync(PlannedSwitchoverOptions? options = null, CancellationToken cancellationToken = default)
+    public async Task<PlannedSwitchoverResult> RunAsync(PlannedSwitchoverOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         options ??= new PlannedSwitchoverOptions();
         options.Validate();
         using var activity = CoordinationDiagnostics.ActivitySource.StartActivity("redis switchover", ActivityKind.Client);
         activity?.SetTag("db.system.name", "redis");
         var began = Stopwatch.GetTimestamp();
-        var links = await Task.WhenAll(_options.EndPoints.Select(e => SentinelLink.OpenAsync(_options, e, _service, _options.Tunnel, static (_, _, _) => { })));
+        var links =
+            await Task.WhenAll(_options.EndPoints.Select(e => SentinelLink.OpenAsync(_options, e, _service, _options.Tunnel,
+            static (_, _, _) => { })));
         var probes = new List<NodeProbe>();
         try
         {
@@ -102,7 +105,8 @@ public sealed class PlannedSwitchover
         var answered = Array.FindAll(links, l => l.View is not null);
         if (answered.Length <= links.Length / 2)
         {
-            throw new SwitchoverException($"Only {answered.Length} of {links.Length} Sentinels answer: a majority must agree on the result.");
+            throw new SwitchoverException(
+                $"Only {answered.Length} of {links.Length} Sentinels answer: a majority must agree on the result.");
         }
         var newest = answered.MaxBy(l => l.View!.Epoch)!;
         if (Array.Find(answered, l => !l.View!.Primary.Equals(newest.View!.Primary)) is { } other)
@@ -112,7 +116,8 @@ public sealed class PlannedSwitchover
         }
         if (Array.Find(answered, l => l.View!.Flags != "master") is { } unsure)
         {
-            throw new SwitchoverException($"Sentinel {Text(unsure.Node)} sees the primary as {unsure.View!.Flags}: that is no time for a planned switchover.");
+            throw new SwitchoverException(
+                $"Sentinel {Text(unsure.Node)} sees the primary as {unsure.View!.Flags}: that is no time for a planned switchover.");
         }
         // One with an older configuration would not be believed; one in TILT would promote half a minute later.
         var able = Array.FindAll(answered, l => l.View!.Epoch == newest.View!.Epoch);
@@ -122,7 +127,8 @@ public sealed class PlannedSwitchover
             : throw new SwitchoverException("No Sentinel could start a failover: each is without a quorum or in TILT.");
     }
 
-    private async Task<List<NodeProbe>> FindReplicasAsync(NodeProbe primary, PlannedSwitchoverOptions options, List<NodeProbe> probes, CancellationToken cancellationToken)
+    private async Task<List<NodeProbe>> FindReplicasAsync(NodeProbe primary, PlannedSwitchoverOptions options, List<NodeProbe> probes,
+        CancellationToken cancellationToken)
     {
         var role = await primary.Database.ExecuteAsync("ROLE");
         if ((string?)role[0] != "master")
@@ -147,18 +153,21 @@ public sealed class PlannedSwitchover
             var lag = (await primary.RoleAsync()).Offset - offset;
             if (isPrimary || !isLinked || lag > options.LargestLag)
             {
-                throw new SwitchoverException($"Replica {Text(replica.Node)} is not ready: {(isLinked ? $"{lag} bytes behind" : "not in sync")}.");
+                throw new SwitchoverException(
+                    $"Replica {Text(replica.Node)} is not ready: {(isLinked ? $"{lag} bytes behind" : "not in sync")}.");
             }
         }
         return replicas;
     }
 
     private async Task<(NodeProbe To, TimeSpan Paused)> SwitchAsync(
-        SentinelLink sentinel, NodeProbe primary, List<NodeProbe> replicas, PlannedSwitchoverOptions options, Activity? activity, CancellationToken cancellationToken)
+        SentinelLink sentinel, NodeProbe primary, List<NodeProbe> replicas, PlannedSwitchoverOptions options, Activity? activity,
+        CancellationToken cancellationToken)
     {
         var longest = (long)options.LongestPause.TotalMilliseconds;
         // Before the pause, for it is a write itself; the new primary has it from the replication.
-        await primary.Database.StringSetAsync(PrimaryFollower.SwitchoverKey, EndPointCollection.ToString(primary.Node), TimeSpan.FromMilliseconds((2 * longest) + 10_000));
+        await primary.Database.StringSetAsync(PrimaryFollower.SwitchoverKey, EndPointCollection.ToString(primary.Node),
+            TimeSpan.FromMilliseconds((2 * longest) + 10_000));
         var paused = Stopwatch.GetTimestamp();
         NodeProbe? promoted = null;
         try
@@ -193,7 +202,8 @@ public sealed class PlannedSwitchover
                 // To the end of the pause, for the Sentinel cannot be called back.
                 if (Stopwatch.GetElapsedTime(paused) > options.LongestPause * 0.9)
                 {
-                    throw new SwitchoverException($"Sentinel {Text(sentinel.Node)} promoted no replica within {options.LongestPause.TotalMilliseconds:0} ms; it may do so still.");
+                    throw new SwitchoverException(
+                        $"Sentinel {Text(sentinel.Node)} promoted no replica within {options.LongestPause.TotalMilliseconds:0} ms; it may do so still.");
                 }
                 await Task.Delay(s_look, CancellationToken.None);
             }
@@ -278,7 +288,8 @@ public sealed class PlannedSwitchover
         }
         catch (Exception e) when (e.IsOfRedis())
         {
-            _logger.LogWarning("{Primary} could not be told to go on; it does by itself when the pause is over: {Reason}", Text(former.Node), e.Message);
+            _logger.LogWarning("{Primary} could not be told to go on; it does by itself when the pause is over: {Reason}",
+                Text(former.Node), e.Message);
         }
         if (ReferenceEquals(former, current))
         {

@@ -3,7 +3,10 @@ namespace AspireRedis.Coordination.Switchover;
 /// <summary>Options of <see cref="PlannedSwitchover"/>.</summary>
 public sealed record PlannedSwitchoverOptions
 {
-    /// <summary>How long writes may be held up at the most; then the switchover is given up and everything stays as it was. Default 3 s.</summary>
+    /// <summary>
+    /// How long writes may be held up at the most; then the switchover is given up and everything stays as it was.
+    /// Default 3 s.
+    /// </summary>
     public TimeSpan LongestPause { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>How far a replica may be behind for the switchover to begin at all. Default 1 MiB.</summary>

@@ -9,7 +9,8 @@ internal static class CommandState
 
     public static bool IsRunning(UpdateCommandStateContext context) => context.ResourceSnapshot.State?.Text == KnownResourceStates.Running;
 
-    public static bool Is(UpdateCommandStateContext context, string flag) => context.ResourceSnapshot.Properties.Any(p => p.Name == flag && p.Value is true);
+    public static bool Is(UpdateCommandStateContext context, string flag)
+        => context.ResourceSnapshot.Properties.Any(p => p.Name == flag && p.Value is true);
 
     public static bool Has(UpdateCommandStateContext context, string property, string value)
         => context.ResourceSnapshot.Properties.Any(p => p.Name == property && p.Value as string == value);

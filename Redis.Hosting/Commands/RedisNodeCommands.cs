@@ -26,13 +26,15 @@ internal static class RedisNodeCommands
             {
                 Description = "It keeps its connections and answers nothing, as a machine that hangs.",
                 IconName = "Pause",
-                UpdateState = context => CommandState.When(CommandState.IsRunning(context) && !CommandState.Is(context, ShownProperty.Frozen)),
+                UpdateState = context => CommandState.When(CommandState.IsRunning(context)
+                    && !CommandState.Is(context, ShownProperty.Frozen)),
             })
             .WithCommand("unfreeze", "Unfreeze", context => RunAsync(node, context, UnfreezeAsync), new CommandOptions
             {
                 Description = "It goes on where it was.",
                 IconName = "Play",
-                UpdateState = context => CommandState.When(CommandState.IsRunning(context) && CommandState.Is(context, ShownProperty.Frozen)),
+                UpdateState = context => CommandState.When(CommandState.IsRunning(context)
+                    && CommandState.Is(context, ShownProperty.Frozen)),
             });
         if (node.FirstRole is RedisRole.Primary or RedisRole.Replica)
         {
@@ -42,7 +44,8 @@ internal static class RedisNodeCommands
                     Description = "The replica loses its primary and is refused when it comes back; it stays a replica and falls behind.",
                     IconName = "PlugDisconnected",
                     UpdateState = context => CommandState.When(
-                        IsAnswering(context) && CommandState.Has(context, ShownProperty.Role, "replica") && !CommandState.Is(context, ShownProperty.CutOff)),
+                        IsAnswering(context) && CommandState.Has(context, ShownProperty.Role, "replica")
+                        && !CommandState.Is(context, ShownProperty.CutOff)),
                 })
                 .WithCommand("reconnect", "Reconnect", context => RunAsync(node, context, ReconnectAsync), new CommandOptions
                 {
@@ -65,7 +68,8 @@ internal static class RedisNodeCommands
 
     /// <summary>Runs a command on the instance that a node is at the moment; the command gives a sentence that says what it did.</summary>
     public static async Task<ExecuteCommandResult> RunAsync(
-        IRedisNodeResource node, ExecuteCommandContext context, Func<IRedisNodeResource, string, ExecuteCommandContext, Task<string>> command)
+        IRedisNodeResource node, ExecuteCommandContext context,
+        Func<IRedisNodeResource, string, ExecuteCommandContext, Task<string>> command)
     {
         try
         {
@@ -116,7 +120,8 @@ internal static class RedisNodeCommands
         return $"{node.Name} may follow its primary again.";
     }
 
-    private static bool IsAnswering(UpdateCommandStateContext context) => CommandState.IsRunning(context) && !CommandState.Is(context, ShownProperty.Frozen);
+    private static bool IsAnswering(UpdateCommandStateContext context) => CommandState.IsRunning(context)
+        && !CommandState.Is(context, ShownProperty.Frozen);
 
     private static string RoleOf(IRedisNodeResource node)
         => node.Deployment.States.SnapshotOf(node)?.Properties.FirstOrDefault(p => p.Name == ShownProperty.Role)?.Value switch

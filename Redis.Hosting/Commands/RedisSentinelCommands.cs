@@ -29,7 +29,8 @@ internal static class RedisSentinelCommands
             })
             .WithCommand("switchover", "Planned switchover", context => SwitchOverAsync(deployment, context), new CommandOptions
             {
-                Description = "A replica that has everything becomes the primary, and the primary a replica. Writes are held up meanwhile; none is lost.",
+                Description =
+                    "A replica that has everything becomes the primary, and the primary a replica. Writes are held up meanwhile; none is lost.",
                 IconName = "ArrowSwap",
                 UpdateState = context => CommandState.When(HasPrimary(context) && deployment.Options is { Sentinels: > 0, Replicas: > 0 }),
             });
@@ -53,19 +54,25 @@ internal static class RedisSentinelCommands
     {
         try
         {
-            var options = ConfigurationOptions.Parse((await deployment.ConnectionStringExpression.GetValueAsync(context.CancellationToken))!);
+            var options =
+                ConfigurationOptions.Parse((await deployment.ConnectionStringExpression.GetValueAsync(context.CancellationToken))!);
             if (deployment.Runtime.HasOwnAddresses)
             {
                 EndpointMap.Parse((await new EndpointMapReference(deployment).GetValueAsync(context.CancellationToken))!).ApplyTo(options);
             }
-            var switchover = new PlannedSwitchover(options, context.Services.GetRequiredService<ILoggerFactory>().CreateLogger<PlannedSwitchover>());
+            var switchover = new PlannedSwitchover(options,
+                context.Services.GetRequiredService<ILoggerFactory>().CreateLogger<PlannedSwitchover>());
             var result = await switchover.RunAsync(cancellationToken: context.CancellationToken);
-            var primary = deployment.ResourceOf(deployment.Topology.Nodes.First(n => n.Address.ToString() == EndPointCollection.ToString(result.To))).Name;
+            var primary =
+                deployment.ResourceOf(deployment.Topology.Nodes.First(n => n.Address.ToString() == EndPointCollection.ToString(result.To)))
+                .Name;
             // The dashboard shows it too when the command returns.
             await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
-                deployment.Name, e => Primary(e.Snapshot) == primary, context.CancellationToken).WaitAsync(s_bound, context.CancellationToken);
+                deployment.Name, e => Primary(e.Snapshot) == primary, context.CancellationToken)
+                .WaitAsync(s_bound, context.CancellationToken);
             return CommandResults.Success(string.Create(
-                CultureInfo.InvariantCulture, $"{primary} is the primary now; writes were held up for {result.Paused.TotalMilliseconds:0} ms."));
+                CultureInfo.InvariantCulture,
+                $"{primary} is the primary now; writes were held up for {result.Paused.TotalMilliseconds:0} ms."));
         }
         catch (Exception e) when (e is InvalidOperationException or SwitchoverException or TimeoutException)
         {
@@ -73,8 +80,10 @@ internal static class RedisSentinelCommands
         }
     }
 
-    private static string? Primary(CustomResourceSnapshot snapshot) => snapshot.Properties.FirstOrDefault(p => p.Name == ShownProperty.Primary)?.Value as string;
+    private static string? Primary(CustomResourceSnapshot snapshot)
+        => snapshot.Properties.FirstOrDefault(p => p.Name == ShownProperty.Primary)?.Value as string;
 
     private static bool HasPrimary(UpdateCommandStateContext context)
-        => CommandState.IsRunning(context) && Primary(context.ResourceSnapshot) is { Length: > 0 } primary && !primary.StartsWith("none", StringComparison.Ordinal);
+        => CommandState.IsRunning(context) && Primary(context.ResourceSnapshot) is { Length: > 0 } primary
+        && !primary.StartsWith("none", StringComparison.Ordinal);
 }

@@ -52,7 +52,8 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
             .WithImage(RedisImageTags.Image, RedisImageTags.Tag)
             .WithImageRegistry(RedisImageTags.Registry)
             // Not proxied: one hop less, and the same port after a restart, as the endpoint map says it.
-            .WithEndpoint(port: port, targetPort: PortInside(deployment, role, port), scheme: "redis", name: RedisNodeEndpoint.Name, isProxied: false)
+            .WithEndpoint(port: port, targetPort: PortInside(deployment, role, port), scheme: "redis", name: RedisNodeEndpoint.Name,
+                isProxied: false)
             // A container that is started again is a new one: what it was and had is in the volume.
             .WithVolume(VolumeOfRun(deployment, nodeName), DataDirectory)
             .WithEntrypoint("/bin/sh")
@@ -62,7 +63,8 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
                 var node = topology.Nodes.First(n => n.Name == nodeName);
                 string[] options = role == RedisRole.Sentinel ? ["--sentinel"] : [];
                 var replicaOf = await ReturningServer.ArgumentsAsync(deployment, node, context.CancellationToken);
-                foreach (var argument in (string[])["-c", StartScript, nodeName, deployment.NodesReachEachOther ? node.Host : "", .. options, .. replicaOf])
+                foreach (var argument in (string[])["-c", StartScript, nodeName, deployment.NodesReachEachOther ? node.Host : "",
+                    .. options, .. replicaOf])
                 {
                     context.Args.Add(argument);
                 }
@@ -77,7 +79,8 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
                     {
                         Name = ConfigurationDirectory,
                         // It may hold the password.
-                        Entries = [new ContainerFile { Name = "redis.conf", Contents = text, Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite }],
+                        Entries = [new ContainerFile { Name = "redis.conf", Contents = text,
+                            Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite }],
                     },
                 ];
             });
@@ -101,7 +104,8 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
         }
     }
 
-    public async Task<RedisTopology> PrepareAsync(RedisDeploymentResource deployment, RedisTopologyOptions options, CancellationToken cancellationToken)
+    public async Task<RedisTopology> PrepareAsync(RedisDeploymentResource deployment, RedisTopologyOptions options,
+        CancellationToken cancellationToken)
     {
         _engine = ContainerEngine.Find(configuration)
             ?? throw new InvalidOperationException(
@@ -115,9 +119,11 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
                 options, (name, _) => new RedisAddress("127.0.0.1", deployment.Nodes.First(n => n.NodeName == name).HostPort()));
         }
         var suffix = deployment.KeepsData ? configuration["AppHost:Sha256"]![..10].ToLowerInvariant() : _run;
-        _network = await RedisContainerNetwork.CreateAsync(_engine, $"aspireredis-{deployment.Name}-{suffix}", deployment.KeepsData, cancellationToken);
+        _network = await RedisContainerNetwork.CreateAsync(_engine, $"aspireredis-{deployment.Name}-{suffix}", deployment.KeepsData,
+            cancellationToken);
         var names = deployment.Nodes.Select(n => n.NodeName).ToList();
-        return RedisTopology.Create(options, (name, role) => new RedisAddress(_network.AddressOf(names.IndexOf(name)), PortInside(deployment, role, 0)));
+        return RedisTopology.Create(options, (name, role) => new RedisAddress(_network.AddressOf(names.IndexOf(name)),
+            PortInside(deployment, role, 0)));
     }
 
     public RedisAddress ReachedAt(IRedisNodeResource resource, RedisNode node) => new("127.0.0.1", resource.HostPort());
@@ -136,7 +142,8 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
 
     public Task FreezeAsync(string instance, CancellationToken cancellationToken) => Engine.RunAsync(cancellationToken, "pause", instance);
 
-    public Task UnfreezeAsync(string instance, CancellationToken cancellationToken) => Engine.RunAsync(cancellationToken, "unpause", instance);
+    public Task UnfreezeAsync(string instance, CancellationToken cancellationToken)
+        => Engine.RunAsync(cancellationToken, "unpause", instance);
 
     public async Task CleanUpAsync(RedisDeploymentResource deployment)
     {
@@ -183,7 +190,8 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
     private string VolumeOfRun(RedisDeploymentResource deployment, string nodeName)
         => $"{LeftBehind.VolumePrefix}{_run}-{deployment.Name}-{nodeName}";
 
-    private ContainerEngine Engine => _engine ?? throw new InvalidOperationException("The container engine is not asked before the application has started.");
+    private ContainerEngine Engine => _engine
+        ?? throw new InvalidOperationException("The container engine is not asked before the application has started.");
 
     /// <summary>Independent nodes all write the port at which they are reached into their configuration.</summary>
     private static int PortInside(RedisDeploymentResource deployment, RedisRole role, int hostPort)

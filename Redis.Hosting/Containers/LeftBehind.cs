@@ -19,7 +19,8 @@ internal static class LeftBehind
     {
         await engine.RunAsync(cancellationToken, "network", "prune", "--force", "--filter", $"label={NetworkLabel}", "--filter",
             string.Create(CultureInfo.InvariantCulture, $"until={s_age.TotalMinutes:0}m"));
-        var volumes = await engine.RunAsync(cancellationToken, "volume", "ls", "--quiet", "--filter", "dangling=true", "--filter", $"name={VolumePrefix}");
+        var volumes = await engine.RunAsync(cancellationToken, "volume", "ls", "--quiet", "--filter", "dangling=true", "--filter",
+            $"name={VolumePrefix}");
         foreach (var volume in volumes.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
             try

@@ -30,7 +30,8 @@ internal sealed class RedisContainerNetwork
     }
 
     /// <summary>Makes the network, or finds the one of an earlier run if it is to be kept.</summary>
-    public static async Task<RedisContainerNetwork> CreateAsync(ContainerEngine engine, string name, bool keep, CancellationToken cancellationToken)
+    public static async Task<RedisContainerNetwork> CreateAsync(ContainerEngine engine, string name, bool keep,
+        CancellationToken cancellationToken)
     {
         if (keep && await ExistsAsync(engine, name, cancellationToken))
         {
@@ -73,7 +74,8 @@ internal sealed class RedisContainerNetwork
                 await _engine.RunAsync(cancellationToken, "network", "connect", "--ip", node.Host, _name, containerId);
                 return;
             }
-            catch (InvalidOperationException e) when (e.Message.Contains("in use", StringComparison.OrdinalIgnoreCase) && attempt < AddressAttempts)
+            catch (InvalidOperationException e) when (e.Message.Contains("in use", StringComparison.OrdinalIgnoreCase)
+                && attempt < AddressAttempts)
             {
                 // The container before it, which is ending, still has the address.
                 await Task.Delay(s_addressInterval, cancellationToken);

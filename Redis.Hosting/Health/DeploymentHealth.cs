@@ -11,7 +11,9 @@ internal abstract class DeploymentHealth(RedisDeploymentResource deployment)
 
     /// <summary>What the deployment lacks; null when it is healthy.</summary>
     /// <exception cref="IOException">A node does not answer that must.</exception>
-    /// <exception cref="InvalidOperationException">The deployment is not prepared, or no node can tell which server is the primary.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The deployment is not prepared, or no node can tell which server is the primary.
+    /// </exception>
     public abstract Task<string?> MissingAsync(CancellationToken cancellationToken);
 
     /// <summary>Sums the reports of its nodes up; called by one caller at a time.</summary>

@@ -142,7 +142,8 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
         ShownProperty.Highlighted(ShownProperty.Primary, "Follows", PrimaryOf(report)),
         ShownProperty.Highlighted("redis.link", "Link", report.LinkUp ? "up" : "down"),
         ShownProperty.Highlighted("redis.lag", "Lag", report.Lag is { } lag
-            ? string.Create(CultureInfo.InvariantCulture, $"{lag.Bytes} bytes, acknowledged {lag.SinceAcknowledgement.TotalSeconds:0} s ago")
+            ? string.Create(CultureInfo.InvariantCulture,
+            $"{lag.Bytes} bytes, acknowledged {lag.SinceAcknowledgement.TotalSeconds:0} s ago")
             : "unknown"),
         FrozenFlag(resource),
         CutOffFlag(resource),
@@ -155,9 +156,11 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
 
     private static ResourcePropertySnapshot Role(string role) => ShownProperty.Highlighted(ShownProperty.Role, "Role", role);
 
-    private ResourcePropertySnapshot FrozenFlag(IRedisNodeResource node) => ShownProperty.Flag(ShownProperty.Frozen, "Frozen", _states.IsFrozen(node));
+    private ResourcePropertySnapshot FrozenFlag(IRedisNodeResource node)
+        => ShownProperty.Flag(ShownProperty.Frozen, "Frozen", _states.IsFrozen(node));
 
-    private ResourcePropertySnapshot CutOffFlag(IRedisNodeResource node) => ShownProperty.Flag(ShownProperty.CutOff, "Cut off", _states.IsCutOff(node));
+    private ResourcePropertySnapshot CutOffFlag(IRedisNodeResource node)
+        => ShownProperty.Flag(ShownProperty.CutOff, "Cut off", _states.IsCutOff(node));
 
     /// <summary>
     /// A state that is not Running: the health, which is asked for each 30 s while all is well, is asked for when the state
@@ -195,7 +198,8 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
                 ResourceType = type,
                 Properties = [.. kept, .. properties],
                 Urls = url is null ? snapshot.Urls : [url],
-                State = snapshot.State?.Text == KnownResourceStates.Running ? new ResourceStateSnapshot(KnownResourceStates.Running, style) : snapshot.State,
+                State = snapshot.State?.Text == KnownResourceStates.Running ? new ResourceStateSnapshot(KnownResourceStates.Running, style)
+                    : snapshot.State,
             };
         });
     }

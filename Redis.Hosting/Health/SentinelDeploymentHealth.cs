@@ -35,10 +35,13 @@ internal sealed class SentinelDeploymentHealth(RedisSentinelResource redis) : De
         var ready = reports.Values.Count(r => r is { PrimaryFlags: not null, CanFailOver: true });
         return new(
         [
-            ShownProperty.Highlighted(ShownProperty.Primary, "Primary", answers ? NameOf(primary) : $"none ({NameOf(primary)} does not answer)"),
-            ShownProperty.Highlighted("redis.replicas_in_sync", "Replicas in sync", answers ? $"{report!.ReplicasInSync} of {options.Replicas}" : "unknown"),
+            ShownProperty.Highlighted(ShownProperty.Primary, "Primary", answers ? NameOf(primary)
+            : $"none ({NameOf(primary)} does not answer)"),
+            ShownProperty.Highlighted("redis.replicas_in_sync", "Replicas in sync", answers
+                ? $"{report!.ReplicasInSync} of {options.Replicas}" : "unknown"),
             ShownProperty.Highlighted(
-                "redis.sentinels_usable", "Sentinels that could fail over", $"{ready} of {options.Sentinels}, quorum {options.EffectiveQuorum}"),
+                "redis.sentinels_usable", "Sentinels that could fail over",
+                $"{ready} of {options.Sentinels}, quorum {options.EffectiveQuorum}"),
             ShownProperty.Highlighted("redis.failovers", "Failovers seen", _failovers),
             new ResourcePropertySnapshot("redis.service", options.ServiceName),
             new ResourcePropertySnapshot("redis.down_after_ms", (long)options.DownAfter.TotalMilliseconds),

@@ -68,7 +68,8 @@ internal sealed class ProcessRuntime(string deploymentName, RedisServerBinary se
         }
     }
 
-    public Task<RedisTopology> PrepareAsync(RedisDeploymentResource deployment, RedisTopologyOptions options, CancellationToken cancellationToken)
+    public Task<RedisTopology> PrepareAsync(RedisDeploymentResource deployment, RedisTopologyOptions options,
+        CancellationToken cancellationToken)
     {
         var topology = RedisTopology.Create(
             options, (name, _) => new RedisAddress(options.Host, deployment.Nodes.First(n => n.NodeName == name).HostPort()));

@@ -15,7 +15,9 @@ internal sealed partial record RedisServerBinary(string Path, Version Version)
 
     /// <summary>Locates the executable and asks for its version.</summary>
     /// <returns>The executable.</returns>
-    /// <exception cref="InvalidOperationException">There is none, or it does not say its version; the message tells how to install it.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// There is none, or it does not say its version; the message tells how to install it.
+    /// </exception>
     public static RedisServerBinary Find() =>
         Find(Environment.GetEnvironmentVariable(EnvironmentVariable), Environment.GetEnvironmentVariable("PATH"));
 

@@ -20,7 +20,8 @@ internal interface INodeRuntime
     bool HasOwnAddresses { get; }
 
     /// <summary>Adds one node to the model.</summary>
-    IResourceBuilder<IRedisNodeResource> AddNode(IDistributedApplicationBuilder builder, RedisDeploymentResource deployment, string nodeName, RedisRole role);
+    IResourceBuilder<IRedisNodeResource> AddNode(IDistributedApplicationBuilder builder, RedisDeploymentResource deployment,
+        string nodeName, RedisRole role);
 
     /// <summary>Has the data outlive the application, where this runtime keeps such data.</summary>
     /// <param name="builder">The application.</param>
@@ -29,7 +30,10 @@ internal interface INodeRuntime
     /// <exception cref="InvalidOperationException">This runtime cannot keep data in a directory.</exception>
     void KeepData(IDistributedApplicationBuilder builder, RedisDeploymentResource deployment, string? directory);
 
-    /// <summary>Gives the nodes of a deployment that keeps its data what an earlier run left, each time that its nodes have changed.</summary>
+    /// <summary>
+    /// Gives the nodes of a deployment that keeps its data what an earlier run left, each time that its nodes have
+    /// changed.
+    /// </summary>
     /// <exception cref="InvalidOperationException">Another program has what a node needs.</exception>
     void TakeOverData(IDistributedApplicationBuilder builder, RedisDeploymentResource deployment);
 

@@ -84,7 +84,8 @@ public abstract class RedisDeploymentResource : Resource, IResourceWithConnectio
                 builder.AppendLiteral(",");
             }
             // An address, for a name may have several and Redis listens at one.
-            builder.Append($"{node.PrimaryEndpoint.Property(EndpointProperty.IPV4Host)}:{node.PrimaryEndpoint.Property(EndpointProperty.Port)}");
+            builder.Append(
+                $"{node.PrimaryEndpoint.Property(EndpointProperty.IPV4Host)}:{node.PrimaryEndpoint.Property(EndpointProperty.Port)}");
         }
         builder.AppendLiteral(suffix);
         if (PasswordParameter is not null)
@@ -94,7 +95,8 @@ public abstract class RedisDeploymentResource : Resource, IResourceWithConnectio
         return builder.Build();
     }
 
-    IEnumerable<KeyValuePair<string, ReferenceExpression>> IResourceWithConnectionString.GetConnectionProperties() => ConnectionProperties();
+    IEnumerable<KeyValuePair<string, ReferenceExpression>> IResourceWithConnectionString.GetConnectionProperties()
+        => ConnectionProperties();
 
     private protected virtual IEnumerable<KeyValuePair<string, ReferenceExpression>> ConnectionProperties()
     {

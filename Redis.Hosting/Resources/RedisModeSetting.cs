@@ -11,7 +11,8 @@ internal static class RedisModeSetting
     public static RedisMode Read(IConfiguration configuration)
     {
         var setting = configuration[Key];
-        return Enum.TryParse(string.IsNullOrWhiteSpace(setting) ? nameof(RedisMode.Auto) : setting, ignoreCase: true, out RedisMode mode) && Enum.IsDefined(mode)
+        return Enum.TryParse(string.IsNullOrWhiteSpace(setting) ? nameof(RedisMode.Auto) : setting, ignoreCase: true, out RedisMode mode)
+            && Enum.IsDefined(mode)
             ? mode
             : throw new InvalidOperationException($"{Key} is '{setting}'; it must be auto, container or executable.");
     }

@@ -8,8 +8,12 @@ namespace AspireRedis.Hosting.Resources;
 /// </summary>
 internal static class ReturningServer
 {
-    /// <summary>The arguments of <c>redis-server</c> by which it follows the primary of the moment; none where it is that itself, or nobody knows.</summary>
-    public static async Task<IReadOnlyList<string>> ArgumentsAsync(RedisDeploymentResource deployment, RedisNode node, CancellationToken cancellationToken)
+    /// <summary>
+    /// The arguments of <c>redis-server</c> by which it follows the primary of the moment; none where it is that
+    /// itself, or nobody knows.
+    /// </summary>
+    public static async Task<IReadOnlyList<string>> ArgumentsAsync(RedisDeploymentResource deployment, RedisNode node,
+        CancellationToken cancellationToken)
     {
         if (node.Role is not (RedisRole.Primary or RedisRole.Replica) || deployment.Topology.Sentinels.Count == 0)
         {

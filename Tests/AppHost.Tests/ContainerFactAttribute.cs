@@ -24,7 +24,8 @@ internal sealed class ContainerFactAttribute : FactAttribute
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardOutput = true,
+                RedirectStandardError = true })!;
             process.OutputDataReceived += static (_, _) => { };
             process.ErrorDataReceived += static (_, _) => { };
             process.BeginOutputReadLine();

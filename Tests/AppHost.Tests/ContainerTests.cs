@@ -32,14 +32,16 @@ public sealed class ContainerTests
             Assert.Equal(2, (long)await database.ExecuteAsync("WAIT", 2, 10000));
 
             Assert.Equal("redis-redis-1 was killed; it was the primary.", await CommandAsync(app, "redis", "crash-primary", bound.Token));
-            await Eventually.TrueAsync(async () => await database.StringSetAsync("after", "value"), "the new primary takes writes", TimeSpan.FromMinutes(1));
+            await Eventually.TrueAsync(async () => await database.StringSetAsync("after", "value"), "the new primary takes writes",
+                TimeSpan.FromMinutes(1));
             Assert.Equal("value", await database.StringGetAsync("key"));
             await ShownAsync(app, "redis", s => Property(s, "redis.failovers") is 1, bound.Token);
 
             // A new container with the address of the dead one. It is never a second primary.
             var primaries = StartedAppHost.PrimariesUntilInSyncAsync(app, "redis-redis-1", bound.Token);
             await CommandAsync(app, "redis-redis-1", "start", bound.Token);
-            await ShownAsync(app, "redis-redis-1", s => s.ResourceType == "Redis replica" && Property(s, "redis.link") is "up", bound.Token);
+            await ShownAsync(app, "redis-redis-1", s => s.ResourceType == "Redis replica" && Property(s, "redis.link") is "up",
+                bound.Token);
             Assert.Equal(0, await primaries);
             await ShownAsync(app, "redis", s => Property(s, "redis.replicas_in_sync") is "2 of 2", bound.Token);
 
@@ -67,8 +69,10 @@ public sealed class ContainerTests
         await CommandAsync(app, "redis-redis-1", "restart", bound.Token);
 
         await Eventually.TrueAsync(
-            async () => await connection.GetDatabase().StringGetAsync("key") == "value", "the restarted primary has what was acknowledged", TimeSpan.FromMinutes(1));
-        await ShownAsync(app, "redis", s => Property(s, "redis.primary") is "redis-redis-1" && Property(s, "redis.failovers") is 0, bound.Token);
+            async () => await connection.GetDatabase().StringGetAsync("key") == "value", "the restarted primary has what was acknowledged",
+            TimeSpan.FromMinutes(1));
+        await ShownAsync(app, "redis", s => Property(s, "redis.primary") is "redis-redis-1" && Property(s, "redis.failovers") is 0,
+            bound.Token);
     }
 
     [ContainerFact]
@@ -112,7 +116,8 @@ public sealed class ContainerTests
     }
 
     [ContainerFact]
-    public Task A_minority_of_frozen_and_crashed_lock_nodes_leaves_the_others_working() => RedlockNodesTests.AssertMinorityMayFailAsync("container");
+    public Task A_minority_of_frozen_and_crashed_lock_nodes_leaves_the_others_working()
+        => RedlockNodesTests.AssertMinorityMayFailAsync("container");
 
     [ContainerFact]
     public async Task Orders_go_on_when_the_container_of_the_primary_is_killed_and_none_is_lost()
@@ -124,7 +129,8 @@ public sealed class ContainerTests
             await host.InitializeAsync();
             await host.PutAsync("container-chair", 1000);
             var placed = new List<string> { await host.PlaceAsync("88", "container-chair") };
-            var primary = Property(await host.ShownAsync("redis", s => Property(s, "redis.primary") is string name && name.StartsWith("redis-redis-", StringComparison.Ordinal)), "redis.primary");
+            var primary = Property(await host.ShownAsync("redis", s => Property(s, "redis.primary") is string name
+                && name.StartsWith("redis-redis-", StringComparison.Ordinal)), "redis.primary");
 
             var kill = host.CommandAsync("redis", "crash-primary");
             while (placed.Count < 20 || Property(await host.ShownAsync("redis", _ => true), "redis.failovers") is 0)
@@ -148,7 +154,8 @@ public sealed class ContainerTests
         }
     }
 
-    private static async Task<ConnectionMultiplexer> StartAsync(DistributedApplication app, RedisSentinelResource redis, CancellationToken cancellationToken)
+    private static async Task<ConnectionMultiplexer> StartAsync(DistributedApplication app, RedisSentinelResource redis,
+        CancellationToken cancellationToken)
     {
         await app.StartAsync(cancellationToken);
         await app.ResourceNotifications.WaitForResourceHealthyAsync(redis.Name, WaitBehavior.WaitOnResourceUnavailable, cancellationToken);
@@ -158,7 +165,8 @@ public sealed class ContainerTests
         return await ConnectionMultiplexer.ConnectAsync(options);
     }
 
-    private static async Task<string?> CommandAsync(DistributedApplication app, string resource, string command, CancellationToken cancellationToken)
+    private static async Task<string?> CommandAsync(DistributedApplication app, string resource, string command,
+        CancellationToken cancellationToken)
     {
         var result = await app.ResourceCommands.ExecuteCommandAsync(resource, command, cancellationToken);
         Assert.True(result.Success, $"{command} on {resource}: {result.Message}");
@@ -169,7 +177,8 @@ public sealed class ContainerTests
         DistributedApplication app, string resource, Func<CustomResourceSnapshot, bool> wanted, CancellationToken cancellationToken)
         => (await app.ResourceNotifications.WaitForResourceAsync(resource, e => wanted(e.Snapshot), cancellationToken)).Snapshot;
 
-    private static object? Property(CustomResourceSnapshot snapshot, string name) => snapshot.Properties.FirstOrDefault(p => p.Name == name)?.Value;
+    private static object? Property(CustomResourceSnapshot snapshot, string name)
+        => snapshot.Properties.FirstOrDefault(p => p.Name == name)?.Value;
 
     private static ContainerEngine Engine() => ContainerEngine.Find(new ConfigurationBuilder().AddEnvironmentVariables().Build())!;
 

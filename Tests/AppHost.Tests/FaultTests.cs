@@ -15,7 +15,8 @@ public sealed class FaultTests(StartedAppHost host)
     public async Task When_the_primary_crashes_a_replica_takes_over_nothing_is_lost_and_the_dashboard_follows()
     {
         await host.PutAsync("failover-chair", 10);
-        var first = StartedAppHost.Property(await host.ShownAsync("redis", s => HasPrimary(s) && s.HealthStatus == HealthStatus.Healthy), "redis.primary")!;
+        var first = StartedAppHost.Property(await host.ShownAsync("redis", s => HasPrimary(s) && s.HealthStatus == HealthStatus.Healthy),
+            "redis.primary")!;
         var before = await host.PlaceAsync("88", "failover-chair");
 
         var clock = Stopwatch.StartNew();
@@ -31,8 +32,10 @@ public sealed class FaultTests(StartedAppHost host)
         var deployment = await host.ShownAsync("redis", s => HasPrimary(s) && StartedAppHost.Property(s, "redis.primary") != first);
         var second = StartedAppHost.Property(deployment, "redis.primary")!;
         // Where the dashboard shows it unasked.
-        Assert.StartsWith($"{second} is the primary (", Assert.Single(deployment.Urls).DisplayProperties.DisplayName, StringComparison.Ordinal);
-        await host.ShownAsync(second, s => s.ResourceType == "Redis primary" && Assert.Single(s.Urls).DisplayProperties.DisplayName.StartsWith("primary (", StringComparison.Ordinal));
+        Assert.StartsWith($"{second} is the primary (", Assert.Single(deployment.Urls).DisplayProperties.DisplayName,
+            StringComparison.Ordinal);
+        await host.ShownAsync(second, s => s.ResourceType == "Redis primary"
+            && Assert.Single(s.Urls).DisplayProperties.DisplayName.StartsWith("primary (", StringComparison.Ordinal));
         var after = await host.PlaceAsync("89", "failover-chair");
 
         foreach (var order in new[] { before, after })
@@ -61,7 +64,8 @@ public sealed class FaultTests(StartedAppHost host)
             var placed = 0;
             while (!done.IsCancellationRequested)
             {
-                using var answer = await host.Orders.PostAsync("/orders", StartedAppHost.Order("93", "switchover-chair"), CancellationToken.None);
+                using var answer = await host.Orders.PostAsync("/orders", StartedAppHost.Order("93", "switchover-chair"),
+                    CancellationToken.None);
                 Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
                 placed++;
             }
@@ -78,7 +82,8 @@ public sealed class FaultTests(StartedAppHost host)
         await Eventually.HoldsAsync(
             async () =>
             {
-                var span = (await host.SpansAsync()).First(s => s.Name == "redis failover" && StartedAppHost.Tag(s.Text, "redis.failover.planned") is "true");
+                var span = (await host.SpansAsync()).First(s => s.Name == "redis failover"
+                    && StartedAppHost.Tag(s.Text, "redis.failover.planned") is "true");
                 Assert.Contains("first-success", span.Text, StringComparison.Ordinal);
                 Assert.Contains("redis.failovers", host.MetricsSeen);
             },
@@ -88,7 +93,8 @@ public sealed class FaultTests(StartedAppHost host)
     [Fact]
     public async Task A_replica_that_is_cut_off_stays_a_replica_and_catches_up_when_it_is_reconnected()
     {
-        var primary = StartedAppHost.Property(await host.ShownAsync("redis", s => StartedAppHost.Property(s, "redis.replicas_in_sync") == "2 of 2"), "redis.primary")!;
+        var primary = StartedAppHost.Property(await host.ShownAsync("redis",
+            s => StartedAppHost.Property(s, "redis.replicas_in_sync") == "2 of 2"), "redis.primary")!;
         var replica = new[] { "redis-redis-1", "redis-redis-2", "redis-redis-3" }.First(n => n != primary);
         await host.ShownAsync(replica, s => Enabled(s, "cut-off") && !Enabled(s, "reconnect"));
         await host.ShownAsync(primary, s => !Enabled(s, "cut-off"));
@@ -108,7 +114,8 @@ public sealed class FaultTests(StartedAppHost host)
     public async Task A_frozen_Sentinel_is_shown_and_goes_on_when_it_is_thawed()
     {
         await host.CommandAsync("redis-sentinel-3", "freeze");
-        await host.ShownAsync("redis-sentinel-3", s => StartedAppHost.Property(s, "redis.frozen") == "True" && Enabled(s, "unfreeze") && !Enabled(s, "freeze"));
+        await host.ShownAsync("redis-sentinel-3", s => StartedAppHost.Property(s, "redis.frozen") == "True" && Enabled(s, "unfreeze")
+            && !Enabled(s, "freeze"));
         await host.ShownAsync("redis", s => StartedAppHost.Property(s, "redis.sentinels_usable") == "2 of 3, quorum 2");
         await host.CommandAsync("redis-sentinel-3", "unfreeze");
         await host.ShownAsync("redis", s => StartedAppHost.Property(s, "redis.sentinels_usable") == "3 of 3, quorum 2");

@@ -38,10 +38,13 @@ public sealed class ModelTests
             Assert.Contains(node.Annotations.OfType<ResourceRelationshipAnnotation>(), r => r.Type == "Parent" && r.Resource == redis);
         });
         Assert.Equal(
-            string.Join(',', Enumerable.Range(1, 3).Select(n => $"{{redis-sentinel-{n}.bindings.tcp.host}}:{{redis-sentinel-{n}.bindings.tcp.port}}")) + ",serviceName=shop",
+            string.Join(',',
+            Enumerable.Range(1, 3).Select(n => $"{{redis-sentinel-{n}.bindings.tcp.host}}:{{redis-sentinel-{n}.bindings.tcp.port}}"))
+            + ",serviceName=shop",
             redis.ConnectionStringExpression.ValueExpression);
         // Clients of containers must be told where the addresses of Sentinel lead to.
-        Assert.Equal(mode == "container", ((IResourceWithConnectionString)redis).GetConnectionProperties().Any(p => p.Key == "EndpointMap"));
+        Assert.Equal(mode == "container", ((IResourceWithConnectionString)redis).GetConnectionProperties()
+            .Any(p => p.Key == "EndpointMap"));
         // What orders survive is the services' own default, and the same in both modes.
         Assert.DoesNotContain("Orders__Durability", (await SettingsAsync(app, "orders-api")).Keys);
     }
@@ -78,7 +81,8 @@ public sealed class ModelTests
         Assert.Empty(app.Resources.OfType<IRedisNodeResource>());
         foreach (var (service, setting) in new[]
         {
-            ("orders-api", "Orders__Durability"), ("inventory-api", "Reservations__Durability"), ("notifications-worker", "Mail__Durability"),
+            ("orders-api", "Orders__Durability"), ("inventory-api", "Reservations__Durability"),
+                ("notifications-worker", "Mail__Durability"),
         })
         {
             Assert.Equal("Memory", (await SettingsAsync(app, service))[setting]);
@@ -89,7 +93,8 @@ public sealed class ModelTests
     [Theory]
     [InlineData("Redis:Topology is 'cluster'; it must be sentinel or single", "--Redis:Topology=cluster")]
     [InlineData("Redis:Mode must be auto or container", "--Redis:Topology=single", "--Redis:Mode=executable")]
-    public async Task An_unknown_topology_and_one_that_the_mode_cannot_run_are_refused_by_their_names(string message, params string[] settings)
+    public async Task An_unknown_topology_and_one_that_the_mode_cannot_run_are_refused_by_their_names(string message,
+        params string[] settings)
     {
         var error = await Assert.ThrowsAnyAsync<Exception>(() => BuildAsync(settings));
         Assert.Contains(message, error.ToString(), StringComparison.Ordinal);
@@ -106,7 +111,8 @@ public sealed class ModelTests
     public async Task Who_ends_a_server_from_the_dashboard_is_asked_first()
     {
         await using var app = await BuildAsync("--Redis:Mode=executable");
-        var commands = app.Resources.SelectMany(r => r.Annotations.OfType<ResourceCommandAnnotation>().Select(c => (Resource: r.Name, Command: c)))
+        var commands = app.Resources.SelectMany(r => r.Annotations.OfType<ResourceCommandAnnotation>()
+            .Select(c => (Resource: r.Name, Command: c)))
             .Where(c => c.Command.Name is "crash" or "crash-primary").ToArray();
         Assert.Equal(["redis", .. s_nodes], commands.Select(c => c.Resource));
         Assert.All(commands, c => Assert.StartsWith("Kill ", c.Command.ConfirmationMessage, StringComparison.Ordinal));
@@ -127,9 +133,12 @@ public sealed class ModelTests
         Assert.All(redis.Nodes.Skip(2), sentinel => Assert.Equal(["data-redis-1", "data-redis-2"], Waits(sentinel)));
         Assert.Equal(4, redis.Options.EffectiveQuorum);
 
-        Assert.Equal(TimeSpan.FromSeconds(20), builder.CreateResourceBuilder(redis).WithDownAfter(TimeSpan.FromSeconds(20)).Resource.Options.EffectiveFailoverTimeout);
-        Assert.Equal("Quorum", Assert.Throws<ArgumentException>(() => builder.CreateResourceBuilder(redis).WithSentinels(3, quorum: 4)).ParamName);
-        Assert.Equal("DownAfter", Assert.Throws<ArgumentException>(() => builder.CreateResourceBuilder(redis).WithDownAfter(TimeSpan.FromSeconds(1))).ParamName);
+        Assert.Equal(TimeSpan.FromSeconds(20), builder.CreateResourceBuilder(redis).WithDownAfter(TimeSpan.FromSeconds(20))
+            .Resource.Options.EffectiveFailoverTimeout);
+        Assert.Equal("Quorum", Assert.Throws<ArgumentException>(() => builder.CreateResourceBuilder(redis).WithSentinels(3, quorum: 4))
+            .ParamName);
+        Assert.Equal("DownAfter",
+            Assert.Throws<ArgumentException>(() => builder.CreateResourceBuilder(redis).WithDownAfter(TimeSpan.FromSeconds(1))).ParamName);
     }
 
     [Theory]
@@ -138,12 +147,14 @@ public sealed class ModelTests
     public void Lock_nodes_are_independent_and_one_connection_string_lists_them_with_the_password(string mode)
     {
         var builder = OwnModel.Create(mode);
-        var locks = builder.AddRedlockNodes("locks", 5).WithPassword(builder.AddParameter("lock-password", "s3cret", secret: true)).Resource;
+        var locks = builder.AddRedlockNodes("locks", 5).WithPassword(builder.AddParameter("lock-password", "s3cret", secret: true))
+            .Resource;
 
         Assert.Equal(["locks-lock-1", "locks-lock-2", "locks-lock-3", "locks-lock-4", "locks-lock-5"], locks.Nodes.Select(n => n.Name));
         Assert.All(locks.Nodes, node => Assert.Empty(Waits(node)));
         Assert.Equal(
-            string.Join(',', locks.Nodes.Select(n => $"{{{n.Name}.bindings.tcp.host}}:{{{n.Name}.bindings.tcp.port}}")) + ",password={lock-password.value}",
+            string.Join(',', locks.Nodes.Select(n => $"{{{n.Name}.bindings.tcp.host}}:{{{n.Name}.bindings.tcp.port}}"))
+            + ",password={lock-password.value}",
             locks.ConnectionStringExpression.ValueExpression);
         Assert.Equal(RedisPersistence.AofAlways, locks.Options.LockNodePersistence);
         Assert.Throws<ArgumentOutOfRangeException>(() => builder.AddRedlockNodes("even", 4));
@@ -174,7 +185,8 @@ public sealed class ModelTests
         Assert.Equal(
             earlier.Nodes.Select(n => (int?)n.Port),
             redis.Nodes.Select(n => n.Annotations.OfType<EndpointAnnotation>().Single().Port));
-        Assert.All(redis.Nodes, node => Assert.Equal(Path.Combine(directory.Path, node.NodeName), ((ExecutableResource)node).WorkingDirectory));
+        Assert.All(redis.Nodes, node => Assert.Equal(Path.Combine(directory.Path, node.NodeName),
+            ((ExecutableResource)node).WorkingDirectory));
     }
 
     [Fact]
@@ -191,8 +203,10 @@ public sealed class ModelTests
         await built.RunAsync();
         using var manifest = JsonDocument.Parse(await File.ReadAllTextAsync(Directory.EnumerateFiles(directory.Path, "*.json").Single()));
         var resources = manifest.RootElement.GetProperty("resources");
-        Assert.Equal(["inventory-api", "notifications-worker", "orders-api", "redis"], resources.EnumerateObject().Select(p => p.Name).Order());
-        Assert.Equal("{redis.connectionString}", resources.GetProperty("orders-api").GetProperty("env").GetProperty("ConnectionStrings__redis").GetString());
+        Assert.Equal(["inventory-api", "notifications-worker", "orders-api", "redis"],
+            resources.EnumerateObject().Select(p => p.Name).Order());
+        Assert.Equal("{redis.connectionString}", resources.GetProperty("orders-api").GetProperty("env")
+            .GetProperty("ConnectionStrings__redis").GetString());
         Assert.Equal("parameter.v0", resources.GetProperty("redis").GetProperty("type").GetString());
     }
 
@@ -212,7 +226,8 @@ public sealed class ModelTests
         return ports;
     }
 
-    private static IEnumerable<string> Waits(IResource resource) => resource.Annotations.OfType<WaitAnnotation>().Select(w => w.Resource.Name);
+    private static IEnumerable<string> Waits(IResource resource)
+        => resource.Annotations.OfType<WaitAnnotation>().Select(w => w.Resource.Name);
 
     private static async Task<IDistributedApplicationTestingBuilder> BuildAsync(params string[] args)
         => await DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(args);

@@ -39,7 +39,8 @@ public sealed class OrderFlowTests(StartedAppHost host)
         await Eventually.TrueAsync(() => File.Exists(path), "the endpoints file is written", StartedAppHost.Bound);
         var endpoints = (await File.ReadAllLinesAsync(path)).Select(l => l.Split('=', 2)).ToDictionary(p => p[0], p => p[1]);
 
-        Assert.Equal(["DASHBOARD_URL", "INVENTORY_URL", "LOCK_NODES", "MAIL_DIR", "ORDERS_URL", "REDIS_SERVICE", "SENTINELS"], endpoints.Keys.Order());
+        Assert.Equal(["DASHBOARD_URL", "INVENTORY_URL", "LOCK_NODES", "MAIL_DIR", "ORDERS_URL", "REDIS_SERVICE", "SENTINELS"],
+            endpoints.Keys.Order());
         Assert.Equal("shop", endpoints["REDIS_SERVICE"]);
         Assert.Equal(3, endpoints["SENTINELS"].Split(',').Length);
         Assert.Equal(host.Dashboard.BaseAddress, new Uri(endpoints["DASHBOARD_URL"]));
@@ -56,16 +57,20 @@ public sealed class OrderFlowTests(StartedAppHost host)
         Assert.Equal(6, nodes.Length);
         foreach (var node in nodes)
         {
-            await host.App.ResourceNotifications.WaitForResourceHealthyAsync(node.Name, WaitBehavior.WaitOnResourceUnavailable, bound.Token);
-            Assert.Contains(node.Annotations.OfType<ResourceRelationshipAnnotation>(), r => r.Type == "Parent" && r.Resource == node.Deployment);
+            await host.App.ResourceNotifications.WaitForResourceHealthyAsync(node.Name, WaitBehavior.WaitOnResourceUnavailable,
+                bound.Token);
+            Assert.Contains(node.Annotations.OfType<ResourceRelationshipAnnotation>(), r => r.Type == "Parent"
+                && r.Resource == node.Deployment);
         }
 
         var deployment = await host.ShownAsync("redis", s => StartedAppHost.Property(s, "redis.sentinels_usable") == "3 of 3, quorum 2");
         var primary = StartedAppHost.Property(deployment, "redis.primary")!;
-        await host.ShownAsync(primary, s => s.ResourceType == "Redis primary" && StartedAppHost.Property(s, "redis.replicas_in_sync") == "2");
+        await host.ShownAsync(primary, s => s.ResourceType == "Redis primary"
+            && StartedAppHost.Property(s, "redis.replicas_in_sync") == "2");
         foreach (var replica in nodes.Where(n => n.Name.StartsWith("redis-redis", StringComparison.Ordinal) && n.Name != primary))
         {
-            var shown = await host.ShownAsync(replica.Name, s => s.ResourceType == "Redis replica" && StartedAppHost.Property(s, "redis.link") == "up");
+            var shown = await host.ShownAsync(replica.Name, s => s.ResourceType == "Redis replica"
+                && StartedAppHost.Property(s, "redis.link") == "up");
             Assert.Equal(primary, StartedAppHost.Property(shown, "redis.primary"));
             Assert.Matches(@"^\d+ bytes, acknowledged \d+ s ago$", StartedAppHost.Property(shown, "redis.lag"));
         }
@@ -92,7 +97,8 @@ public sealed class OrderFlowTests(StartedAppHost host)
 
         var refused = await host.App.ResourceCommands.ExecuteCommandAsync("orders-api", "flash-sale", new InteractionInputCollection(
         [
-            new InteractionInput { Name = "buyers", InputType = InputType.Number, Value = 1_000_000.ToString(CultureInfo.InvariantCulture) },
+            new InteractionInput { Name = "buyers", InputType = InputType.Number,
+            Value = 1_000_000.ToString(CultureInfo.InvariantCulture) },
             new InteractionInput { Name = "items", InputType = InputType.Number, Value = "5" },
         ]), bound.Token);
         Assert.False(refused.Success);

@@ -60,7 +60,8 @@ internal sealed class OtlpTee : IAsyncDisposable
         }
 
         var dashboard = await _dashboard.Task.WaitAsync(context.RequestAborted);
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(dashboard, $"/v1/{signal}")) { Content = new ByteArrayContent(bytes) };
+        using var request = new HttpRequestMessage(HttpMethod.Post,
+            new Uri(dashboard, $"/v1/{signal}")) { Content = new ByteArrayContent(bytes) };
         request.Content.Headers.TryAddWithoutValidation("Content-Type", context.Request.ContentType);
         foreach (var header in context.Request.Headers.Where(h => h.Key.StartsWith("x-otlp", StringComparison.OrdinalIgnoreCase)))
         {

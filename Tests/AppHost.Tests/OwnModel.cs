@@ -5,7 +5,8 @@ namespace AspireRedis.AppHost.Tests;
 /// <summary>An application of the test's own instead of the AppHost's, without a dashboard.</summary>
 internal static class OwnModel
 {
-    public static IDistributedApplicationBuilder Create(string mode) => DistributedApplication.CreateBuilder(new DistributedApplicationOptions
+    public static IDistributedApplicationBuilder Create(string mode)
+        => DistributedApplication.CreateBuilder(new DistributedApplicationOptions
     {
         // Where the orchestrator is, is said in the AppHost's assembly.
         AssemblyName = "AppHost",

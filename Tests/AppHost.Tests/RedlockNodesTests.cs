@@ -48,7 +48,8 @@ public sealed class RedlockNodesTests
         }
 
         Task AnsweringAsync(string wanted) => app.ResourceNotifications.WaitForResourceAsync(
-            "locks", e => e.Snapshot.Properties.Any(p => p.Name == "redis.answering" && p.Value is string value && value == wanted), bound.Token);
+            "locks", e => e.Snapshot.Properties.Any(p => p.Name == "redis.answering" && p.Value is string value && value == wanted),
+            bound.Token);
 
         // SET NX on each node by itself: how many answer as expected.
         async Task<int> TakenAsync(string key, bool expected = true)

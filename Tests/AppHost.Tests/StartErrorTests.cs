@@ -14,7 +14,8 @@ public sealed class StartErrorTests
     public async Task It_is_one_line_without_a_stack_trace(string beginning, string ending, params string[] arguments)
     {
         using var empty = new TemporaryDirectory();
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [BuiltProject.Path("AppHost"), .. arguments])
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
+            [BuiltProject.Path("AppHost"), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

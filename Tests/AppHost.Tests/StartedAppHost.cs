@@ -10,7 +10,10 @@ using Xunit;
 
 namespace AspireRedis.AppHost.Tests;
 
-/// <summary>The AppHost with its dashboard, started once for all tests of the collection, with Redis as executables unless it is said otherwise.</summary>
+/// <summary>
+/// The AppHost with its dashboard, started once for all tests of the collection, with Redis as executables unless it is
+/// said otherwise.
+/// </summary>
 public sealed class StartedAppHost : IAsyncLifetime
 {
     private static readonly TimeSpan s_startBound = TimeSpan.FromMinutes(4);
@@ -62,8 +65,10 @@ public sealed class StartedAppHost : IAsyncLifetime
 
         App = await builder.BuildAsync(bound.Token);
         await App.StartAsync(bound.Token);
-        await App.ResourceNotifications.WaitForResourceHealthyAsync("aspire-dashboard", WaitBehavior.WaitOnResourceUnavailable, bound.Token);
-        var dashboard = App.Services.GetRequiredService<DistributedApplicationModel>().Resources.OfType<IResourceWithEndpoints>().Single(r => r.Name == "aspire-dashboard");
+        await App.ResourceNotifications.WaitForResourceHealthyAsync("aspire-dashboard", WaitBehavior.WaitOnResourceUnavailable,
+            bound.Token);
+        var dashboard = App.Services.GetRequiredService<DistributedApplicationModel>().Resources.OfType<IResourceWithEndpoints>()
+            .Single(r => r.Name == "aspire-dashboard");
         _tee.ForwardTo(new Uri(dashboard.GetEndpoint("otlp-http").Url));
         Dashboard = new HttpClient { BaseAddress = new Uri(dashboard.GetEndpoint("http").Url) };
         foreach (var service in new[] { "redis", "inventory-api", "orders-api", "notifications-worker" })
@@ -98,7 +103,8 @@ public sealed class StartedAppHost : IAsyncLifetime
         var answer = await Dashboard.GetFromJsonAsync<JsonElement>("/api/telemetry/spans?limit=10000");
         return [.. from resource in answer.GetProperty("data").GetProperty("resourceSpans").EnumerateArray()
                    let service = resource.GetProperty("resource").GetProperty("attributes").EnumerateArray()
-                       .First(a => a.GetProperty("key").GetString() == "service.name").GetProperty("value").GetProperty("stringValue").GetString()
+                       .First(a => a.GetProperty("key").GetString() == "service.name").GetProperty("value").GetProperty("stringValue")
+                       .GetString()
                    from scope in resource.GetProperty("scopeSpans").EnumerateArray()
                    from span in scope.GetProperty("spans").EnumerateArray()
                    select (service, span.GetProperty("name").GetString()!, span.GetProperty("traceId").GetString()!, span.GetRawText())];
@@ -125,7 +131,8 @@ public sealed class StartedAppHost : IAsyncLifetime
     }
 
     /// <summary>How often a server is shown as a primary until it is shown as a replica that is in sync.</summary>
-    public static async Task<int> PrimariesUntilInSyncAsync(DistributedApplication app, string resource, CancellationToken cancellationToken)
+    public static async Task<int> PrimariesUntilInSyncAsync(DistributedApplication app, string resource,
+        CancellationToken cancellationToken)
     {
         var primaries = 0;
         await foreach (var change in app.ResourceNotifications.WatchAsync(cancellationToken))
@@ -134,7 +141,8 @@ public sealed class StartedAppHost : IAsyncLifetime
             {
                 primaries++;
             }
-            if (change.Resource.Name == resource && change.Snapshot.ResourceType == "Redis replica" && Property(change.Snapshot, "redis.link") == "up")
+            if (change.Resource.Name == resource && change.Snapshot.ResourceType == "Redis replica"
+                && Property(change.Snapshot, "redis.link") == "up")
             {
                 break;
             }
@@ -149,7 +157,8 @@ public sealed class StartedAppHost : IAsyncLifetime
         return await PrimariesUntilInSyncAsync(App, resource, bound.Token);
     }
 
-    public static string? Property(CustomResourceSnapshot snapshot, string name) => snapshot.Properties.FirstOrDefault(p => p.Name == name)?.Value?.ToString();
+    public static string? Property(CustomResourceSnapshot snapshot, string name)
+        => snapshot.Properties.FirstOrDefault(p => p.Name == name)?.Value?.ToString();
 
     /// <summary>Places an order as a patient customer does: the same one again while the answer is 503.</summary>
     public async Task<string> PlaceAsync(string userId, string sku)
@@ -183,7 +192,8 @@ public sealed class StartedAppHost : IAsyncLifetime
         put.EnsureSuccessStatusCode();
     }
 
-    public async Task<int> StockAsync(string sku) => (await Inventory.GetFromJsonAsync<JsonElement>($"/products/{sku}")).GetProperty("stock").GetInt32();
+    public async Task<int> StockAsync(string sku) => (await Inventory.GetFromJsonAsync<JsonElement>($"/products/{sku}"))
+        .GetProperty("stock").GetInt32();
 
     public Task ConfirmedAsync(string orderId) => Eventually.TrueAsync(
         async () => (await Orders.GetFromJsonAsync<JsonElement>($"/orders/{orderId}")).GetProperty("status").GetString() == "confirmed",

@@ -18,7 +18,8 @@ public sealed class TelemetryTests(StartedAppHost host)
             async () =>
             {
                 var spans = await host.SpansAsync();
-                var traceId = Assert.Single(spans.Where(s => s.Text.Contains(order, StringComparison.Ordinal)).Select(s => s.Trace).Distinct(),
+                var traceId = Assert.Single(spans.Where(s => s.Text.Contains(order, StringComparison.Ordinal)).Select(s => s.Trace)
+                    .Distinct(),
                     id => spans.Any(s => s.Trace == id && s.Name == "POST /orders"));
                 var trace = spans.Where(s => s.Trace == traceId).ToArray();
                 Assert.Equal(["inventory-api", "notifications-worker", "orders-api"], trace.Select(s => s.Service).Distinct().Order());
@@ -26,7 +27,8 @@ public sealed class TelemetryTests(StartedAppHost host)
             },
             "the dashboard has the whole trace", StartedAppHost.Bound);
         await Eventually.HoldsAsync(
-            async () => Assert.Contains(order, (await host.Dashboard.GetStringAsync("/api/telemetry/logs?limit=10000")), StringComparison.Ordinal),
+            async () => Assert.Contains(order, (await host.Dashboard.GetStringAsync("/api/telemetry/logs?limit=10000")),
+            StringComparison.Ordinal),
             "the dashboard has a log of the order", StartedAppHost.Bound);
     }
 
@@ -39,7 +41,8 @@ public sealed class TelemetryTests(StartedAppHost host)
             () =>
             {
                 Assert.Superset(
-                    new HashSet<string> { "redis.lock.acquisitions", "redis.lock.wait.duration", "redis.lock.hold.duration", "redis.stream.lag", "redis.stream.pending" },
+                    new HashSet<string> { "redis.lock.acquisitions", "redis.lock.wait.duration", "redis.lock.hold.duration",
+                    "redis.stream.lag", "redis.stream.pending" },
                     host.MetricsSeen.ToHashSet());
                 return Task.CompletedTask;
             },

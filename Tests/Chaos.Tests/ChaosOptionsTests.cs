@@ -9,7 +9,8 @@ public sealed class ChaosOptionsTests
     public void Options_are_read_and_the_seed_is_chosen_when_there_is_none()
     {
         var folder = Path.GetTempPath();
-        var options = ChaosOptions.Parse(["--faults", "5", "--seed", "42", "--durability", "memory", "--only", "KillPrimary,FreezeService", "--rate", "200", "--json", Path.Combine(folder, "x.json")]);
+        var options = ChaosOptions.Parse(["--faults", "5", "--seed", "42", "--durability", "memory", "--only", "KillPrimary,FreezeService",
+            "--rate", "200", "--json", Path.Combine(folder, "x.json")]);
 
         Assert.Equal((5, 42, Durability.Memory), (options.Faults, options.Seed, options.Durability));
         Assert.Equal([FaultKind.KillPrimary, FaultKind.FreezeService], options.Kinds);
@@ -33,6 +34,7 @@ public sealed class ChaosOptionsTests
     {
         var error = Assert.Throws<ArgumentException>(() => ChaosOptions.Parse(arguments));
 
-        Assert.Contains(arguments is ["--seed", ..] ? "--faults" : arguments[^1] is "--faults" ? "--faults" : arguments[^2], error.Message, StringComparison.Ordinal);
+        Assert.Contains(arguments is ["--seed", ..] ? "--faults" : arguments[^1] is "--faults" ? "--faults" : arguments[^2], error.Message,
+            StringComparison.Ordinal);
     }
 }

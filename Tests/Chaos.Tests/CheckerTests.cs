@@ -47,13 +47,16 @@ public sealed class CheckerTests
     [Fact]
     public void An_acknowledged_order_that_is_gone_is_seen_and_so_are_its_items_and_its_mail()
         => AssertKinds(s_good with { Orders = [.. s_good.Orders.Where(o => o.OrderId != "a")] },
-            ViolationKind.LostOrder, ViolationKind.StockNotConserved, ViolationKind.SalesMiscounted, ViolationKind.ItemsNotGivenBack, ViolationKind.FalseMail);
+            ViolationKind.LostOrder, ViolationKind.StockNotConserved, ViolationKind.SalesMiscounted, ViolationKind.ItemsNotGivenBack,
+            ViolationKind.FalseMail);
 
     [Fact]
     public void A_second_order_for_one_key_is_seen_stored_or_only_acknowledged()
     {
-        AssertKinds(WithPurchase("anna", p => p with { Acknowledged = ["a", "z"] }), ViolationKind.LostOrder, ViolationKind.TwoOrdersForOneKey);
-        AssertKinds(s_good with { Orders = [.. s_good.Orders, new("z", "bert", "rejected", [s_tables])], Mails = [.. s_good.Mails, new("z-rejected@shop", "z", "bert@example.org", false)] },
+        AssertKinds(WithPurchase("anna", p => p with { Acknowledged = ["a", "z"] }), ViolationKind.LostOrder,
+            ViolationKind.TwoOrdersForOneKey);
+        AssertKinds(s_good with { Orders = [.. s_good.Orders, new("z", "bert", "rejected", [s_tables])],
+            Mails = [.. s_good.Mails, new("z-rejected@shop", "z", "bert@example.org", false)] },
             ViolationKind.TwoOrdersForOneKey);
     }
 
@@ -77,11 +80,13 @@ public sealed class CheckerTests
     [InlineData(6)]
     [InlineData(8)]
     public void Stock_that_has_vanished_or_appeared_is_seen(int left)
-        => AssertKinds(s_good with { Products = [s_good.Products[0], s_good.Products[1] with { Left = left }] }, ViolationKind.StockNotConserved);
+        => AssertKinds(s_good with { Products = [s_good.Products[0], s_good.Products[1] with { Left = left }] },
+        ViolationKind.StockNotConserved);
 
     [Fact]
     public void More_sold_than_there_was_is_seen()
-        => AssertKinds(s_good with { Products = [s_good.Products[0] with { Initial = 1 }, s_good.Products[1]] }, ViolationKind.Oversold, ViolationKind.StockNotConserved);
+        => AssertKinds(s_good with { Products = [s_good.Products[0] with { Initial = 1 }, s_good.Products[1]] }, ViolationKind.Oversold,
+        ViolationKind.StockNotConserved);
 
     [Fact]
     public void A_product_that_is_gone_is_seen()
@@ -89,7 +94,8 @@ public sealed class CheckerTests
 
     [Fact]
     public void A_sale_that_is_counted_twice_is_seen()
-        => AssertKinds(s_good with { Products = [s_good.Products[0] with { Counted = 3 }, s_good.Products[1]] }, ViolationKind.SalesMiscounted);
+        => AssertKinds(s_good with { Products = [s_good.Products[0] with { Counted = 3 }, s_good.Products[1]] },
+        ViolationKind.SalesMiscounted);
 
     [Fact]
     public void Items_set_aside_for_no_order_are_seen()
@@ -102,7 +108,8 @@ public sealed class CheckerTests
     [Fact]
     public void A_mail_that_says_what_is_not_so_is_seen()
     {
-        AssertKinds(WithMail(new("b-confirmed@shop", "b", "bert@example.org", Confirms: true)), ViolationKind.FalseMail, ViolationKind.DuplicateMail);
+        AssertKinds(WithMail(new("b-confirmed@shop", "b", "bert@example.org", Confirms: true)), ViolationKind.FalseMail,
+            ViolationKind.DuplicateMail);
         AssertKinds(WithMail(new("x-confirmed@shop", "x", "anna@example.org", Confirms: true)), ViolationKind.FalseMail);
         AssertKinds(WithMail(new("a-confirmed@shop", "a", "bert@example.org", Confirms: true)), ViolationKind.FalseMail);
     }

@@ -13,7 +13,8 @@ public sealed class DiskLimitTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         DiskLimit.PrepareForChildren();
-        _redis = await LocalRedis.StartAsync(RedisTopology.Create(new RedisTopologyOptions { Replicas = 0, Sentinels = 0 }), _directory.Path);
+        _redis = await LocalRedis.StartAsync(RedisTopology.Create(new RedisTopologyOptions { Replicas = 0, Sentinels = 0 }),
+            _directory.Path);
     }
 
     [Fact]
@@ -44,7 +45,8 @@ public sealed class DiskLimitTests : IAsyncLifetime
         await Eventually.TrueAsync(() => database.StringSetAsync("after", "full"), "Writes are taken again");
         server.Kill();
         await server.StartAsync();
-        await Eventually.TrueAsync(async () => await database.StringGetAsync("before") == "full" && await database.StringGetAsync("after") == "full", "Both are there");
+        await Eventually.TrueAsync(async () => await database.StringGetAsync("before") == "full"
+            && await database.StringGetAsync("after") == "full", "Both are there");
     }
 
     public async Task DisposeAsync()

@@ -45,7 +45,8 @@ public sealed class ScriptedRunTests(ITestOutputHelper output)
     private async Task<ChaosResult> RunAsync(IReadOnlyList<Fault> plan, Durability durability)
     {
         using var directory = new TemporaryDirectory();
-        var result = await ChaosRun.RunAsync(plan, Seed, Customers.DefaultRate, durability, directory.Path, new Silent(), CancellationToken.None);
+        var result = await ChaosRun.RunAsync(plan, Seed, Customers.DefaultRate, durability, directory.Path, new Silent(),
+            CancellationToken.None);
         using var table = new StringWriter();
         Report.ResultTable.Write(table, result);
         output.WriteLine(table.ToString());

@@ -21,7 +21,8 @@ public sealed class SimulatedNetworkTests : IAsyncLifetime
         _server.Start();
         _network.Add("server", () => null, _port);
         // Each sends a line every 50 ms over one connection.
-        var script = string.Create(CultureInfo.InvariantCulture, $"exec 3<>/dev/tcp/{SimulatedNetwork.Announced}/{_port}; while true; do echo $1 >&3; sleep 0.05; done");
+        var script = string.Create(CultureInfo.InvariantCulture,
+            $"exec 3<>/dev/tcp/{SimulatedNetwork.Announced}/{_port}; while true; do echo $1 >&3; sleep 0.05; done");
         _one = ServiceProcess.Start("bash", ["-c", script, "bash", "one"]);
         _two = ServiceProcess.Start("bash", ["-c", script, "bash", "two"]);
         _network.Add("one", () => _one.ProcessId);
@@ -67,7 +68,8 @@ public sealed class SimulatedNetworkTests : IAsyncLifetime
 
     [Fact]
     public void A_process_that_is_not_known_cannot_be_cut_off()
-        => Assert.Contains("nobody", Assert.Throws<ArgumentException>(() => _network.Cut(["nobody"], ["server"])).Message, StringComparison.Ordinal);
+        => Assert.Contains("nobody", Assert.Throws<ArgumentException>(() => _network.Cut(["nobody"], ["server"])).Message,
+        StringComparison.Ordinal);
 
     public async Task DisposeAsync()
     {

@@ -6,7 +6,8 @@ using AspireRedis.Coordination;
 namespace AspireRedis.Chaos;
 
 /// <summary>What the command line says.</summary>
-internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKind> Kinds, int Rate, Durability Durability, string? Json, string? Plot)
+internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKind> Kinds, int Rate, Durability Durability, string? Json,
+    string? Plot)
 {
     public const string Usage =
         """
@@ -26,7 +27,8 @@ internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKin
     public static ChaosOptions Parse(IReadOnlyList<string> arguments)
     {
         int? faults = null;
-        var options = new ChaosOptions(0, Random.Shared.Next(1, 1_000_000), FaultPlan.AllFaults, Customers.DefaultRate, Durability.Replica, null, null);
+        var options = new ChaosOptions(0, Random.Shared.Next(1, 1_000_000), FaultPlan.AllFaults, Customers.DefaultRate, Durability.Replica,
+            null, null);
         for (var i = 0; i < arguments.Count; i += 2)
         {
             var name = arguments[i];

@@ -8,9 +8,14 @@ namespace AspireRedis.Chaos;
 /// <param name="Target">To whom.</param>
 /// <param name="Begin">When it began.</param>
 /// <param name="End">When it was undone.</param>
-/// <param name="Whole">When everything was healthy again and both instances of Orders.Api had taken an order; null when that did not come.</param>
-/// <param name="Silence">The longest time without an acknowledged order between <paramref name="Begin"/> and <paramref name="Whole"/>.</param>
-internal sealed record FaultRecord(Fault Fault, string Target, DateTimeOffset Begin, DateTimeOffset End, DateTimeOffset? Whole, TimeSpan Silence)
+/// <param name="Whole">
+/// When everything was healthy again and both instances of Orders.Api had taken an order; null when that did not come.
+/// </param>
+/// <param name="Silence">
+/// The longest time without an acknowledged order between <paramref name="Begin"/> and <paramref name="Whole"/>.
+/// </param>
+internal sealed record FaultRecord(Fault Fault, string Target, DateTimeOffset Begin, DateTimeOffset End, DateTimeOffset? Whole,
+    TimeSpan Silence)
 {
     public TimeSpan? Recovery => Whole - End;
 

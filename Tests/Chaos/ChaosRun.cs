@@ -31,7 +31,8 @@ internal sealed class ChaosRun(ShopUnderTest shop, IReadOnlyList<Fault> plan, in
     /// <param name="cancellationToken">Ends the run without a result; everything is stopped.</param>
     /// <exception cref="TimeoutException">The system could not be started.</exception>
     public static async Task<ChaosResult> RunAsync(
-        IReadOnlyList<Fault> plan, int seed, int rate, Durability durability, string directory, IChaosProgress progress, CancellationToken cancellationToken)
+        IReadOnlyList<Fault> plan, int seed, int rate, Durability durability, string directory, IChaosProgress progress,
+        CancellationToken cancellationToken)
     {
         await using var shop = await ShopUnderTest.StartAsync(directory, durability, cancellationToken);
         return await new ChaosRun(shop, plan, seed, rate, progress).RunAsync(cancellationToken);

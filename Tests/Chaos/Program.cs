@@ -24,7 +24,8 @@ try
 {
     Console.WriteLine($"{options.Faults} faults, seed {options.Seed}, durability {options.Durability}; data and logs in {directory}");
     var result = await ChaosRun.RunAsync(
-        FaultPlan.Create(options.Seed, options.Faults, options.Kinds), options.Seed, options.Rate, options.Durability, directory, new ConsoleProgress(Console.Out, options.Faults), stopping.Token);
+        FaultPlan.Create(options.Seed, options.Faults, options.Kinds), options.Seed, options.Rate, options.Durability, directory,
+        new ConsoleProgress(Console.Out, options.Faults), stopping.Token);
     ResultTable.Write(Console.Out, result);
     if (options.Json is not null)
     {

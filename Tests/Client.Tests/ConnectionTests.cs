@@ -82,7 +82,8 @@ public sealed class ConnectionTests(RedisFixture redis) : IClassFixture<RedisFix
 
         var deployment = host.Services.GetRequiredService<RedisDeployment>();
         // No connection yet, or one that has reached nobody.
-        await Assert.ThrowsAnyAsync<RedisException>(() => deployment.RunAsync("key", database => database.StringGetAsync("key"), repeatable: true));
+        await Assert.ThrowsAnyAsync<RedisException>(() => deployment.RunAsync("key", database => database.StringGetAsync("key"),
+            repeatable: true));
         Assert.Equal(HealthStatus.Unhealthy, (await CheckAsync(host)).Status);
 
         await servers.Server.StartAsync();
@@ -110,7 +111,8 @@ public sealed class ConnectionTests(RedisFixture redis) : IClassFixture<RedisFix
         // Reserved for documentation: nobody answers there.
         const string Inside = "192.0.2.1:6379";
         using var host = await StartAsync(
-            "orders-redis", ("ConnectionStrings:orders-redis", Inside), ("ORDERS_REDIS_ENDPOINTMAP", $"{Inside}={redis.ConnectionString.Split(',')[0]}"));
+            "orders-redis", ("ConnectionStrings:orders-redis", Inside),
+            ("ORDERS_REDIS_ENDPOINTMAP", $"{Inside}={redis.ConnectionString.Split(',')[0]}"));
 
         var deployment = host.Services.GetRequiredService<RedisDeployment>();
         Assert.True(await PingAsync(deployment) > TimeSpan.Zero);
@@ -137,7 +139,8 @@ public sealed class ConnectionTests(RedisFixture redis) : IClassFixture<RedisFix
         return builder;
     }
 
-    private static Task<IHost> StartAsync(params IEnumerable<(string Key, string? Value)> configuration) => StartAsync("redis", configuration);
+    private static Task<IHost> StartAsync(params IEnumerable<(string Key, string? Value)> configuration)
+        => StartAsync("redis", configuration);
 
     private static async Task<IHost> StartAsync(string connectionName, params IEnumerable<(string Key, string? Value)> configuration)
     {

@@ -44,7 +44,8 @@ public sealed partial class DeadLetterEndpointTests(RedisFixture redis) : IClass
         }, "the dead letter is listed");
         var unknown = await http.GetAsync("/operators/dead-letters/other");
         Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
-        Assert.Equal(DeadLetterEndpoints.UnknownStream, (await unknown.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("type").GetString());
+        Assert.Equal(DeadLetterEndpoints.UnknownStream, (await unknown.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("type")
+            .GetString());
         await app.StopAsync();
     }
 

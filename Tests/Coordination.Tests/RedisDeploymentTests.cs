@@ -17,7 +17,8 @@ public sealed class RedisDeploymentTests(RedisFixture redis) : IClassFixture<Red
         var cancelled = new CancellationToken(canceled: true);
         var called = false;
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.Deployment.EvaluateAsync(s_count, ["cancelled"], [], cancelled));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.Deployment.EvaluateAsync(s_count, ["cancelled"], [],
+            cancelled));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.Deployment.RunAsync("cancelled", database =>
         {
             called = true;
@@ -40,7 +41,8 @@ public sealed class RedisDeploymentTests(RedisFixture redis) : IClassFixture<Red
             using var stopping = new CancellationTokenSource();
             Task write = script
                 ? client.Deployment.EvaluateAsync(s_count, ["paused"], [], stopping.Token)
-                : client.Deployment.RunAsync("paused", database => database.StringIncrementAsync("paused"), repeatable: false, stopping.Token);
+                : client.Deployment.RunAsync("paused", database => database.StringIncrementAsync("paused"), repeatable: false,
+                    stopping.Token);
             // Answered behind it: it was sent.
             await client.Database.PingAsync();
             Assert.False(write.IsCompleted);
@@ -57,7 +59,8 @@ public sealed class RedisDeploymentTests(RedisFixture redis) : IClassFixture<Red
     public async Task Without_a_connection_nothing_is_applied_and_nobody_waits()
     {
         await using var deployment = new RedisDeployment(
-            () => throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, "not reached yet"), () => new ConfigurationOptions());
+            () => throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, "not reached yet"), ()
+            => new ConfigurationOptions());
 
         await Assert.ThrowsAsync<RedisUnavailableException>(() => deployment.EvaluateAsync(s_count, ["key"], []));
         await Assert.ThrowsAsync<RedisUnavailableException>(

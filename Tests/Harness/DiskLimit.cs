@@ -28,10 +28,13 @@ public static partial class DiskLimit
     /// <exception cref="InvalidOperationException">It has ended, or would be ended by the signal.</exception>
     public static void Fill(int processId)
     {
-        var ignored = File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/status")).First(l => l.StartsWith("SigIgn:", StringComparison.Ordinal));
-        if ((ulong.Parse(ignored.AsSpan("SigIgn:".Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) >> (FileSizeSignal - 1) & 1) == 0)
+        var ignored = File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/status"))
+            .First(l => l.StartsWith("SigIgn:", StringComparison.Ordinal));
+        if ((ulong.Parse(ignored.AsSpan("SigIgn:".Length).Trim(), NumberStyles.HexNumber,
+            CultureInfo.InvariantCulture) >> (FileSizeSignal - 1) & 1) == 0)
         {
-            throw new InvalidOperationException($"Process {processId} was started before {nameof(PrepareForChildren)}: the signal would end it.");
+            throw new InvalidOperationException(
+                $"Process {processId} was started before {nameof(PrepareForChildren)}: the signal would end it.");
         }
 
         // The soft limit alone: it may be raised again by anybody.

@@ -10,15 +10,18 @@ public static class Eventually
     public static readonly TimeSpan DefaultBound = TimeSpan.FromSeconds(30);
 
     /// <summary>Until <paramref name="condition"/> gives true. One that throws counts as false.</summary>
-    public static Task TrueAsync(Func<Task<bool>> condition, string what, TimeSpan? bound = null, CancellationToken cancellationToken = default) =>
+    public static Task TrueAsync(Func<Task<bool>> condition, string what, TimeSpan? bound = null,
+        CancellationToken cancellationToken = default) =>
         UntilAsync(async _ => await condition() ? null : "false", what, bound, cancellationToken);
 
     /// <inheritdoc cref="TrueAsync(Func{Task{bool}}, string, TimeSpan?, CancellationToken)"/>
-    public static Task TrueAsync(Func<bool> condition, string what, TimeSpan? bound = null, CancellationToken cancellationToken = default) =>
+    public static Task TrueAsync(Func<bool> condition, string what, TimeSpan? bound = null,
+        CancellationToken cancellationToken = default) =>
         UntilAsync(_ => Task.FromResult(condition() ? null : "false"), what, bound, cancellationToken);
 
     /// <summary>Until <paramref name="assertions"/> throws nothing; the failure has the last exception's message.</summary>
-    public static Task HoldsAsync(Func<Task> assertions, string what, TimeSpan? bound = null, CancellationToken cancellationToken = default) =>
+    public static Task HoldsAsync(Func<Task> assertions, string what, TimeSpan? bound = null,
+        CancellationToken cancellationToken = default) =>
         UntilAsync(
             async _ =>
             {
@@ -29,7 +32,8 @@ public static class Eventually
             bound,
             cancellationToken);
 
-    private static async Task UntilAsync(Func<CancellationToken, Task<string?>> missing, string what, TimeSpan? bound, CancellationToken cancellationToken)
+    private static async Task UntilAsync(Func<CancellationToken, Task<string?>> missing, string what, TimeSpan? bound,
+        CancellationToken cancellationToken)
     {
         try
         {

@@ -15,7 +15,8 @@ public static class Repository
             }
         }
 
-        throw new InvalidOperationException($"No folder above {AppContext.BaseDirectory} holds {Solution}: run the tests from their build output.");
+        throw new InvalidOperationException(
+            $"No folder above {AppContext.BaseDirectory} holds {Solution}: run the tests from their build output.");
     });
 
     /// <summary>The folder that holds the solution.</summary>

@@ -41,7 +41,8 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     /// <summary>Starts a built .NET program: <c>dotnet X.dll</c>.</summary>
     public static ServiceProcess StartDotNet(
-        string dll, IReadOnlyDictionary<string, string?>? environment = null, IEnumerable<string>? arguments = null, string? logFile = null) =>
+        string dll, IReadOnlyDictionary<string, string?>? environment = null, IEnumerable<string>? arguments = null,
+        string? logFile = null) =>
         // DOTNET_HOST_PATH is set where the tests run under the SDK: the same runtime for the service.
         Start(
             Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet",
@@ -52,7 +53,10 @@ public sealed class ServiceProcess : IAsyncDisposable
             // Settings files are looked up in the working directory's content root.
             Path.GetDirectoryName(Path.GetFullPath(dll)));
 
-    /// <summary>Starts any program. A null value removes a variable; without a log file a temporary one is used and deleted at the end.</summary>
+    /// <summary>
+    /// Starts any program. A null value removes a variable; without a log file a temporary one is used and deleted at
+    /// the end.
+    /// </summary>
     public static ServiceProcess Start(
         string fileName,
         IEnumerable<string> arguments,
@@ -65,7 +69,10 @@ public sealed class ServiceProcess : IAsyncDisposable
         return new ServiceProcess(name ?? Path.GetFileName(fileName), child, deleteLog: logFile is null);
     }
 
-    /// <summary>Until a GET of <paramref name="url"/> succeeds. Fails at once, with the last output, when the process ends before.</summary>
+    /// <summary>
+    /// Until a GET of <paramref name="url"/> succeeds. Fails at once, with the last output, when the process ends
+    /// before.
+    /// </summary>
     public async Task WaitHealthyAsync(Uri url, TimeSpan? bound = null, CancellationToken cancellationToken = default)
     {
         try
@@ -79,7 +86,8 @@ public sealed class ServiceProcess : IAsyncDisposable
                     }
 
                     using var response = await s_probe.GetAsync(url, token);
-                    return response.IsSuccessStatusCode ? null : $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync(token)}";
+                    return response.IsSuccessStatusCode ? null
+                        : $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync(token)}";
                 },
                 bound ?? DefaultHealthBound,
                 $"{Name} is healthy at {url}",
@@ -101,7 +109,8 @@ public sealed class ServiceProcess : IAsyncDisposable
                 {
                     var exited = HasExited;
                     return Output.Contains(text, StringComparison.Ordinal) ? Task.FromResult<string?>(null)
-                        : exited ? throw new StopWaitingException(WithOutput($"{Name} ended with exit code {ExitCode} and did not print '{text}'."))
+                        : exited
+                        ? throw new StopWaitingException(WithOutput($"{Name} ended with exit code {ExitCode} and did not print '{text}'."))
                         : Task.FromResult<string?>("other output");
                 },
                 bound ?? DefaultHealthBound,

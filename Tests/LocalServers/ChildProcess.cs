@@ -59,7 +59,10 @@ public sealed class ChildProcess : IDisposable
         }
     }
 
-    /// <summary>The exit code, 128 plus the signal's number when a signal ended it; null while it runs and after <see cref="Dispose"/>.</summary>
+    /// <summary>
+    /// The exit code, 128 plus the signal's number when a signal ended it; null while it runs and after
+    /// <see cref="Dispose"/>.
+    /// </summary>
     public int? ExitCode
     {
         get
@@ -98,7 +101,8 @@ public sealed class ChildProcess : IDisposable
         logFile = Path.GetFullPath(logFile);
         environment ??= new Dictionary<string, string?>();
         // A POSIX shell drops variables that it could not name itself, such as services__orders-api__http__0.
-        var beyondShell = environment.Where(v => v.Value is not null && !v.Key.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')).ToArray();
+        var beyondShell = environment.Where(v => v.Value is not null && !v.Key.All(c => char.IsAsciiLetterOrDigit(c) || c == '_'))
+            .ToArray();
         string[] command = beyondShell.Length == 0
             ? [fileName, .. arguments]
             : ["env", .. beyondShell.Select(v => $"{v.Key}={v.Value}"), fileName, .. arguments];
@@ -183,7 +187,10 @@ public sealed class ChildProcess : IDisposable
         }
     }
 
-    /// <summary>SIGSTOP: the process keeps its sockets and answers nothing. Does nothing when it has ended. A program that is frozen before it has shown that it runs may outlive this process: its guard may not have started.</summary>
+    /// <summary>
+    /// SIGSTOP: the process keeps its sockets and answers nothing. Does nothing when it has ended. A program that is
+    /// frozen before it has shown that it runs may outlive this process: its guard may not have started.
+    /// </summary>
     public void Freeze() => Signal(UnixSignal.Stop);
 
     /// <summary>SIGCONT: a frozen process goes on where it was. Does nothing when it has ended.</summary>

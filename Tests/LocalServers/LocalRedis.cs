@@ -46,8 +46,12 @@ public sealed class LocalRedis : IAsyncDisposable
     /// <param name="bound">How long each step may take; default <see cref="DefaultBound"/>.</param>
     /// <param name="cancellationToken">Ends the wait; everything is then stopped.</param>
     /// <returns>The running topology.</returns>
-    /// <exception cref="InvalidOperationException">There is no <c>redis-server</c>, a configuration of an earlier run is for another port, or a node ended at once.</exception>
-    /// <exception cref="TimeoutException">A node did not answer or the topology did not become complete in time; the message says what is missing.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// There is no <c>redis-server</c>, a configuration of an earlier run is for another port, or a node ended at once.
+    /// </exception>
+    /// <exception cref="TimeoutException">
+    /// A node did not answer or the topology did not become complete in time; the message says what is missing.
+    /// </exception>
     public static async Task<LocalRedis> StartAsync(
         RedisTopology topology,
         string directory,
@@ -82,7 +86,8 @@ public sealed class LocalRedis : IAsyncDisposable
         Poll.UntilAsync(_probe.MissingAsync, bound ?? DefaultBound, "The Redis topology is complete", cancellationToken);
 
     /// <inheritdoc cref="RedisTopologyProbe.CurrentPrimaryAsync"/>
-    public Task<RedisNode> CurrentPrimaryAsync(CancellationToken cancellationToken = default) => _probe.CurrentPrimaryAsync(cancellationToken);
+    public Task<RedisNode> CurrentPrimaryAsync(CancellationToken cancellationToken = default)
+        => _probe.CurrentPrimaryAsync(cancellationToken);
 
     /// <summary>Waits for a failover: until another server than <paramref name="node"/> is the primary and says so itself.</summary>
     /// <param name="node">The primary before.</param>
@@ -90,7 +95,8 @@ public sealed class LocalRedis : IAsyncDisposable
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The new primary.</returns>
     /// <exception cref="TimeoutException">The bound has passed.</exception>
-    public async Task<RedisNode> WaitForPrimaryOtherThanAsync(RedisNode node, TimeSpan? bound = null, CancellationToken cancellationToken = default)
+    public async Task<RedisNode> WaitForPrimaryOtherThanAsync(RedisNode node, TimeSpan? bound = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(node);
         var primary = node;
@@ -151,7 +157,8 @@ public sealed class LocalRedis : IAsyncDisposable
         if (isNew)
         {
             // A Sentinel asks for the replicas when it starts and then after 10 s only.
-            await Poll.UntilAsync(token => _probe.MissingServersAsync(Topology.Primary, token), bound, "The replicas are in sync", cancellationToken);
+            await Poll.UntilAsync(token => _probe.MissingServersAsync(Topology.Primary, token), bound, "The replicas are in sync",
+                cancellationToken);
         }
 
         await StartNodesAsync(Topology.Sentinels);

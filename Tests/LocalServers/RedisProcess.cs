@@ -9,7 +9,10 @@ namespace AspireRedis.LocalServers;
 /// </summary>
 public sealed class RedisProcess : IAsyncDisposable
 {
-    /// <summary>How long a node may take to answer after its start when nothing else is said: 60 s, for a slow machine or a large data set.</summary>
+    /// <summary>
+    /// How long a node may take to answer after its start when nothing else is said: 60 s, for a slow machine or a
+    /// large data set.
+    /// </summary>
     public static readonly TimeSpan DefaultStartBound = TimeSpan.FromSeconds(60);
 
     /// <summary>How long a node may take to end after SIGTERM when nothing else is said: 30 s.</summary>
@@ -58,7 +61,10 @@ public sealed class RedisProcess : IAsyncDisposable
     /// <param name="bound">How long it may take to answer; default <see cref="DefaultStartBound"/>.</param>
     /// <param name="cancellationToken">Ends the wait; the process is then killed.</param>
     /// <returns>The running node.</returns>
-    /// <exception cref="InvalidOperationException">There is no executable, the configuration is for another port, or the node ended at once; the message has the end of its log.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// There is no executable, the configuration is for another port, or the node ended at once; the message has the
+    /// end of its log.
+    /// </exception>
     /// <exception cref="TimeoutException">It did not answer in time; the message has the end of its log.</exception>
     internal static async Task<RedisProcess> StartAsync(
         RedisTopology topology,
@@ -83,7 +89,10 @@ public sealed class RedisProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the node after it ended, with the role it had last, and waits until it answers PING. Does nothing while it runs.</summary>
+    /// <summary>
+    /// Starts the node after it ended, with the role it had last, and waits until it answers PING. Does nothing while
+    /// it runs.
+    /// </summary>
     /// <param name="bound">How long it may take to answer; default <see cref="DefaultStartBound"/>.</param>
     /// <param name="cancellationToken">Ends the wait; the process is then killed.</param>
     /// <returns>A task that ends when the node answers.</returns>
@@ -102,7 +111,10 @@ public sealed class RedisProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>SIGTERM, upon which a server writes what it should keep to disk; SIGKILL when that takes too long. Thaws a frozen node. Does nothing when it has ended.</summary>
+    /// <summary>
+    /// SIGTERM, upon which a server writes what it should keep to disk; SIGKILL when that takes too long. Thaws a
+    /// frozen node. Does nothing when it has ended.
+    /// </summary>
     /// <param name="bound">How long to wait before SIGKILL; default <see cref="DefaultStopBound"/>.</param>
     /// <param name="cancellationToken">Ends the wait, without SIGKILL.</param>
     /// <returns>A task that ends when the process is gone.</returns>

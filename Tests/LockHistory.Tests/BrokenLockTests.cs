@@ -7,7 +7,10 @@ using Xunit.Abstractions;
 
 namespace AspireRedis.LockHistory;
 
-/// <summary>The harness finds what is wrong with a broken lock, through the same processes and faults with which the others are found right.</summary>
+/// <summary>
+/// The harness finds what is wrong with a broken lock, through the same processes and faults with which the others are
+/// found right.
+/// </summary>
 public sealed class BrokenLockTests(ITestOutputHelper output)
 {
     private const int MaxRounds = 6;

@@ -90,7 +90,8 @@ public sealed class CheckerTests
 
     [Fact]
     public void Who_believes_longer_than_the_old_primary_could_renew() => Wrong(Rule.Exclusion, "both believed", History
-        .Holds("c1.1", 1, 10, 0, 10, release: 1400, until: 1500).Fault(20, 300, 390, "redis-2").Holds("c2.1", 1, 11, 100, 200, release: 250));
+        .Holds("c1.1", 1, 10, 0, 10, release: 1400, until: 1500).Fault(20, 300, 390, "redis-2")
+        .Holds("c2.1", 1, 11, 100, 200, release: 250));
 
     [Fact]
     public void A_stale_write_that_the_store_made() => Wrong(Rule.Fencing, "the store made write", History
@@ -98,7 +99,8 @@ public sealed class CheckerTests
         .Holds("c2.1", 1, 11, 5, 1020, release: 2050).Writes("c2.1", 1, 11, at: 1030).Writes("c1.1", 1, 10, at: 3000));
 
     [Fact]
-    public void A_stale_write_of_which_a_failover_destroyed_the_evidence_in_the_store_only() => Wrong(Rule.Fencing, "was made after", History
+    public void A_stale_write_of_which_a_failover_destroyed_the_evidence_in_the_store_only()
+        => Wrong(Rule.Fencing, "was made after", History
         .Holds("c1.1", 1, 10, 0, 10, release: 3010, until: 1000).Frozen("c1.1", 20, 2995)
         .Holds("c2.1", 1, 11, 5, 1020, release: 2050).Writes("c2.1", 1, 11, at: 1030, logged: false).Writes("c1.1", 1, 10, at: 3000)
         .Fault(4000, 4100, 4200, "redis-2"));
@@ -116,7 +118,8 @@ public sealed class CheckerTests
     [Fact]
     public void An_answered_write_that_is_not_in_a_store_that_keeps_all()
     {
-        var history = History.Holds("c1.1", 1, 10, 0, 10, release: 50).Writes("c1.1", 1, 10, at: 20, logged: false).Fault(30, 40, 45, "redis-2");
+        var history = History.Holds("c1.1", 1, 10, 0, 10, release: 50).Writes("c1.1", 1, 10, at: 20, logged: false)
+            .Fault(30, 40, 45, "redis-2");
         Wrong(Rule.Fencing, "is not in the store", history, s_strict);
         Right(history);
     }
@@ -124,7 +127,8 @@ public sealed class CheckerTests
     [Fact]
     public void A_write_that_was_refused_and_made() => Wrong(Rule.Fencing, "and made it", History
         .Holds("c1.1", 1, 11, 0, 10, release: 50).Writes("c1.1", 1, 11, at: 20)
-        .Holds("c2.1", 1, 12, 51, 60, release: 80).Writes("c2.1", 1, 12, at: 70, accepted: false, logged: true).Writes("c2.1", 1, 12, at: 75));
+        .Holds("c2.1", 1, 12, 51, 60, release: 80).Writes("c2.1", 1, 12, at: 70, accepted: false, logged: true)
+            .Writes("c2.1", 1, 12, at: 75));
 
     [Fact]
     public void A_write_that_was_refused_without_a_rival() => Wrong(Rule.Fencing, "nobody had sent a larger token", History
@@ -192,7 +196,8 @@ public sealed class CheckerTests
         .Holds("c1.1", 1, 10, 0, 10, release: 50).Waits("c2.1", 1, invoked: 5).Killed("c2.1", 20));
 
     [Fact]
-    public void A_release_that_never_returns() => Wrong(Rule.Liveness, "never given back", History.Holds("c1.1", 1, 10, 0, 10, release: null));
+    public void A_release_that_never_returns() => Wrong(Rule.Liveness, "never given back",
+        History.Holds("c1.1", 1, 10, 0, 10, release: null));
 
     [Fact]
     public void Who_waits_too_long_in_calm() => Wrong(Rule.Liveness, "waited for 6.0 s", History
@@ -235,7 +240,8 @@ public sealed class CheckerTests
 
     private static void Wrong(Rule rule, string what, HistoryBuilder history, CheckerOptions? options = null)
     {
-        var violation = Assert.Single(history.Check(options).Violations, v => v.Rule == rule && v.What.Contains(what, StringComparison.Ordinal));
+        var violation = Assert.Single(history.Check(options).Violations, v => v.Rule == rule
+            && v.What.Contains(what, StringComparison.Ordinal));
         Assert.Equal(HistoryBuilder.Resource, violation.Resource);
     }
 }

@@ -29,7 +29,8 @@ public sealed class LockHistoryTests(ITestOutputHelper output)
         var results = new List<RoundResult>();
         if (Environment.GetEnvironmentVariable("LOCK_HISTORY_MINUTES") is { Length: > 0 } minutes)
         {
-            results.AddRange(await Campaign.RunAsync([system], seed, TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture)), output.WriteLine));
+            results.AddRange(await Campaign.RunAsync([system], seed,
+                TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture)), output.WriteLine));
         }
         else
         {

@@ -21,7 +21,8 @@ internal static class Program
         var systems = LockSystem.All.Where(s => only is null || s.Name == only).ToArray();
         if (systems.Length == 0)
         {
-            Console.Error.WriteLine($"--minutes M [--seed N] [--system NAME] [--picture FILE]; systems: {string.Join(", ", LockSystem.All.Select(s => s.Name))}");
+            Console.Error.WriteLine(
+                $"--minutes M [--seed N] [--system NAME] [--picture FILE]; systems: {string.Join(", ", LockSystem.All.Select(s => s.Name))}");
             return 2;
         }
         var results = await Campaign.RunAsync(systems, seed, TimeSpan.FromMinutes(minutes), Console.WriteLine);
@@ -30,10 +31,12 @@ internal static class Program
         {
             var fault = lost.History.Faults.First(f => f.NewPrimary is not null);
             await File.WriteAllTextAsync(picture, HistoryPicture.Draw(
-                lost.History, new Span(fault.BeganAt - Margin, fault.SettledAt) + Margin, $"Leases in a failover ({lost.System.Name}, seed {lost.Seed})"));
+                lost.History, new Span(fault.BeganAt - Margin, fault.SettledAt) + Margin,
+                $"Leases in a failover ({lost.System.Name}, seed {lost.Seed})"));
         }
         return results.All(r => r.Verdict.Violations.Count == 0) ? 0 : 1;
 
-        string? Option(string name) => Array.IndexOf(arguments, name) is var at and >= 0 && at + 1 < arguments.Length ? arguments[at + 1] : null;
+        string? Option(string name) => Array.IndexOf(arguments, name) is var at and >= 0 && at + 1 < arguments.Length ? arguments[at + 1]
+            : null;
     }
 }

@@ -32,7 +32,8 @@ public sealed partial class ConsumerTests(PackedPackages packages, RedisFixture 
             ["ASPNETCORE_URLS"] = url,
         });
         using var http = new HttpClient { BaseAddress = new Uri(url) };
-        await Eventually.TrueAsync(async () => (await http.GetAsync("/health")).StatusCode == HttpStatusCode.OK, "the application is healthy");
+        await Eventually.TrueAsync(async () => (await http.GetAsync("/health")).StatusCode == HttpStatusCode.OK,
+            "the application is healthy");
 
         using var taken = await http.PostAsync("/items/chair/take", null);
 
@@ -44,14 +45,17 @@ public sealed partial class ConsumerTests(PackedPackages packages, RedisFixture 
         var token = answer.GetProperty("fencingToken").GetInt64();
         Assert.True(token > 0);
         Assert.Equal(token, (long)await connection.GetDatabase().HashGetAsync("item:chair", "fence"));
-        await Eventually.TrueAsync(() => api.Output.Contains("chair was taken, 9 left.", StringComparison.Ordinal), "the group handles the event");
+        await Eventually.TrueAsync(() => api.Output.Contains("chair was taken, 9 left.", StringComparison.Ordinal),
+            "the group handles the event");
     }
 
     [Fact]
     public async Task The_Aspire_section_is_an_AppHost()
     {
-        var version = SdkVersion().Match(File.ReadAllText(Path.Combine(Repository.Root, "AppHost", "AppHost.csproj"))).Groups["version"].Value;
-        var hosting = AspireVersion().Match(File.ReadAllText(Path.Combine(Repository.Root, "Directory.Packages.props"))).Groups["version"].Value;
+        var version = SdkVersion().Match(File.ReadAllText(Path.Combine(Repository.Root, "AppHost", "AppHost.csproj")))
+            .Groups["version"].Value;
+        var hosting = AspireVersion().Match(File.ReadAllText(Path.Combine(Repository.Root, "Directory.Packages.props")))
+            .Groups["version"].Value;
         var solution = Directory.CreateDirectory(Path.Combine(packages.Projects, "with-aspire")).FullName;
         await DotNet.RunAsync(solution, "new", "web", "-n", "Api", "--no-restore");
         var project = Directory.CreateDirectory(Path.Combine(solution, "AppHost")).FullName;
@@ -96,7 +100,8 @@ public sealed partial class ConsumerTests(PackedPackages packages, RedisFixture 
     }
 
     private static async Task AddAsync(string project, string items)
-        => await File.WriteAllTextAsync(project, (await File.ReadAllTextAsync(project)).Replace("</Project>", $"{items}</Project>", StringComparison.Ordinal));
+        => await File.WriteAllTextAsync(project, (await File.ReadAllTextAsync(project))
+        .Replace("</Project>", $"{items}</Project>", StringComparison.Ordinal));
 
     [GeneratedRegex("Aspire.AppHost.Sdk/(?<version>[0-9.]+)")]
     private static partial Regex SdkVersion();

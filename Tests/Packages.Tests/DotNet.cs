@@ -24,7 +24,8 @@ internal static class DotNet
         start.Environment["UseSharedCompilation"] = "false";
         start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";
         // What the test host was started with is not for other projects.
-        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase) && k != "MSBUILDDISABLENODEREUSE").ToList())
+        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)
+            && k != "MSBUILDDISABLENODEREUSE").ToList())
         {
             start.Environment.Remove(name);
         }
@@ -36,7 +37,8 @@ internal static class DotNet
             var output = process.StandardOutput.ReadToEndAsync(bound.Token);
             var errors = process.StandardError.ReadToEndAsync(bound.Token);
             await process.WaitForExitAsync(bound.Token);
-            Assert.True(process.ExitCode == 0, $"dotnet {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{await output}{await errors}");
+            Assert.True(process.ExitCode == 0,
+                $"dotnet {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{await output}{await errors}");
             return await output;
         }
         finally

@@ -8,7 +8,8 @@ namespace AspireRedis.Packages.Tests;
 [Collection(PackedPackagesCollection.Name)]
 public sealed class PackageTests(PackedPackages packages)
 {
-    private static readonly string[] s_packages = ["AspireRedis.Client", "AspireRedis.Coordination", "AspireRedis.Hosting", "AspireRedis.Topology"];
+    private static readonly string[] s_packages = ["AspireRedis.Client", "AspireRedis.Coordination", "AspireRedis.Hosting",
+        "AspireRedis.Topology"];
 
     [Fact]
     public void These_and_no_others_are_packed_with_their_symbols()
@@ -38,7 +39,8 @@ public sealed class PackageTests(PackedPackages packages)
         Assert.Equal(File.ReadAllText(Path.Combine(Repository.Root, folder, "README.md")), readme.ReadToEnd());
         // What it needs of ours has its own version, and nobody gets the analyzer of this repository.
         var dependencies = metadata.Descendants().Where(e => e.Name.LocalName == "dependency").ToList();
-        Assert.All(dependencies.Where(d => s_packages.Contains(d.Attribute("id")!.Value)), d => Assert.Equal(packages.Version, d.Attribute("version")!.Value));
+        Assert.All(dependencies.Where(d => s_packages.Contains(d.Attribute("id")!.Value)),
+            d => Assert.Equal(packages.Version, d.Attribute("version")!.Value));
         Assert.DoesNotContain(dependencies, d => d.Attribute("id")!.Value.Contains("Analyzers", StringComparison.Ordinal));
     }
 }

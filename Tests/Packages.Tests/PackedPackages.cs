@@ -34,7 +34,8 @@ public sealed class PackedPackages : IAsyncLifetime
         await DotNet.RunAsync(Repository.Root,
             "pack", "AspireRedis.sln", "--no-build", "-c", Configuration, "-o", Feed, $"-p:PackageVersion={Version}", "--nologo");
         // A source beside those of the machine. Our packages stay out of the machine's cache; everything else comes from there.
-        var cache = (await DotNet.RunAsync(Projects, "nuget", "locals", "global-packages", "--list", "--force-english-output")).Trim().Split(": ", 2)[1];
+        var cache = (await DotNet.RunAsync(Projects, "nuget", "locals", "global-packages", "--list", "--force-english-output")).Trim()
+            .Split(": ", 2)[1];
         await File.WriteAllTextAsync(Path.Combine(Projects, "NuGet.config"),
             $"""
             <configuration>

@@ -6,6 +6,13 @@ namespace AspireRedis.Repository.Tests;
 /// <summary>Rules that no compiler checks.</summary>
 public sealed partial class SourceTreeTests
 {
+    private const int MaxColumns = 140;
+
+    // A text that is searched for is not cut in two.
+    [Fact]
+    public void Lines_of_code_have_at_most_140_columns_unless_a_text_is_in_them()
+        => AssertNone(Find([".cs", ".lua"], line => line.Length > MaxColumns && !line.Contains('"', StringComparison.Ordinal)));
+
     [Fact]
     public void No_file_names_the_host_of_a_package_registry()
         => AssertNone(Find([".cs", ".lua", ".md", ".json", ".mjs", ".xml", ".props", ".targets", ".csproj", ".config", ".yml", ""],

@@ -114,7 +114,8 @@ public sealed class SampleTests(RedisFixture redis) : IClassFixture<RedisFixture
         }, $"{server.EndPoint} is up for {seconds} s");
     }
 
-    private static Task<IReadOnlyList<string>> RunAsync(string sample, string connectionString) => RunAsync(sample, [connectionString], null);
+    private static Task<IReadOnlyList<string>> RunAsync(string sample, string connectionString)
+        => RunAsync(sample, [connectionString], null);
 
     private static async Task<IReadOnlyList<string>> RunAsync(
         string sample, string[] arguments, IReadOnlyDictionary<string, string?>? environment, int exitCode = 0)

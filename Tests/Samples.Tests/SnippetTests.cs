@@ -64,7 +64,9 @@ public sealed partial class SnippetTests
             .Concat(Sources("*.lua").Select(file => Normalised(File.ReadAllLines(file))));
 
     private static IEnumerable<string> Sources(string pattern)
-        => s_sources.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), pattern, SearchOption.AllDirectories))
+        => s_sources
+            .SelectMany(folder => Directory.EnumerateFiles(
+                Path.Combine(Repository.Root, folder), pattern, SearchOption.AllDirectories))
             .Where(file => !file.Split(Path.DirectorySeparatorChar).Any(part => part is "obj" or "bin"));
 
     private static IEnumerable<string> Regions(string file)

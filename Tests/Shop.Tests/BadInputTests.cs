@@ -327,7 +327,8 @@ public sealed class BadInputTests(ShopFixture fixture) : IAsyncLifetime
             return document.GetProperty("paths");
         }
 
-        static string[] Methods(JsonElement paths, string path) => [.. paths.GetProperty(path).EnumerateObject().Select(m => m.Name).Order()];
+        static string[] Methods(JsonElement paths, string path)
+            => [.. paths.GetProperty(path).EnumerateObject().Select(m => m.Name).Order()];
     }
 
     private HttpClient ApiOf(string path) => path.StartsWith("orders", StringComparison.Ordinal) ? _shop.Orders : _shop.Inventory;
@@ -343,9 +344,11 @@ public sealed class BadInputTests(ShopFixture fixture) : IAsyncLifetime
         var problem = await response.AssertProblemAsync((HttpStatusCode)status);
         var detail = problem.TryGetProperty("detail", out var text) ? text.GetString() : null;
         // For who wrote the request: members as JSON names them, and nothing about our types.
-        Assert.DoesNotMatch(@"\b([Ff]ield|array type|UserId|Email|Lines|Sku|Quantity|Name|Price|Stock|System|Nullable|RegularExpression|regular expression)\b", problem.Messages());
+        Assert.DoesNotMatch(
+            @"\b([Ff]ield|array type|UserId|Email|Lines|Sku|Quantity|Name|Price|Stock|System|Nullable|RegularExpression|regular expression)\b", problem.Messages());
         Assert.True(
-            problem.ErrorKeys().Any(key => key.StartsWith(reason, StringComparison.Ordinal)) || detail?.Contains(reason, StringComparison.Ordinal) == true,
+            problem.ErrorKeys().Any(key => key.StartsWith(reason, StringComparison.Ordinal))
+            || detail?.Contains(reason, StringComparison.Ordinal) == true,
             $"Neither errors nor detail speak of {reason}: {problem}");
     }
 }

@@ -18,7 +18,8 @@ public sealed class ContentionTests(ShopFixture fixture)
         const int Buyers = 200;
         var sku = await _shop.NewProductAsync(stock);
 
-        var accepted = await OrderAllAsync(Enumerable.Range(0, Buyers).Select(i => OrderRequest.For(sku, 1, $"buyer-{i}", $"buyer-{i}@{sku}.example.org")));
+        var accepted = await OrderAllAsync(Enumerable.Range(0, Buyers)
+            .Select(i => OrderRequest.For(sku, 1, $"buyer-{i}", $"buyer-{i}@{sku}.example.org")));
 
         Assert.Equal(stock, accepted.Count);
         Assert.Equal(stock, accepted.Values.Select(a => a.OrderId).Distinct().Count());
@@ -32,7 +33,8 @@ public sealed class ContentionTests(ShopFixture fixture)
         // Nobody else has been told anything.
         Assert.Equal(
             accepted.Keys.Select(order => order.Email).Order(),
-            _shop.ReadMails().Values.Select(mail => mail.To.Mailboxes.Single().Address).Where(to => to.EndsWith($"@{sku}.example.org", StringComparison.Ordinal)).Order());
+            _shop.ReadMails().Values.Select(mail => mail.To.Mailboxes.Single().Address)
+                .Where(to => to.EndsWith($"@{sku}.example.org", StringComparison.Ordinal)).Order());
         Assert.Equal(0, await _shop.StockAsync(sku));
         Assert.Equal(stock, await _shop.UnitsSoldAsync(sku));
     }
@@ -63,7 +65,8 @@ public sealed class ContentionTests(ShopFixture fixture)
         var first = await _shop.NewProductAsync(Stock);
         var second = await _shop.NewProductAsync(Stock);
 
-        var accepted = await OrderAllAsync(Enumerable.Range(0, 60).Select(i => new OrderRequest($"buyer-{i}", $"buyer-{i}@example.org", (i % 4) switch
+        var accepted = await OrderAllAsync(Enumerable.Range(0, 60)
+            .Select(i => new OrderRequest($"buyer-{i}", $"buyer-{i}@example.org", (i % 4) switch
         {
             0 => [new(first, 1 + (i % 3)), new(second, 2)],
             1 => [new(second, 1 + (i % 3)), new(first, 2)],

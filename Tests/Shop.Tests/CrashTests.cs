@@ -156,7 +156,8 @@ public sealed class CrashTests(FaultyShopFixture fixture) : IAsyncLifetime
         // While the service is away orders are put off, and those that wait long enough find it again.
         await Eventually.TrueAsync(() => inventory.Process.HasExited, "The inventory is killed");
         await _shop.StartInventoryAsync();
-        Assert.All(await statuses, status => Assert.Contains(status, (HttpStatusCode[])[HttpStatusCode.Created, HttpStatusCode.ServiceUnavailable]));
+        Assert.All(await statuses, status => Assert.Contains(status,
+            (HttpStatusCode[])[HttpStatusCode.Created, HttpStatusCode.ServiceUnavailable]));
 
         foreach (var key in keys)
         {
@@ -176,7 +177,8 @@ public sealed class CrashTests(FaultyShopFixture fixture) : IAsyncLifetime
         var sku = await _shop.NewProductAsync(Count);
         await _shop.WorkerInstance.StopAsync();
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, Count).Select(i => _shop.PlaceOrderAsync(OrderRequest.For(sku, email: $"late-{i}@example.org"))));
+        var answers = await Task.WhenAll(Enumerable.Range(0, Count)
+            .Select(i => _shop.PlaceOrderAsync(OrderRequest.For(sku, email: $"late-{i}@example.org"))));
         foreach (var answer in answers)
         {
             await _shop.WaitForStatusAsync(answer.OrderId, "confirmed");
@@ -203,7 +205,8 @@ public sealed class CrashTests(FaultyShopFixture fixture) : IAsyncLifetime
     }
 
     /// <summary>Kills an inventory when it has taken the first product and waits for the lease of the second.</summary>
-    private async Task LeaveHalfReservedAsync(string orderId, string first, string second, params IEnumerable<KeyValuePair<string, string?>> settings)
+    private async Task LeaveHalfReservedAsync(string orderId, string first, string second,
+        params IEnumerable<KeyValuePair<string, string?>> settings)
     {
         var stock = await _shop.StockAsync(first);
         await using var doomed = await _shop.StartAnotherAsync(ShopSystem.InventoryApi, settings);

@@ -52,7 +52,8 @@ public sealed class DeadLetterEndpointTests(ShopFixture fixture)
         var orderId = Guid.NewGuid().ToString("N");
         var id = await _shop.Database.StreamAddAsync($"{ShopSystem.Mails}:dead",
         [
-            new("dead_group", "mailers"), new("dead_entry_id", "1-1"), new("dead_reason", "failed in 30 deliveries"), new("dead_deliveries", 30), new("dead_at_ms", 1_700_000_000_000),
+            new("dead_group", "mailers"), new("dead_entry_id", "1-1"), new("dead_reason", "failed in 30 deliveries"),
+            new("dead_deliveries", 30), new("dead_at_ms", 1_700_000_000_000),
             new("event_id", $"{orderId}-confirmed"), new("event_type", "email-requested"), new("schema_version", 1),
             new("recipient", "late@example.org"), new("subject", "Late"), new("body", "It took its time."), new("order_id", orderId),
         ]);
@@ -69,12 +70,15 @@ public sealed class DeadLetterEndpointTests(ShopFixture fixture)
         var mark = Guid.NewGuid().ToString("N");
         // Both groups of this stream fail on it.
         await _shop.Database.StreamAddAsync(ShopSystem.OrderEvents, [new("schema_version", 99), new("mark", mark)]);
-        await Eventually.TrueAsync(async () => (await LettersAsync(_shop.Orders, ShopSystem.OrderEvents, mark)).Count == 1, "payments has it");
-        await Eventually.TrueAsync(async () => (await LettersAsync(_shop.Inventory, ShopSystem.OrderEvents, mark)).Count == 1, "sales has it");
+        await Eventually.TrueAsync(async () => (await LettersAsync(_shop.Orders, ShopSystem.OrderEvents, mark)).Count == 1,
+            "payments has it");
+        await Eventually.TrueAsync(async () => (await LettersAsync(_shop.Inventory, ShopSystem.OrderEvents, mark)).Count == 1,
+            "sales has it");
 
         var letter = (await LettersAsync(_shop.Inventory, ShopSystem.OrderEvents, mark)).Single();
         Assert.Equal("sales", letter.GetProperty("group").GetString());
-        using var foreign = await _shop.Orders.DeleteAsync($"/dead-letters/{ShopSystem.OrderEvents}/{letter.GetProperty("id").GetString()}");
+        using var foreign =
+            await _shop.Orders.DeleteAsync($"/dead-letters/{ShopSystem.OrderEvents}/{letter.GetProperty("id").GetString()}");
         await foreign.AssertProblemAsync(HttpStatusCode.NotFound, "urn:aspireredis:problem:unknown-dead-letter");
 
         var groups = await _shop.Orders.GetFromJsonAsync<JsonElement>("/dead-letters");
@@ -111,6 +115,7 @@ public sealed class DeadLetterEndpointTests(ShopFixture fixture)
     private static async Task<List<JsonElement>> LettersAsync(HttpClient service, string stream, string mark)
     {
         var page = await service.GetFromJsonAsync<JsonElement>($"/dead-letters/{stream}?count=1000");
-        return [.. page.GetProperty("items").EnumerateArray().Where(l => l.GetProperty("fields").TryGetProperty("mark", out var m) && m.GetString() == mark)];
+        return [.. page.GetProperty("items").EnumerateArray()
+            .Where(l => l.GetProperty("fields").TryGetProperty("mark", out var m) && m.GetString() == mark)];
     }
 }

@@ -24,8 +24,10 @@ public sealed class OrderHistoryTests(ShopFixture fixture)
 
         Assert.True(history.GetProperty("agree").GetBoolean(), history.ToString());
         Assert.Empty(history.GetProperty("differences").EnumerateArray());
-        Assert.Equal(["order-placed", $"order-{end}"], history.GetProperty("events").EnumerateArray().Select(e => e.GetProperty("type").GetString()));
-        Assert.Equal([$"{answer.OrderId}-placed", $"{answer.OrderId}-{end}"], history.GetProperty("events").EnumerateArray().Select(e => e.GetProperty("eventId").GetString()));
+        Assert.Equal(["order-placed", $"order-{end}"], history.GetProperty("events").EnumerateArray()
+            .Select(e => e.GetProperty("type").GetString()));
+        Assert.Equal([$"{answer.OrderId}-placed", $"{answer.OrderId}-{end}"],
+            history.GetProperty("events").EnumerateArray().Select(e => e.GetProperty("eventId").GetString()));
         var rebuilt = history.GetProperty("rebuilt");
         Assert.Equal(end, rebuilt.GetProperty("status").GetString());
         Assert.Equal(2m * price, rebuilt.GetProperty("total").GetDecimal());

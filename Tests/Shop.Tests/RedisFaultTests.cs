@@ -28,7 +28,8 @@ public sealed class RedisFaultTests(FaultyShopFixture fixture) : IAsyncLifetime
             var key = Guid.NewGuid().ToString();
             OrderAnswer? after = null;
             await Eventually.HoldsAsync(
-                async () => after = await _shop.PlaceOrderAsync(OrderRequest.For(sku), key), "An order is accepted after the failover", ShopSystem.LongBound);
+                async () => after = await _shop.PlaceOrderAsync(OrderRequest.For(sku), key), "An order is accepted after the failover",
+                ShopSystem.LongBound);
 
             // Not every Sentinel knows it as soon as the services do.
             await _shop.Redis.WaitForPrimaryOtherThanAsync(primary);
@@ -81,9 +82,11 @@ public sealed class RedisFaultTests(FaultyShopFixture fixture) : IAsyncLifetime
         var sku = await _shop.NewProductAsync(stock: 5);
         var replicas = await ReplicasAsync();
         // With a reservation that must be durable too, no order would be placed at all.
-        await using var inventory = await _shop.StartAnotherAsync(ShopSystem.InventoryApi, new KeyValuePair<string, string?>("Reservations__Durability", "Memory"));
+        await using var inventory = await _shop.StartAnotherAsync(ShopSystem.InventoryApi,
+            new KeyValuePair<string, string?>("Reservations__Durability", "Memory"));
         await using var orders = await _shop.StartAnotherAsync(
-            ShopSystem.OrdersApi, new KeyValuePair<string, string?>("services__inventory-api__http__0", inventory.Http.BaseAddress!.ToString()));
+            ShopSystem.OrdersApi, new KeyValuePair<string, string?>("services__inventory-api__http__0",
+            inventory.Http.BaseAddress!.ToString()));
 
         string orderId;
         replicas.ForEach(replica => replica.Freeze());

@@ -17,7 +17,8 @@ public sealed class RedisOutageTests : IAsyncLifetime
     public async Task InitializeAsync()
         => _shop = await ShopSystem.StartAsync(
             new RedisTopologyOptions { Replicas = 0, Sentinels = 0 },
-            new("Orders__Durability", "Memory"), new("Reservations__Durability", "Memory"), new("Mail__Durability", "Memory"), new("Consumer__MinIdle", "00:00:02"));
+            new("Orders__Durability", "Memory"), new("Reservations__Durability", "Memory"), new("Mail__Durability", "Memory"),
+                new("Consumer__MinIdle", "00:00:02"));
 
     public Task DisposeAsync() => _shop.DisposeAsync().AsTask();
 

@@ -15,7 +15,8 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
     private ServiceInstance _hasty = null!;
 
     public async Task InitializeAsync()
-        => _hasty = await _shop.StartAnotherAsync(ShopSystem.InventoryApi, new("Reservations__HoldFor", "00:00:01"), new("Reservations__ClockMargin", "00:00:00"));
+        => _hasty = await _shop.StartAnotherAsync(ShopSystem.InventoryApi, new("Reservations__HoldFor", "00:00:01"),
+        new("Reservations__ClockMargin", "00:00:00"));
 
     public async Task DisposeAsync()
     {
@@ -120,13 +121,15 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
     public async Task Items_of_a_placed_order_stay_sold_when_its_deadline_is_over()
     {
         var sku = await _shop.NewProductAsync(stock: 3);
-        await using var orders = await _shop.StartAnotherAsync(ShopSystem.OrdersApi, new KeyValuePair<string, string?>("services__inventory-api__http__0", _hasty.Http.BaseAddress!.ToString()));
+        await using var orders = await _shop.StartAnotherAsync(ShopSystem.OrdersApi,
+            new KeyValuePair<string, string?>("services__inventory-api__http__0", _hasty.Http.BaseAddress!.ToString()));
         var answer = await PlaceInTimeAsync(orders, sku);
         await _shop.WaitForUnitsSoldAsync(sku, 1);
 
         // As if the group sales had not yet told the reservation: then the reaper has to ask.
         await _shop.Database.SortedSetAddAsync(Deadlines, answer.OrderId, 1);
-        await Eventually.TrueAsync(async () => await _shop.Database.SortedSetScoreAsync(Deadlines, answer.OrderId) is null, "The reaper has looked after the order");
+        await Eventually.TrueAsync(async () => await _shop.Database.SortedSetScoreAsync(Deadlines, answer.OrderId) is null,
+            "The reaper has looked after the order");
 
         Assert.Equal(2, await _shop.StockAsync(sku));
         Assert.Equal(1, await _shop.UnitsSoldAsync(sku));
@@ -137,7 +140,8 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
     private async Task<OrderAnswer> PlaceInTimeAsync(ServiceInstance orders, string sku)
     {
         OrderAnswer? answer = null;
-        await Eventually.HoldsAsync(async () => answer = await _shop.PlaceOrderAsync(OrderRequest.For(sku), orders: orders.Http), "An order is placed in time");
+        await Eventually.HoldsAsync(async () => answer = await _shop.PlaceOrderAsync(OrderRequest.For(sku), orders: orders.Http),
+            "An order is placed in time");
         await _shop.WaitForStockAsync(sku, 2);
         return answer!;
     }
@@ -152,7 +156,8 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
     }
 
     private Task<HttpResponseMessage> PutAsync(string orderId, (string Sku, int Quantity) line, HttpClient? inventory = null)
-        => (inventory ?? _hasty.Http).PutAsJsonAsync($"/reservations/{orderId}", new { lines = new[] { new { sku = line.Sku, quantity = line.Quantity } } });
+        => (inventory ?? _hasty.Http).PutAsJsonAsync($"/reservations/{orderId}",
+        new { lines = new[] { new { sku = line.Sku, quantity = line.Quantity } } });
 
     private async Task DeleteAsync(string orderId)
     {

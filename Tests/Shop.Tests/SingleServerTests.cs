@@ -8,7 +8,10 @@ using AspireRedis.Topology;
 
 namespace AspireRedis.Shop.Tests;
 
-/// <summary>The shop on one server without replicas, as with <c>Redis:Topology</c> single, where a developer certificate means TLS.</summary>
+/// <summary>
+/// The shop on one server without replicas, as with <c>Redis:Topology</c> single, where a developer certificate means
+/// TLS.
+/// </summary>
 public sealed class SingleServerTests
 {
     private static readonly KeyValuePair<string, string?>[] s_memory =

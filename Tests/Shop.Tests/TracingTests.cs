@@ -57,12 +57,14 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
     [Fact]
     public async Task One_trace_leads_from_the_request_to_the_mail_without_a_gap()
     {
-        using var product = await _http.PutAsJsonAsync($"{Url(_inventoryPort)}/products/traced", new { name = "Chair", price = 49.90m, stock = 1 });
+        using var product = await _http.PutAsJsonAsync($"{Url(_inventoryPort)}/products/traced",
+            new { name = "Chair", price = 49.90m, stock = 1 });
         Assert.Equal(HttpStatusCode.Created, product.StatusCode);
         var trace = ActivityTraceId.CreateRandom();
         var caller = ActivitySpanId.CreateRandom();
 
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"{Url(_ordersPort)}/orders") { Content = JsonContent.Create(OrderRequest.For("traced")) };
+        using var request = new HttpRequestMessage(HttpMethod.Post,
+            $"{Url(_ordersPort)}/orders") { Content = JsonContent.Create(OrderRequest.For("traced")) };
         request.Headers.Add("traceparent", $"00-{trace}-{caller}-01");
         using var response = await _http.SendAsync(request);
         Assert.True(response.StatusCode == HttpStatusCode.Created, await response.Content.ReadAsStringAsync());
@@ -72,12 +74,14 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
             {
                 AssertPathToCaller("send mail", ActivityKind.Client,
                     "process email_stream", "send email_stream", "process events:order-placed", "send events:order-placed", "POST /orders");
-                AssertPathToCaller("lease acquire inventory_lock", ActivityKind.Client, "PUT /reservations/{orderId}", "PUT", "POST /orders");
+                AssertPathToCaller("lease acquire inventory_lock", ActivityKind.Client, "PUT /reservations/{orderId}", "PUT",
+                    "POST /orders");
                 Assert.Equal(["payments", "sales"], Trace().Where(span => span.DisplayName == "process events:order-placed")
                     .Select(span => (string?)span.GetTagItem("messaging.consumer.group.name")).Order());
                 // Whatever else belongs to the trace has its place in it too. A span is known when it has ended, and a
                 // parent ends after its children.
-                Assert.All(Trace(), span => Assert.True(span.ParentSpanId == caller || _spans.ContainsKey(span.ParentSpanId), $"{span.DisplayName} has no parent"));
+                Assert.All(Trace(), span => Assert.True(span.ParentSpanId == caller || _spans.ContainsKey(span.ParentSpanId),
+                    $"{span.DisplayName} has no parent"));
                 return Task.CompletedTask;
             },
             "The spans lead from the mail to the caller");
@@ -86,7 +90,8 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
         Assert.Equal("payments", payment.GetTagItem("messaging.consumer.group.name"));
         Assert.All(Trace(), span => Assert.NotEqual(ActivityStatusCode.Error, span.Status));
         // Personal data does not belong in telemetry.
-        Assert.All(Trace(), span => Assert.DoesNotContain(span.TagObjects, tag => $"{tag.Value}".Contains("anna@example.org", StringComparison.Ordinal)));
+        Assert.All(Trace(), span => Assert.DoesNotContain(span.TagObjects,
+            tag => $"{tag.Value}".Contains("anna@example.org", StringComparison.Ordinal)));
 
         IEnumerable<Activity> Trace() => _spans.Values.Where(span => span.TraceId == trace);
 
@@ -94,7 +99,8 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
         {
             var start = Trace().FirstOrDefault(span => span.DisplayName == from && span.Kind == kind
                 && _spans.GetValueOrDefault(span.ParentSpanId)?.DisplayName == over[0]);
-            Assert.True(start is not null, $"There is no {from} below {over[0]} among {string.Join(", ", Trace().Select(span => span.DisplayName))}");
+            Assert.True(start is not null,
+                $"There is no {from} below {over[0]} among {string.Join(", ", Trace().Select(span => span.DisplayName))}");
             var path = new List<string>();
             var parent = start.ParentSpanId;
             while (_spans.TryGetValue(parent, out var span))
@@ -126,7 +132,8 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
             builder.UseUrls(Url(port));
             builder.ConfigureLogging(logging => logging.ClearProviders());
             // Last, so that it sees what an exporter would.
-            builder.ConfigureTestServices(services => services.ConfigureOpenTelemetryTracerProvider(tracing => tracing.AddProcessor(new Collector(_spans))));
+            builder.ConfigureTestServices(services => services.ConfigureOpenTelemetryTracerProvider(
+                tracing => tracing.AddProcessor(new Collector(_spans))));
         });
         _hosts.Add(host);
         host.UseKestrel();

@@ -22,10 +22,12 @@ public sealed class HarnessTests(RedisFixture fixture) : IClassFixture<RedisFixt
         await Eventually.HoldsAsync(() => { Assert.Equal(5, ++looks); return Task.CompletedTask; }, "five looks");
 
         var bound = TimeSpan.FromMilliseconds(200);
-        var failure = await Assert.ThrowsAnyAsync<XunitException>(() => Eventually.HoldsAsync(() => throw new IOException("the reason"), "pigs fly", bound));
+        var failure = await Assert.ThrowsAnyAsync<XunitException>(() => Eventually.HoldsAsync(() => throw new IOException("the reason"),
+            "pigs fly", bound));
         Assert.Contains("pigs fly", failure.Message, StringComparison.Ordinal);
         Assert.Contains("the reason", failure.Message, StringComparison.Ordinal);
-        await Assert.ThrowsAnyAsync<XunitException>(() => Eventually.TrueAsync(() => new TaskCompletionSource<bool>().Task, "a hanging condition", bound));
+        await Assert.ThrowsAnyAsync<XunitException>(() => Eventually.TrueAsync(() => new TaskCompletionSource<bool>().Task,
+            "a hanging condition", bound));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
             () => Eventually.TrueAsync(() => false, "cancelled", cancellationToken: new CancellationTokenSource(bound).Token));
     }
@@ -58,7 +60,8 @@ public sealed class HarnessTests(RedisFixture fixture) : IClassFixture<RedisFixt
                 using var client = await listener.AcceptTcpClientAsync();
                 await using var stream = client.GetStream();
                 _ = await stream.ReadAsync(new byte[4096]);
-                await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
+                await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(
+                    $"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
             }
         });
         await using var service = ServiceProcess.Start("sleep", ["600"]);
@@ -74,6 +77,7 @@ public sealed class HarnessTests(RedisFixture fixture) : IClassFixture<RedisFixt
     public void A_built_project_is_found_and_one_that_is_not_built_is_an_error()
     {
         Assert.True(File.Exists(BuiltProject.Path("Tests/Topology.Tests")));
-        Assert.Contains("dotnet build", Assert.Throws<InvalidOperationException>(() => BuiltProject.Path("No.Such")).Message, StringComparison.Ordinal);
+        Assert.Contains("dotnet build", Assert.Throws<InvalidOperationException>(() => BuiltProject.Path("No.Such")).Message,
+            StringComparison.Ordinal);
     }
 }

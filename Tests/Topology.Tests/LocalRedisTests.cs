@@ -52,7 +52,8 @@ public sealed class LocalRedisTests : IDisposable
     {
         var directory = Path.Combine(_directory.Path, "broken");
         // The servers start; the lock node, which comes last, does not.
-        var topology = RedisTopology.Create(new RedisTopologyOptions { Replicas = 1, Sentinels = 0, LockNodes = 1, LockNodeSettings = ["no-such-setting 1"] });
+        var topology = RedisTopology.Create(new RedisTopologyOptions { Replicas = 1, Sentinels = 0, LockNodes = 1,
+            LockNodeSettings = ["no-such-setting 1"] });
 
         await Assert.ThrowsAsync<StopWaitingException>(() => LocalRedis.StartAsync(topology, directory, deleteDirectory: true));
 

@@ -32,10 +32,12 @@ public sealed class RedisProcessTests : IDisposable
     [Fact]
     public async Task Stopping_keeps_what_was_written_and_a_server_without_persistence_forgets()
     {
-        foreach (var (persistence, expected) in new[] { (RedisPersistence.AofEverySecond, "value"), (RedisPersistence.Rdb, "value"), (RedisPersistence.None, null) })
+        foreach (var (persistence, expected) in new[] { (RedisPersistence.AofEverySecond, "value"), (RedisPersistence.Rdb, "value"),
+            (RedisPersistence.None, null) })
         {
             var topology = RedisTopology.Create(s_one with { Persistence = persistence });
-            await using var redis = await RedisProcess.StartAsync(topology, topology.Primary, Path.Combine(_directory.Path, $"{persistence.GetHashCode()}"));
+            await using var redis = await RedisProcess.StartAsync(topology, topology.Primary,
+                Path.Combine(_directory.Path, $"{persistence.GetHashCode()}"));
             await redis.ExecuteAsync(default, "SET", "key", "value");
 
             await redis.StopAsync();
@@ -65,7 +67,8 @@ public sealed class RedisProcessTests : IDisposable
     {
         var topology = RedisTopology.Create(s_one with { ServerSettings = ["no-such-setting 1"] });
 
-        var error = await Assert.ThrowsAsync<StopWaitingException>(() => RedisProcess.StartAsync(topology, topology.Primary, _directory.Path));
+        var error = await Assert.ThrowsAsync<StopWaitingException>(() => RedisProcess.StartAsync(topology, topology.Primary,
+            _directory.Path));
 
         Assert.Contains("no-such-setting", error.Message, StringComparison.Ordinal);
         Assert.Contains("redis-1", error.Message, StringComparison.Ordinal);

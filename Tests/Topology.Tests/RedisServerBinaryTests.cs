@@ -29,7 +29,9 @@ public sealed class RedisServerBinaryTests
     [Fact]
     public void A_name_in_the_environment_must_exist_and_be_a_redis_server()
     {
-        Assert.Contains("/no/such", Assert.Throws<InvalidOperationException>(() => RedisServerBinary.Find("/no/such", "")).Message, StringComparison.Ordinal);
-        Assert.Contains("says no version", Assert.Throws<InvalidOperationException>(() => RedisServerBinary.Find("/bin/echo", "")).Message, StringComparison.Ordinal);
+        Assert.Contains("/no/such", Assert.Throws<InvalidOperationException>(() => RedisServerBinary.Find("/no/such", "")).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("says no version", Assert.Throws<InvalidOperationException>(() => RedisServerBinary.Find("/bin/echo", "")).Message,
+            StringComparison.Ordinal);
     }
 }

@@ -79,7 +79,8 @@ public sealed class RedisTopologyTests
         """,
         TextOf(
             "redis-2",
-            s_full with { Password = "p\"\\", Bind = "* -::*", ServerSettings = ["maxmemory 100mb"], Persistence = new(false, AppendFsync.Always) },
+            s_full with { Password = "p\"\\", Bind = "* -::*", ServerSettings = ["maxmemory 100mb"],
+                Persistence = new(false, AppendFsync.Always) },
             "/my data"));
 
     [Fact]

@@ -1,5 +1,6 @@
 -- KEYS: lease, queue. ARGV: claim time in ms.
--- Gives the lease to the next waiter when the claim of the one before has run out. Returns ms until the present claim runs out, or 0 without one.
+-- Gives the lease to the next waiter when the claim of the one before has run out.
+-- Returns ms until the present claim runs out, or 0 without one.
 --@include lease-value
 --@include wake-waiter
 --@include lease-queue

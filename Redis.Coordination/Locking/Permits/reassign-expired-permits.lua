@@ -1,5 +1,6 @@
 -- KEYS: see permit-state. ARGV: claim time in ms, limit, resource.
--- Ends what has run out, and grants what is free to those who wait. Returns ms until the first of the present claims runs out, or 0 without one.
+-- Ends what has run out, and grants what is free to those who wait.
+-- Returns ms until the first of the present claims runs out, or 0 without one.
 --@include wake-waiter
 --@include mint-token
 --@include server-ms

@@ -155,7 +155,8 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
         try
         {
             var moved = (long)await _group.Shard.EvaluateAsync(
-                s_deadLetter, [_group.Stream, _group.DeadLetters], [_group.Options.Group, entry.Id, entry.EventIdIn(_group.Stream), reason, deliveries]);
+                s_deadLetter, [_group.Stream, _group.DeadLetters],
+                [_group.Options.Group, entry.Id, entry.EventIdIn(_group.Stream), reason, deliveries]);
             if (moved == 1)
             {
                 StreamMetrics.DeadLettered.Add(1, _group.Tags);

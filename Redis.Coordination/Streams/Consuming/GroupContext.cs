@@ -102,7 +102,10 @@ internal sealed class GroupContext(
         }
     }
 
-    /// <summary>Reports entries that were deleted while they were pending; the server has removed them from the pending entries list.</summary>
+    /// <summary>
+    /// Reports entries that were deleted while they were pending; the server has removed them from the pending entries
+    /// list.
+    /// </summary>
     public void ReportDeleted(IReadOnlyCollection<string> ids)
     {
         if (ids.Count == 0)

@@ -51,7 +51,10 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
         }
     }
 
-    /// <summary>Creates the group only if there is none: without memory, or without the permission, the server refuses to be asked to.</summary>
+    /// <summary>
+    /// Creates the group only if there is none: without memory, or without the permission, the server refuses to be
+    /// asked to.
+    /// </summary>
     private async Task EnsureGroupAsync(CancellationToken cancellationToken)
     {
         try
@@ -73,7 +76,8 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
         try
         {
             await group.Shard.RunAsync(
-                database => database.StreamCreateConsumerGroupAsync(group.Stream, group.Options.Group, _startAt.AfterId, createStream: true),
+                database => database.StreamCreateConsumerGroupAsync(group.Stream, group.Options.Group, _startAt.AfterId,
+                createStream: true),
                 repeatable: true, cancellationToken);
         }
         catch (RedisServerException e) when (e.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
@@ -98,7 +102,8 @@ internal sealed class GroupReader(GroupContext group, InFlightEntries inFlight, 
 
     private async Task<StreamEntryReply[]> ReadBacklogAsync(DedicatedConnection connection, CancellationToken stopping)
     {
-        var reading = connection.Database.StreamReadGroupAsync(group.Stream, group.Options.Group, group.Consumer, ">", group.Options.BatchSize);
+        var reading = connection.Database.StreamReadGroupAsync(group.Stream, group.Options.Group, group.Consumer, ">",
+            group.Options.BatchSize);
         try
         {
             return StreamEntryReply.From(await reading.WaitAsync(stopping));

@@ -47,7 +47,8 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
                 try
                 {
                     await group.Shard.RunAsync(
-                        database => database.ExecuteAsync("XNACK", [(RedisKey)group.Stream, group.Options.Group, "SILENT", "IDS", ids.Length, .. ids]),
+                        database => database.ExecuteAsync("XNACK",
+                        [(RedisKey)group.Stream, group.Options.Group, "SILENT", "IDS", ids.Length, .. ids]),
                         repeatable: false, cancellationToken);
                     continue;
                 }

@@ -38,7 +38,8 @@ internal static class Checker
         {
             if (!purchases.TryGetValue(order.UserId, out var purchase) || !purchase.Lines.SequenceEqual(order.Lines))
             {
-                yield return new(ViolationKind.WrongOrder, $"{order.OrderId} of {order.UserId}: {string.Join(", ", order.Lines.Select(l => $"{l.Quantity} x {l.Sku}"))}");
+                yield return new(ViolationKind.WrongOrder,
+                    $"{order.OrderId} of {order.UserId}: {string.Join(", ", order.Lines.Select(l => $"{l.Quantity} x {l.Sku}"))}");
             }
             else if (order.Status is not (Confirmed or Rejected))
             {
@@ -46,7 +47,8 @@ internal static class Checker
             }
             else if (order.Status == Confirmed != purchase.Payable)
             {
-                yield return new(ViolationKind.WrongOutcome, $"{order.OrderId} is {order.Status}, its payment {(purchase.Payable ? "was authorised" : "was declined")}");
+                yield return new(ViolationKind.WrongOutcome,
+                    $"{order.OrderId} is {order.Status}, its payment {(purchase.Payable ? "was authorised" : "was declined")}");
             }
         }
     }
@@ -81,7 +83,8 @@ internal static class Checker
         {
             if (!withItems.TryGetValue(items.OrderId, out var order) || !order.Lines.Contains(new Line(items.Sku, items.Quantity)))
             {
-                yield return new(ViolationKind.ItemsNotGivenBack, $"{items.Quantity} x {items.Sku} for {items.OrderId}, which is {order?.Status ?? "no order"}");
+                yield return new(ViolationKind.ItemsNotGivenBack,
+                    $"{items.Quantity} x {items.Sku} for {items.OrderId}, which is {order?.Status ?? "no order"}");
             }
         }
     }
@@ -104,11 +107,13 @@ internal static class Checker
             var recipient = order is not null && purchases.TryGetValue(order.UserId, out var purchase) ? purchase.Email : null;
             if (order?.Status != (mail.Confirms ? Confirmed : Rejected))
             {
-                yield return new(ViolationKind.FalseMail, $"{mail.MessageId} says {(mail.Confirms ? Confirmed : Rejected)} of {mail.OrderId}, which is {order?.Status ?? "no order"}");
+                yield return new(ViolationKind.FalseMail,
+                    $"{mail.MessageId} says {(mail.Confirms ? Confirmed : Rejected)} of {mail.OrderId}, which is {order?.Status ?? "no order"}");
             }
             else if (mail.Recipient != recipient)
             {
-                yield return new(ViolationKind.FalseMail, $"{mail.MessageId} went to {mail.Recipient}, not to {recipient ?? "the customer"}");
+                yield return new(ViolationKind.FalseMail,
+                    $"{mail.MessageId} went to {mail.Recipient}, not to {recipient ?? "the customer"}");
             }
         }
         foreach (var mail in mails)

@@ -94,5 +94,6 @@ internal sealed class StateReader : IAsyncDisposable
         return all;
     }
 
-    private static string Tag(string key) => key[(key.IndexOf('{', StringComparison.Ordinal) + 1)..key.IndexOf('}', StringComparison.Ordinal)];
+    private static string Tag(string key)
+        => key[(key.IndexOf('{', StringComparison.Ordinal) + 1)..key.IndexOf('}', StringComparison.Ordinal)];
 }

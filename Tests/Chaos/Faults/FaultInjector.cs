@@ -106,7 +106,8 @@ internal sealed class FaultInjector(ShopUnderTest shop)
                 break;
             case FaultKind.SwitchOver:
                 onTarget(primary.Name);
-                var switchover = new PlannedSwitchover(ConfigurationOptions.Parse(Redis.Topology.ConnectionString), NullLogger<PlannedSwitchover>.Instance);
+                var switchover = new PlannedSwitchover(ConfigurationOptions.Parse(Redis.Topology.ConnectionString),
+                    NullLogger<PlannedSwitchover>.Instance);
                 await switchover.RunAsync(cancellationToken: cancellationToken);
                 break;
             default:

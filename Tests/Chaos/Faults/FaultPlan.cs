@@ -48,7 +48,8 @@ internal static class FaultPlan
             foreach (var kind in deck.Take(count - plan.Count))
             {
                 var (least, most) = s_durations[kind];
-                plan.Add(new Fault(kind, random.Next(Targets), TimeSpan.FromMilliseconds(Math.Round(1000 * (least + (random.NextDouble() * (most - least)))))));
+                plan.Add(new Fault(kind, random.Next(Targets),
+                    TimeSpan.FromMilliseconds(Math.Round(1000 * (least + (random.NextDouble() * (most - least)))))));
             }
         }
         return plan;

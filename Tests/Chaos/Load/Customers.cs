@@ -23,7 +23,8 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
     private static readonly TimeSpan s_attempt = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(250);
 
-    private readonly HttpClient _http = new(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromSeconds(30) }) { Timeout = s_attempt };
+    private readonly HttpClient _http =
+        new(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromSeconds(30) }) { Timeout = s_attempt };
     private readonly Random _random = new(seed);
 
     /// <summary>Sends customers until told to stop, then waits for the last of them.</summary>
@@ -80,10 +81,12 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
     }
 
     private static bool IsFailure(HttpStatusCode status)
-        => status is not (HttpStatusCode.Created or HttpStatusCode.Conflict or HttpStatusCode.NotFound or HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest);
+        => status is not (HttpStatusCode.Created or HttpStatusCode.Conflict or HttpStatusCode.NotFound
+        or HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest);
 
     /// <summary>One request. No status when there was no answer, an order id when it was 201.</summary>
-    private async Task<(HttpStatusCode? Status, string? OrderId)> AskAsync(Uri instance, string userId, string email, IReadOnlyList<Line> lines)
+    private async Task<(HttpStatusCode? Status, string? OrderId)> AskAsync(Uri instance, string userId, string email,
+        IReadOnlyList<Line> lines)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(instance, "/orders"))
         {
@@ -97,13 +100,15 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
             var orderId = response.StatusCode == HttpStatusCode.Created
                 ? (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("orderId").GetString()
                 : null;
-            history.Answer(instance, ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture), IsFailure(response.StatusCode), Stopwatch.GetElapsedTime(begin));
+            history.Answer(instance, ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture), IsFailure(response.StatusCode),
+                Stopwatch.GetElapsedTime(begin));
             return (response.StatusCode, orderId);
         }
         // A connection that is reset just when it is made comes as a bare SocketException.
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException or SocketException)
         {
-            history.Answer(instance, e is OperationCanceledException ? "timeout" : "disconnected", failed: true, Stopwatch.GetElapsedTime(begin));
+            history.Answer(instance, e is OperationCanceledException ? "timeout" : "disconnected", failed: true,
+                Stopwatch.GetElapsedTime(begin));
             return (null, null);
         }
     }

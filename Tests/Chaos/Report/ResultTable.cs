@@ -21,7 +21,8 @@ internal static class ResultTable
                 $"{kind.Key,-23} {kind.Count(),6} {Median(recovery),8:0.0} {recovery.DefaultIfEmpty().Max(),9:0.0} {Median(silence),9:0.0} {silence.Max(),8:0.0} {kind.Sum(f => f.Failed),8} {kind.Max(f => f.LongestAnswer).TotalSeconds,12:0.00}"));
         }
         output.WriteLine();
-        output.WriteLine($"{"answers",-22}{string.Join(", ", result.Answers.OrderBy(a => a.Key, StringComparer.Ordinal).Select(a => $"{a.Key}: {a.Value}"))}");
+        output.WriteLine(
+            $"{"answers",-22}{string.Join(", ", result.Answers.OrderBy(a => a.Key, StringComparer.Ordinal).Select(a => $"{a.Key}: {a.Value}"))}");
         output.WriteLine($"{"customers",-22}{result.Observations.Purchases.Count}");
         output.WriteLine($"{"orders acknowledged",-22}{result.Acknowledgements.Count}");
         output.WriteLine($"{"orders stored",-22}{result.Observations.Orders.Count}");

@@ -28,7 +28,8 @@ internal static class Timeline
             Background = OxyColors.White,
         };
         plot.Axes.Add(new LinearAxis { Position = AxisPosition.Bottom, Title = "seconds", Minimum = 0, Maximum = seconds });
-        plot.Axes.Add(new LinearAxis { Position = AxisPosition.Left, Title = "acknowledged orders per second", AxisTitleDistance = 16, Minimum = 0, Maximum = top });
+        plot.Axes.Add(new LinearAxis { Position = AxisPosition.Left, Title = "acknowledged orders per second", AxisTitleDistance = 16,
+            Minimum = 0, Maximum = top });
         foreach (var fault in result.Faults)
         {
             var (colour, _) = Look(fault.Fault.Kind);
@@ -43,12 +44,15 @@ internal static class Timeline
                 ToolTip = $"{fault.Fault.Kind} {fault.Target}",
             });
         }
-        foreach (var (colour, name) in result.Faults.Select(f => Look(f.Fault.Kind)).Distinct().OrderBy(l => l.Name, StringComparer.Ordinal))
+        foreach (var (colour, name) in result.Faults.Select(f => Look(f.Fault.Kind)).Distinct()
+            .OrderBy(l => l.Name, StringComparer.Ordinal))
         {
             // Only for the legend.
             plot.Series.Add(new LineSeries { Title = name, Color = OxyColor.FromAColor(120, colour), StrokeThickness = 8 });
         }
-        plot.Legends.Add(new OxyPlot.Legends.Legend { LegendPlacement = OxyPlot.Legends.LegendPlacement.Outside, LegendPosition = OxyPlot.Legends.LegendPosition.BottomCenter, LegendOrientation = OxyPlot.Legends.LegendOrientation.Horizontal, LegendColumnSpacing = 24, LegendItemSpacing = 40 });
+        plot.Legends.Add(new OxyPlot.Legends.Legend { LegendPlacement = OxyPlot.Legends.LegendPlacement.Outside,
+            LegendPosition = OxyPlot.Legends.LegendPosition.BottomCenter, LegendOrientation = OxyPlot.Legends.LegendOrientation.Horizontal,
+            LegendColumnSpacing = 24, LegendItemSpacing = 40 });
         var line = new StairStepSeries { Color = OxyColors.Black, StrokeThickness = 0.8 };
         line.Points.AddRange(rate.Select((count, second) => new DataPoint(second, count)));
         plot.Series.Add(line);
@@ -58,7 +62,8 @@ internal static class Timeline
 
     private static (OxyColor Colour, string Name) Look(FaultKind kind) => kind switch
     {
-        FaultKind.KillPrimary or FaultKind.FreezePrimary or FaultKind.FreezePrimaryUnseen or FaultKind.IsolatePrimary or FaultKind.CutPrimaryFromSentinels or
+        FaultKind.KillPrimary or FaultKind.FreezePrimary or FaultKind.FreezePrimaryUnseen or FaultKind.IsolatePrimary
+            or FaultKind.CutPrimaryFromSentinels or
             FaultKind.FillPrimaryDisk or FaultKind.SwitchOver
             => (OxyColors.OrangeRed, "primary"),
         FaultKind.RestartAllNodes => (OxyColors.Purple, "all Redis nodes"),

@@ -47,7 +47,8 @@ internal sealed class ServiceInstance(string name, string project, int port, str
             await _process.DisposeAsync();
         }
         _killed = false;
-        var environment = ShopServices.OfInstance(common, project, string.Create(CultureInfo.InvariantCulture, $"http://{SimulatedNetwork.Actual}:{port}"));
+        var environment = ShopServices.OfInstance(common, project,
+            string.Create(CultureInfo.InvariantCulture, $"http://{SimulatedNetwork.Actual}:{port}"));
         _process = ServiceProcess.StartDotNet(BuiltProject.Path(project), environment, logFile: logFile);
     }
 
@@ -68,7 +69,8 @@ internal sealed class ServiceInstance(string name, string project, int port, str
         {
             using var response = await s_probe.GetAsync(
                 new Uri(string.Create(CultureInfo.InvariantCulture, $"http://{SimulatedNetwork.Actual}:{port}/health")), cancellationToken);
-            return response.IsSuccessStatusCode ? null : $"{name} answers {(int)response.StatusCode} {await response.Content.ReadAsStringAsync(cancellationToken)}";
+            return response.IsSuccessStatusCode ? null
+                : $"{name} answers {(int)response.StatusCode} {await response.Content.ReadAsStringAsync(cancellationToken)}";
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is HttpRequestException or OperationCanceledException)
         {

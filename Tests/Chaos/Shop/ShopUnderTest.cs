@@ -37,7 +37,8 @@ internal sealed class ShopUnderTest : IAsyncDisposable
         AllNames = [.. topology.Nodes.Select(n => n.Name), .. Services.Select(s => s.Name)];
         foreach (var node in topology.Nodes)
         {
-            Network.Add(node.Name, () => _redis?.Processes.GetValueOrDefault(node.Name) is { IsRunning: true } process ? process.ProcessId : null, node.Port);
+            Network.Add(node.Name, () => _redis?.Processes.GetValueOrDefault(node.Name) is { IsRunning: true } process ? process.ProcessId
+                : null, node.Port);
         }
         foreach (var service in Services)
         {
@@ -45,8 +46,10 @@ internal sealed class ShopUnderTest : IAsyncDisposable
         }
         Directory.CreateDirectory(MailDirectory);
         _environment = ShopServices.Environment(
-            topology.ConnectionString, Orders.Select(s => s.Address.ToString()), Inventory.Select(s => s.Address.ToString()), MailDirectory);
-        _environment["Orders__Durability"] = _environment["Reservations__Durability"] = _environment["Mail__Durability"] = durability.ToString();
+            topology.ConnectionString, Orders.Select(s => s.Address.ToString()), Inventory.Select(s => s.Address.ToString()),
+            MailDirectory);
+        _environment["Orders__Durability"] = _environment["Reservations__Durability"] = _environment["Mail__Durability"] =
+            durability.ToString();
         // Soon, for the run waits at its end for all that was left behind.
         _environment["Reservations__HoldFor"] = "00:00:20";
         _environment["Consumer__MinIdle"] = "00:00:05";
@@ -139,7 +142,8 @@ internal sealed class ShopUnderTest : IAsyncDisposable
                 {
                     // Shows what the time was spent on.
                     missing = now;
-                    await File.AppendAllTextAsync(Path.Combine(_directory, "logs", "recovery.log"), $"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} {now}\n", bound.Token);
+                    await File.AppendAllTextAsync(Path.Combine(_directory, "logs", "recovery.log"),
+                        $"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} {now}\n", bound.Token);
                 }
                 await Task.Delay(s_look, bound.Token);
             }

@@ -59,7 +59,8 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await using var writer = client.CreateWriter(s_patient);
         Replica.Freeze();
-        Assert.Equal(1, (int)await writer.EvaluateAsync(s_count, ["memory"], [], Durability.Memory, default).WaitAsync(s_patient.AcknowledgeTimeout / 2));
+        Assert.Equal(1, (int)await writer.EvaluateAsync(s_count, ["memory"], [], Durability.Memory, default)
+            .WaitAsync(s_patient.AcknowledgeTimeout / 2));
     }
 
     [Fact]
@@ -69,7 +70,8 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
         await using var writer = client.CreateWriter(s_hasty);
         Replica.Freeze();
 
-        var thrown = await Assert.ThrowsAsync<NotDurableException>(() => writer.EvaluateAsync(s_count, ["frozen"], [], Durability.Replica, default));
+        var thrown = await Assert.ThrowsAsync<NotDurableException>(() => writer.EvaluateAsync(s_count, ["frozen"], [], Durability.Replica,
+            default));
 
         Assert.Equal((1, 0), (thrown.Required, thrown.Acknowledged));
         Assert.Equal(1, (int)thrown.Result);
@@ -77,7 +79,8 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
         Assert.Equal(1, (int)await client.Database.StringGetAsync("frozen"));
 
         Replica.Thaw();
-        await Eventually.HoldsAsync(() => writer.EvaluateAsync(s_count, ["frozen"], [], Durability.Replica, default), "it is durable again");
+        await Eventually.HoldsAsync(() => writer.EvaluateAsync(s_count, ["frozen"], [], Durability.Replica, default),
+            "it is durable again");
     }
 
     [Fact]
@@ -99,7 +102,8 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
         Assert.Equal(before + 1, (int)await client.Database.StringGetAsync("forgotten"));
         Replica.Thaw();
         await client.Database.ExecuteAsync("SCRIPT", "FLUSH");
-        await Eventually.HoldsAsync(() => writer.EvaluateAsync(s_count, ["forgotten"], [], Durability.Replica, default), "it is durable again");
+        await Eventually.HoldsAsync(() => writer.EvaluateAsync(s_count, ["forgotten"], [], Durability.Replica, default),
+            "it is durable again");
     }
 
     [Fact]
@@ -107,7 +111,8 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await using var writer = client.CreateWriter(new() { Replicas = 2, AcknowledgeTimeout = TimeSpan.FromMilliseconds(300) });
-        var thrown = await Assert.ThrowsAsync<NotDurableException>(() => writer.EvaluateAsync(s_count, ["too-few"], [], Durability.Replica, default));
+        var thrown = await Assert.ThrowsAsync<NotDurableException>(() => writer.EvaluateAsync(s_count, ["too-few"], [], Durability.Replica,
+            default));
         Assert.Equal((2, 1), (thrown.Required, thrown.Acknowledged));
     }
 
@@ -117,7 +122,8 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
         await using var own = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
         await using var writer = client.CreateWriter(s_hasty);
-        var thrown = await Assert.ThrowsAsync<NotDurableException>(() => writer.EvaluateAsync(s_count, ["absent"], [], Durability.Replica, default));
+        var thrown = await Assert.ThrowsAsync<NotDurableException>(() => writer.EvaluateAsync(s_count, ["absent"], [], Durability.Replica,
+            default));
         Assert.Equal(0, thrown.Acknowledged);
         Assert.Equal(1, (int)await client.Database.StringGetAsync("absent"));
     }
@@ -130,7 +136,8 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
         await using var writer = client.CreateWriter(s_patient);
         await client.Database.ExecuteAsync("CONFIG", "RESETSTAT");
 
-        var results = await Task.WhenAll(Enumerable.Range(0, Writes).Select(_ => writer.EvaluateAsync(s_count, ["grouped"], [], Durability.Replica, default)));
+        var results = await Task.WhenAll(Enumerable.Range(0, Writes)
+            .Select(_ => writer.EvaluateAsync(s_count, ["grouped"], [], Durability.Replica, default)));
 
         Assert.Equal(Enumerable.Range(1, Writes), results.Select(r => (int)r).Order());
         Assert.InRange(await client.CallsAsync("wait"), 1, Writes / 10);
@@ -142,7 +149,8 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await using var writer = client.CreateWriter(s_patient);
         var writes = Enumerable.Range(0, 100)
-            .Select(i => writer.EvaluateAsync(i % 10 == 5 ? s_broken : s_count, [i % 10 == 5 ? $"broken:{i}" : "unbroken"], [], Durability.Replica, default))
+            .Select(i => writer.EvaluateAsync(i % 10 == 5 ? s_broken : s_count, [i % 10 == 5 ? $"broken:{i}" : "unbroken"], [],
+            Durability.Replica, default))
             .ToArray();
 
         foreach (var (i, write) in writes.Index())
@@ -208,7 +216,8 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
         var sent = writer.EvaluateAsync(s_count, ["disposed"], [], Durability.Replica, default);
         await Eventually.TrueAsync(() => client.Database.KeyExistsAsync("disposed"), "the first write is applied");
         // Sixteen have a place in the queue, the others wait for one.
-        var queued = Enumerable.Range(0, 20).Select(_ => writer.EvaluateAsync(s_count, ["queued"], [], Durability.Replica, default)).ToArray();
+        var queued = Enumerable.Range(0, 20).Select(_ => writer.EvaluateAsync(s_count, ["queued"], [], Durability.Replica, default))
+            .ToArray();
 
         await writer.DisposeAsync();
         await writer.DisposeAsync();
@@ -243,7 +252,8 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
         Assert.True(thrown is RedisUnavailableException or RedisOutcomeUnknownException, $"{thrown}");
 
         await own.Server.StartAsync();
-        await Eventually.HoldsAsync(() => writer.EvaluateAsync(s_count, ["killed"], [], Durability.Replica, default), "it is durable again");
+        await Eventually.HoldsAsync(() => writer.EvaluateAsync(s_count, ["killed"], [], Durability.Replica, default),
+            "it is durable again");
     }
 
     [Fact]

@@ -18,7 +18,8 @@ public sealed class FsyncTests
     [Fact]
     public async Task A_write_is_on_disk_or_is_not_made_and_the_reason_is_given()
     {
-        await using var own = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 1, Sentinels = 0, Persistence = RedisPersistence.AofAlways });
+        await using var own = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 1, Sentinels = 0,
+            Persistence = RedisPersistence.AofAlways });
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
         await using var writer = client.CreateWriter(new() { AcknowledgeTimeout = TimeSpan.FromSeconds(30) });
         var fsync = writer.EvaluateAsync(s_count, ["fsync"], [], Durability.Fsync, default);

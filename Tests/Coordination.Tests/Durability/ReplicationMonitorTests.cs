@@ -36,10 +36,12 @@ public sealed class ReplicationMonitorTests(SentinelFixture redis) : IClassFixtu
             "everything is measured");
         var deployment = host.Services.GetRequiredService<RedisDeployment>();
         Assert.Same(host.Services.GetRequiredService<PrimaryFollower>(), deployment.Shards[0].Follower);
-        Assert.Equal((await redis.Redis.CurrentPrimaryAsync()).Address.ToString(), EndPointCollection.ToString(deployment.Shards[0].Primary));
+        Assert.Equal((await redis.Redis.CurrentPrimaryAsync()).Address.ToString(),
+            EndPointCollection.ToString(deployment.Shards[0].Primary));
 
         redis.Redis[redis.Redis.Topology.Replicas[0]].Kill();
-        await Eventually.TrueAsync(() => telemetry.Values.Contains(("redis.replicas", 1)), "the loss of a replica is seen", TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(() => telemetry.Values.Contains(("redis.replicas", 1)), "the loss of a replica is seen",
+            TimeSpan.FromSeconds(60));
         await host.StopAsync();
     }
 }

@@ -33,7 +33,8 @@ public sealed class FailoverObserverTests
             observer.Heard(s_sentinel, "+switch-master");
             Activity? span = null;
             await Eventually.TrueAsync(
-                () => (span = telemetry.Spans.SingleOrDefault(s => s.OperationName == "redis failover" && Equals(s.GetTagItem("redis.failover.to"), to.ToString()))) is not null,
+                () => (span = telemetry.Spans.SingleOrDefault(s => s.OperationName == "redis failover"
+                && Equals(s.GetTagItem("redis.failover.to"), to.ToString()))) is not null,
                 "it is a span", TimeSpan.FromSeconds(30));
             Assert.Equal(["try-failover", "followed", "first-success", "switch-master"], span!.Events.Select(e => e.Name));
         }

@@ -34,7 +34,8 @@ public sealed class FailoverTests(SentinelFixture redis) : IClassFixture<Sentine
         redis.Redis[primary].Kill();
         var promoted = await redis.Redis.WaitForPrimaryOtherThanAsync(primary);
 
-        await Eventually.HoldsAsync(() => writer.EvaluateAsync(s_count, ["failover:count"], [], Durability.Replica, default), "the writer goes on", s_bound);
+        await Eventually.HoldsAsync(() => writer.EvaluateAsync(s_count, ["failover:count"], [], Durability.Replica, default),
+            "the writer goes on", s_bound);
         Assert.Equal(promoted.Port, Assert.IsType<System.Net.IPEndPoint>(client.Shard.Primary).Port);
         Assert.Equal(1, (int)await client.Database.StringGetAsync("failover:acknowledged"));
 

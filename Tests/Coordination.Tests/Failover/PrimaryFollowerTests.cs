@@ -44,7 +44,8 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
         await Eventually.HoldsAsync(() => client.Deployment.EvaluateAsync(s_count, ["followed:after"], []), "a write goes through");
         Assert.False(await old.Database.KeyExistsAsync("followed:after"));
         Assert.True(await client.Database.KeyExistsAsync("followed:after"));
-        Assert.DoesNotContain(await ClientsAsync(old), name => name.StartsWith(Name, StringComparison.Ordinal) && !name.EndsWith(":probe", StringComparison.Ordinal));
+        Assert.DoesNotContain(await ClientsAsync(old), name => name.StartsWith(Name, StringComparison.Ordinal)
+            && !name.EndsWith(":probe", StringComparison.Ordinal));
 
         await Eventually.TrueAsync(() => telemetry.Spans.Any(s => s.OperationName == "redis failover"), "the failover is a span", s_bound);
         var span = telemetry.Spans.First(s => s.OperationName == "redis failover");
@@ -75,13 +76,17 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
         await Eventually.TrueAsync(() => !Node(before).Equals(client.Shard.Primary), "another node is followed", s_bound);
         Assert.IsType<RedisOutcomeUnknownException>(await inFlight.WaitAsync(s_bound));
         await writer.EvaluateAsync(s_count, ["paused:after"], [], Durability.Replica, default);
-        await Eventually.TrueAsync(() => telemetry.Values.Any(v => v.Name == "redis.failover.blackout.duration" && v.Value > 1), "the blackout is measured", s_bound);
-        Assert.Contains(telemetry.Spans, s => s.OperationName == "redis failover" && s.Events.Any(e => e.Name == "sdown") && s.Events.Any(e => e.Name == "odown"));
+        await Eventually.TrueAsync(() => telemetry.Values.Any(v => v.Name == "redis.failover.blackout.duration" && v.Value > 1),
+            "the blackout is measured", s_bound);
+        Assert.Contains(telemetry.Spans, s => s.OperationName == "redis failover" && s.Events.Any(e => e.Name == "sdown")
+            && s.Events.Any(e => e.Name == "odown"));
 
-        await using var old = await TestClient.ConnectAsync(redis.Redis.Topology.ConnectionStringOf(before), configure: o => o.AbortOnConnectFail = false);
+        await using var old = await TestClient.ConnectAsync(redis.Redis.Topology.ConnectionStringOf(before),
+            configure: o => o.AbortOnConnectFail = false);
         redis.Redis[before].Thaw();
         await Eventually.TrueAsync(async () => (await old.Database.PingAsync()) > TimeSpan.Zero, "it is awake");
-        Assert.DoesNotContain(await ClientsAsync(old), name => name.StartsWith(Name, StringComparison.Ordinal) && !name.EndsWith(":probe", StringComparison.Ordinal));
+        Assert.DoesNotContain(await ClientsAsync(old), name => name.StartsWith(Name, StringComparison.Ordinal)
+            && !name.EndsWith(":probe", StringComparison.Ordinal));
         await writer.EvaluateAsync(s_count, ["paused:after"], [], Durability.Replica, default);
         Assert.Equal(2, (int)await client.Database.StringGetAsync("paused:after"));
         Assert.Equal(1, (int)await client.Database.StringGetAsync("paused"));
@@ -90,12 +95,14 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
     [Fact]
     public async Task An_attempt_to_connect_to_a_node_that_was_left_is_given_up()
     {
-        await using var client = await TestClient.ConnectAsync(redis.ConnectionString, configure: o => o.ConnectTimeout = 10 * (int)s_bound.TotalMilliseconds);
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString,
+            configure: o => o.ConnectTimeout = 10 * (int)s_bound.TotalMilliseconds);
         await client.Database.PingAsync();
         var before = await redis.Redis.CurrentPrimaryAsync();
         redis.Redis[before].Freeze();
 
-        await using var connection = await client.Shard.OpenDedicatedAsync("test", TimeSpan.FromSeconds(1), RedisShard.Bound, default).WaitAsync(s_bound);
+        await using var connection = await client.Shard.OpenDedicatedAsync("test", TimeSpan.FromSeconds(1), RedisShard.Bound, default)
+            .WaitAsync(s_bound);
 
         Assert.NotEqual(Node(before), connection.Node);
         Assert.Equal(client.Shard.Primary, connection.Node);
@@ -124,7 +131,9 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
         var plain = ConfigurationOptions.Parse("a:1");
         follower.Attach(plain);
         Assert.Null(plain.Tunnel);
-        Assert.Contains("'two'", Assert.Throws<InvalidOperationException>(() => follower.Attach(ConfigurationOptions.Parse("a:1,serviceName=two"))).Message, StringComparison.Ordinal);
+        Assert.Contains("'two'",
+            Assert.Throws<InvalidOperationException>(() => follower.Attach(ConfigurationOptions.Parse("a:1,serviceName=two"))).Message,
+            StringComparison.Ordinal);
     }
 
     /// <summary>As an operator does it.</summary>
@@ -132,7 +141,8 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
     {
         await redis.Redis.WaitUntilCompleteAsync();
         var sentinel = redis.Redis.Topology.Sentinels[0];
-        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.Redis.Topology.ConnectionStringOf(sentinel), o => o.CommandMap = CommandMap.Sentinel);
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.Redis.Topology.ConnectionStringOf(sentinel),
+            o => o.CommandMap = CommandMap.Sentinel);
         await connection.GetServer(sentinel.Host, sentinel.Port).SentinelFailoverAsync(redis.Redis.Topology.Options.ServiceName);
     }
 

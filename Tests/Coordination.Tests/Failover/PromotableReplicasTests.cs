@@ -34,7 +34,8 @@ public sealed class PromotableReplicasTests
     [Theory]
     [InlineData(true, 1)]
     [InlineData(false, 2)]
-    public void One_that_followed_and_was_found_without_a_link_since_does_not_count_and_one_that_was_promoted_does(bool isReplica, int expected)
+    public void One_that_followed_and_was_found_without_a_link_since_does_not_count_and_one_that_was_promoted_does(bool isReplica,
+        int expected)
     {
         Heard(1, [InSync("a"), new("b", IsInSync: false, IsOutOfSync: isReplica, AskedAt: 3000)]);
         Assert.Equal(expected, _replicas.Of(s_primary, new Dictionary<string, long> { ["b"] = 2000 }, majority: 1));
@@ -67,5 +68,6 @@ public sealed class PromotableReplicasTests
     private static SentinelReplicaView InSync(string name) => new(name, IsInSync: true, IsOutOfSync: false, AskedAt: 1000);
 
     private void Heard(int sentinel, SentinelReplicaView[] replicas, string flags = "master")
-        => _replicas.Heard(new IPEndPoint(IPAddress.Loopback, 100 + sentinel), new SentinelView(s_primary, 1, flags, replicas, Stopwatch.GetTimestamp()));
+        => _replicas.Heard(new IPEndPoint(IPAddress.Loopback, 100 + sentinel),
+        new SentinelView(s_primary, 1, flags, replicas, Stopwatch.GetTimestamp()));
 }

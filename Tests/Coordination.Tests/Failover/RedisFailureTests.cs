@@ -14,7 +14,8 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
     public static TheoryData<Exception, RedisFailureKind> Failures => new()
     {
         { new RedisConnectionException(ConnectionFailureType.SocketClosed, "sent"), RedisFailureKind.Unknown },
-        { new RedisConnectionException(ConnectionFailureType.SocketClosed, "queued", null, CommandStatus.WaitingInBacklog), RedisFailureKind.NotApplied },
+        { new RedisConnectionException(ConnectionFailureType.SocketClosed, "queued", null, CommandStatus.WaitingInBacklog),
+            RedisFailureKind.NotApplied },
         { new RedisConnectionException(ConnectionFailureType.SocketClosed, "sent", null, CommandStatus.Sent), RedisFailureKind.Unknown },
         { new RedisConnectionException(ConnectionFailureType.UnableToConnect, "none"), RedisFailureKind.NotApplied },
         { new RedisTimeoutException("queued", CommandStatus.WaitingInBacklog), RedisFailureKind.NotApplied },
@@ -57,7 +58,8 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
 
         var write = client.Deployment.EvaluateAsync(s_count, ["demoted"], []);
         await Eventually.TrueAsync(
-            async () => ((string)(await client.Database.ExecuteAsync("INFO", "errorstats"))!).Contains("errorstat_READONLY", StringComparison.Ordinal), "it was refused");
+            async () => ((string)(await client.Database.ExecuteAsync("INFO", "errorstats"))!)
+            .Contains("errorstat_READONLY", StringComparison.Ordinal), "it was refused");
         Assert.False(write.IsCompleted);
         await client.Database.ExecuteAsync("REPLICAOF", "NO", "ONE");
 
@@ -73,7 +75,8 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
         own.Server.Kill();
         await Eventually.TrueAsync(() => !client.Connection.IsConnected, "the loss is noticed");
 
-        var thrown = await Assert.ThrowsAsync<RedisUnavailableException>(() => client.Producer.AppendAsync(Numbered.Topic("away"), new Numbered(1)));
+        var thrown = await Assert.ThrowsAsync<RedisUnavailableException>(() => client.Producer.AppendAsync(Numbered.Topic("away"),
+            new Numbered(1)));
 
         Assert.Equal(RedisFailureKind.NotApplied, RedisFailure.Of(thrown));
         await own.Server.StartAsync();
@@ -96,7 +99,8 @@ public sealed class RedisFailureTests(RedisFixture redis) : IClassFixture<RedisF
             await other.Database.ExecuteAsync("CLIENT", "PAUSE", 60_000, "WRITE");
             var write = client.Deployment.EvaluateAsync(script, [key], []);
             await Eventually.TrueAsync(
-                async () => ((string)(await other.Database.ExecuteAsync("CLIENT", "LIST", "ID", id))!).Contains("cmd=evalsha", StringComparison.Ordinal), "it is at the server");
+                async () => ((string)(await other.Database.ExecuteAsync("CLIENT", "LIST", "ID", id))!)
+                .Contains("cmd=evalsha", StringComparison.Ordinal), "it is at the server");
             await other.Database.ExecuteAsync("CLIENT", "KILL", "ID", id);
             if (!repeatable)
             {

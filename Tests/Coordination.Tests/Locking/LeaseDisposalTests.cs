@@ -77,6 +77,7 @@ public sealed class LeaseDisposalTests(RedisFixture redis) : IClassFixture<Redis
 
         await Task.WhenAll(contending).WaitAsync(TimeSpan.FromSeconds(30));
         await Eventually.TrueAsync(
-            async () => !await client.Database.KeyExistsAsync("disposed-busy") && await client.QueuedAsync("disposed-busy") == 0, "nothing is left");
+            async () => !await client.Database.KeyExistsAsync("disposed-busy") && await client.QueuedAsync("disposed-busy") == 0,
+            "nothing is left");
     }
 }

@@ -9,15 +9,18 @@ namespace AspireRedis.Coordination.Tests.Locking;
 public sealed class LeaseDurabilityTests(SentinelFixture redis) : IClassFixture<SentinelFixture>
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);
-    private static readonly LeaseOptions s_replica = new() { Ttl = TimeSpan.FromSeconds(60), WaitTimeout = s_bound, Durability = Durability.Replica };
+    private static readonly LeaseOptions s_replica = new() { Ttl = TimeSpan.FromSeconds(60), WaitTimeout = s_bound,
+        Durability = Durability.Replica };
 
     [Fact]
     public async Task A_lease_that_a_replica_has_outlives_the_primary_and_one_that_none_has_is_given_back()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await using var writer = client.CreateWriter(new() { AcknowledgeTimeout = TimeSpan.FromSeconds(1) });
-        await using var durable = new RedisLeaseProvider(client.Deployment, TimeProvider.System, NullLogger<RedisLeaseProvider>.Instance, writer);
-        await Eventually.HoldsAsync(async () => await (await durable.AcquireAsync("ready", s_replica)).DisposeAsync(), "a replica acknowledges", s_bound);
+        await using var durable = new RedisLeaseProvider(client.Deployment, TimeProvider.System, NullLogger<RedisLeaseProvider>.Instance,
+            writer);
+        await Eventually.HoldsAsync(async () => await (await durable.AcquireAsync("ready", s_replica)).DisposeAsync(),
+            "a replica acknowledges", s_bound);
 
         // While no replica answers: neither the free lease nor the one that is handed over.
         var held = await client.Leases.AcquireAsync("handed-over", s_replica with { Durability = Durability.Memory });
@@ -30,7 +33,8 @@ public sealed class LeaseDurabilityTests(SentinelFixture redis) : IClassFixture<
         await held.DisposeAsync();
         await Assert.ThrowsAsync<NotDurableException>(() => waiting.WaitAsync(s_bound));
         await Eventually.TrueAsync(
-            async () => !await client.Database.KeyExistsAsync("unsafe") && !await client.Database.KeyExistsAsync("handed-over"), "both are given back");
+            async () => !await client.Database.KeyExistsAsync("unsafe") && !await client.Database.KeyExistsAsync("handed-over"),
+            "both are given back");
         replicas.ForEach(r => r.Thaw());
 
         await using var first = await client.Leases.AcquireAsync("safe", s_replica with { Durability = Durability.Memory });
@@ -44,7 +48,8 @@ public sealed class LeaseDurabilityTests(SentinelFixture redis) : IClassFixture<
         redis.Redis[primary].Kill();
         await redis.Redis.WaitForPrimaryOtherThanAsync(primary);
 
-        await Eventually.HoldsAsync(async () => Assert.Equal(value, await client.Database.StringGetAsync("safe")), "the new primary has the lease", s_bound);
+        await Eventually.HoldsAsync(async () => Assert.Equal(value, await client.Database.StringGetAsync("safe")),
+            "the new primary has the lease", s_bound);
         lease.ThrowIfLost();
     }
 

@@ -39,7 +39,8 @@ public sealed class LeaseGroupTests(RedisFixture redis) : IClassFixture<RedisFix
         var last = 0L;
         for (var round = 0; round < 20; round++)
         {
-            var won = (await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => client.Leases.TryAcquireAsync("same", s_noWait)))).OfType<ILease>().ToList();
+            var won = (await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => client.Leases.TryAcquireAsync("same", s_noWait))))
+                .OfType<ILease>().ToList();
             var lease = Assert.Single(won);
             Assert.True(lease.FencingToken > last);
             last = lease.FencingToken;

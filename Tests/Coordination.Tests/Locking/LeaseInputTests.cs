@@ -49,7 +49,8 @@ public sealed class LeaseInputTests(RedisFixture redis) : IClassFixture<RedisFix
     public async Task The_limits_of_the_TTL_are_accepted(int milliseconds)
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
-        await using var lease = await client.Leases.AcquireAsync($"limit:{milliseconds}", new LeaseOptions { Ttl = TimeSpan.FromMilliseconds(milliseconds) });
+        await using var lease = await client.Leases.AcquireAsync($"limit:{milliseconds}",
+            new LeaseOptions { Ttl = TimeSpan.FromMilliseconds(milliseconds) });
         Assert.Equal($"limit:{milliseconds}", lease.Resource);
     }
 

@@ -33,7 +33,8 @@ public sealed class LeaseOutageTests(RedisFixture redis) : IClassFixture<RedisFi
         Assert.Throws<LeaseLostException>(lease.ThrowIfLost);
         Server.Thaw();
         await lease.DisposeAsync();
-        await Eventually.TrueAsync(async () => !await client.Database.KeyExistsAsync("frozen"), "a renewal that came too late does not block the others");
+        await Eventually.TrueAsync(async () => !await client.Database.KeyExistsAsync("frozen"),
+            "a renewal that came too late does not block the others");
     }
 
     [Fact]
@@ -58,7 +59,8 @@ public sealed class LeaseOutageTests(RedisFixture redis) : IClassFixture<RedisFi
     public async Task A_server_that_is_away_for_less_than_the_TTL_costs_nothing()
     {
         // With everysec the lease may not be in the file yet when the server dies, and is rightly lost.
-        await using var own = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.AofAlways });
+        await using var own = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0,
+            Persistence = RedisPersistence.AofAlways });
         await using var client = await TestClient.ConnectAsync(own.ConnectionString, configure: o => o.AsyncTimeout = 2000);
         await using var lease = await client.Leases.AcquireAsync("blink", new LeaseOptions { Ttl = TimeSpan.FromSeconds(60) });
         own.Server.Kill();

@@ -216,7 +216,8 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
     [Fact]
     public async Task Without_any_messages_a_waiter_looks_when_the_TTL_of_the_owner_is_over()
     {
-        await using var server = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, ServerSettings = ["rename-command PUBLISH \"\""] });
+        await using var server = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0,
+            ServerSettings = ["rename-command PUBLISH \"\""] });
         await using var holder = await TestClient.ConnectAsync(server.ConnectionString);
         await using var client = await TestClient.ConnectAsync(server.ConnectionString);
         var ttl = TimeSpan.FromSeconds(2);
@@ -425,7 +426,8 @@ public sealed class LeaseQueueTests(RedisFixture redis) : IClassFixture<RedisFix
         await holder.UntilQueuedAsync("stolen", 2);
         await FreezeAsync(puppet);
         await held.DisposeAsync();
-        Assert.StartsWith("*", (await client.Database.SortedSetRangeByRankAsync("{stolen}:queue", 0, 0)).Single(), StringComparison.Ordinal);
+        Assert.StartsWith("*", (await client.Database.SortedSetRangeByRankAsync("{stolen}:queue", 0, 0)).Single(),
+            StringComparison.Ordinal);
         // As if the claim had just run out, before anybody looked.
         await client.Database.StringSetAsync("stolen", "somebody", TimeSpan.FromSeconds(3));
 

@@ -35,7 +35,8 @@ public sealed class LeaseRenewalTests(RedisFixture redis) : IClassFixture<RedisF
             // As if the server's clock had run on too.
             await client.Database.KeyExpireAsync("third", TimeSpan.FromMinutes(2));
             clock.Advance(TimeSpan.FromMinutes(1));
-            await Eventually.TrueAsync(async () => await client.Database.KeyTimeToLiveAsync("third") > TimeSpan.FromMinutes(2.5), "it is renewed");
+            await Eventually.TrueAsync(async () => await client.Database.KeyTimeToLiveAsync("third") > TimeSpan.FromMinutes(2.5),
+                "it is renewed");
             await Eventually.TrueAsync(() => lease.Remaining > TimeSpan.FromMinutes(2.5), "the renewal is counted");
         }
         lease.ThrowIfLost();
@@ -64,7 +65,8 @@ public sealed class LeaseRenewalTests(RedisFixture redis) : IClassFixture<RedisF
     public async Task Without_renewal_the_server_lets_the_next_one_in_after_the_TTL()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
-        await using var expired = await client.Leases.AcquireAsync("expired", new LeaseOptions { Ttl = TimeSpan.FromMilliseconds(500), AutoRenew = false });
+        await using var expired = await client.Leases.AcquireAsync("expired",
+            new LeaseOptions { Ttl = TimeSpan.FromMilliseconds(500), AutoRenew = false });
         await using var next = await client.Leases.AcquireAsync("expired", new LeaseOptions { WaitTimeout = TimeSpan.FromSeconds(30) });
         Assert.False(expired.IsHeld);
         next.ThrowIfLost();

@@ -24,7 +24,8 @@ public sealed class LeaseTelemetryTests(RedisFixture redis) : IClassFixture<Redi
         await (await client.Leases.AcquireAsync("{traced}")).DisposeAsync();
 
         var spans = telemetry.SpansOf(root);
-        Assert.Equal(["lease acquire traced_lock", "lease acquire traced_lock", "lease acquire", "lease acquire"], spans.Select(s => s.DisplayName));
+        Assert.Equal(["lease acquire traced_lock", "lease acquire traced_lock", "lease acquire", "lease acquire"],
+            spans.Select(s => s.DisplayName));
         var waited = spans[1];
         Assert.Equal("traced_lock:{7}", waited.GetTagItem("redis.lock.resource"));
         Assert.Equal(0, waited.GetTagItem("redis.lock.queue_position"));
@@ -45,7 +46,8 @@ public sealed class LeaseTelemetryTests(RedisFixture redis) : IClassFixture<Redi
         await (await waiting).DisposeAsync();
 
         // Other tests of this process are measured too.
-        string[] expected = ["redis.lock.acquisitions", "redis.lock.handovers", "redis.lock.wait.duration", "redis.lock.hold.duration", "redis.lock.waiters"];
+        string[] expected = ["redis.lock.acquisitions", "redis.lock.handovers", "redis.lock.wait.duration", "redis.lock.hold.duration",
+            "redis.lock.waiters"];
         Assert.All(expected, name => Assert.Contains(telemetry.Tags, s => s.Name == name));
         Assert.DoesNotContain(telemetry.Tags.SelectMany(s => s.Tags), t => "measured".Equals(t.Value as string, StringComparison.Ordinal));
     }

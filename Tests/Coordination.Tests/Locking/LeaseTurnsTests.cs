@@ -129,7 +129,8 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
             await (await behind.WaitAsync(s_bound)).DisposeAsync();
         }
         await Eventually.TrueAsync(
-            async () => !await client.Database.KeyExistsAsync("turn-cancelled") && await client.QueuedAsync("turn-cancelled") == 0, "nothing is left");
+            async () => !await client.Database.KeyExistsAsync("turn-cancelled") && await client.QueuedAsync("turn-cancelled") == 0,
+            "nothing is left");
     }
 
     [Fact]
@@ -146,7 +147,8 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
     }
 
     /// <summary>A lease that the server has confirmed, and a caller of the same process that is next.</summary>
-    private static async Task<(ILease Held, Task<ILease> Waiting)> HeldWithWaiterAsync(TestClient client, string resource, LeaseOptions? waiter = null)
+    private static async Task<(ILease Held, Task<ILease> Waiting)> HeldWithWaiterAsync(TestClient client, string resource,
+        LeaseOptions? waiter = null)
     {
         // Has waited before, so that it listens.
         await client.Database.StringSetAsync(resource, "somebody", TimeSpan.FromMinutes(1));
@@ -162,6 +164,7 @@ public sealed class LeaseTurnsTests(RedisFixture redis) : IClassFixture<RedisFix
 
     private static Task OwnerIsAsync(TestClient client, string resource, ILease lease)
         => Eventually.TrueAsync(
-            async () => ((string?)await client.Database.StringGetAsync(resource))?.EndsWith($":{lease.FencingToken}", StringComparison.Ordinal) == true,
+            async () => ((string?)await client.Database.StringGetAsync(resource))?.EndsWith($":{lease.FencingToken}",
+            StringComparison.Ordinal) == true,
             "the server takes it for the owner");
 }

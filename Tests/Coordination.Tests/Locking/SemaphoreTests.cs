@@ -135,7 +135,8 @@ public sealed class SemaphoreTests(RedisFixture redis) : IClassFixture<RedisFixt
 
     private static Task NothingIsLeftAsync(TestClient client, string name) => Eventually.TrueAsync(
         async () => await client.Database.KeyExistsAsync(
-            [$"{{{name}}}:semaphore:queue", $"{{{name}}}:semaphore:holders", $"{{{name}}}:semaphore:permits"]) == 0, "nothing is left but the fence");
+            [$"{{{name}}}:semaphore:queue", $"{{{name}}}:semaphore:holders", $"{{{name}}}:semaphore:permits"]) == 0,
+            "nothing is left but the fence");
 
     private static async Task<bool> WriteAsync(TestClient client, ILease lease)
         => (int)await client.Deployment.EvaluateAsync(s_write, ["died:guarded"], [lease.FencingToken, lease.Permit]) == 1;

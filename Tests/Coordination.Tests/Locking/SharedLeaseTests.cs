@@ -64,7 +64,8 @@ public sealed class SharedLeaseTests(RedisFixture redis) : IClassFixture<RedisFi
         async Task<(Task<ILease> Wait, int Place)> QueueReaderAsync(TestClient client, int place)
         {
             var wait = client.SharedLeases.Shared.AcquireAsync("order", s_long);
-            await Eventually.TrueAsync(async () => await client.Database.ListLengthAsync("{order}:shared:queue") >= place - 1, "the reader is queued");
+            await Eventually.TrueAsync(async () => await client.Database.ListLengthAsync("{order}:shared:queue") >= place - 1,
+                "the reader is queued");
             return (wait, place);
         }
     }
@@ -185,7 +186,8 @@ public sealed class SharedLeaseTests(RedisFixture redis) : IClassFixture<RedisFi
 
         await Eventually.TrueAsync(() => lease.LostToken.IsCancellationRequested, "the loss is announced");
 
-        async Task<double> EndAsync() => (await client.Database.SortedSetRangeByRankWithScoresAsync("{renewed}:shared:holders")).Single().Score;
+        async Task<double> EndAsync() => (await client.Database.SortedSetRangeByRankWithScoresAsync("{renewed}:shared:holders")).Single()
+            .Score;
     }
 
     [Fact]
@@ -250,7 +252,8 @@ public sealed class SharedLeaseTests(RedisFixture redis) : IClassFixture<RedisFi
 
     private static Task NothingIsLeftAsync(TestClient client, string name) => Eventually.TrueAsync(
         async () => await client.Database.KeyExistsAsync(
-            [$"{{{name}}}:shared:queue", $"{{{name}}}:shared:holders", $"{{{name}}}:shared:permits"]) == 0, "nothing is left but the fence");
+            [$"{{{name}}}:shared:queue", $"{{{name}}}:shared:holders", $"{{{name}}}:shared:permits"]) == 0,
+            "nothing is left but the fence");
 
     private static async Task<bool> WriteAsync(TestClient client, ILease lease, int count)
         => (int)await client.Deployment.EvaluateAsync(s_increment, ["guarded:count"], [lease.FencingToken, count]) == 1;

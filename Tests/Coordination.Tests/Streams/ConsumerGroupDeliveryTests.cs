@@ -30,7 +30,8 @@ public sealed class ConsumerGroupDeliveryTests(RedisFixture redis) : IClassFixtu
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         // An hour: the read is not ended by its block time but by the entry.
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("first-entry"), new() { Group = "g", Block = TimeSpan.FromHours(1) });
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("first-entry"),
+            new() { Group = "g", Block = TimeSpan.FromHours(1) });
         await Eventually.TrueAsync(() => client.Database.KeyExistsAsync("first-entry"), "the group is created");
 
         await client.AppendNumbersAsync("first-entry", 1, 1);
@@ -46,15 +47,18 @@ public sealed class ConsumerGroupDeliveryTests(RedisFixture redis) : IClassFixtu
         var topic = Numbered.Topic("shared");
         // Nobody ends a batch before both have one: sharing does not depend on who is quicker.
         var both = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var one = new RunningGroup<Numbered>(client, topic, new() { Group = "g", Consumer = "one", BatchSize = 10 }, WhenBothWorkAsync);
-        await using var two = new RunningGroup<Numbered>(client, topic, new() { Group = "g", Consumer = "two", BatchSize = 10 }, WhenBothWorkAsync);
+        await using var one = new RunningGroup<Numbered>(client, topic, new() { Group = "g", Consumer = "one", BatchSize = 10 },
+            WhenBothWorkAsync);
+        await using var two = new RunningGroup<Numbered>(client, topic, new() { Group = "g", Consumer = "two", BatchSize = 10 },
+            WhenBothWorkAsync);
         await using var other = new RunningGroup<Numbered>(client, topic, new() { Group = "other" });
         await client.AppendNumbersAsync("shared", 0, Events);
         await Eventually.TrueAsync(() => one.Received.Count > 0 && two.Received.Count > 0, "both instances have work");
 
         both.SetResult();
 
-        await Eventually.TrueAsync(() => one.Received.Count + two.Received.Count >= Events && other.Received.Count >= Events, "all are handled");
+        await Eventually.TrueAsync(() => one.Received.Count + two.Received.Count >= Events && other.Received.Count >= Events,
+            "all are handled");
         Assert.Equal(Enumerable.Range(0, Events), one.Received.Concat(two.Received).Numbers());
         Assert.Equal(Enumerable.Range(0, Events), other.Received.Numbers());
 
@@ -87,7 +91,8 @@ public sealed class ConsumerGroupDeliveryTests(RedisFixture redis) : IClassFixtu
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("own-ack", 0, 10);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("own-ack"), new() { Group = "g" }, async (message, cancellationToken) =>
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("own-ack"), new() { Group = "g" },
+            async (message, cancellationToken) =>
         {
             var acknowledged = await client.Deployment.EvaluateAsync(
                 s_acknowledge, ["own-ack:state", "own-ack"], [message.Group, message.EntryId], cancellationToken);
@@ -105,11 +110,13 @@ public sealed class ConsumerGroupDeliveryTests(RedisFixture redis) : IClassFixtu
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("unacknowledged", 0, 2);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("unacknowledged"), new() { Group = "g", MaxConcurrency = 1 },
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("unacknowledged"),
+            new() { Group = "g", MaxConcurrency = 1 },
             (message, _) => Task.FromResult(message.Value.Number == 0 ? HandlerResult.Acknowledged : HandlerResult.Handled));
 
         await Eventually.TrueAsync(async () => await client.Database.PendingAsync("unacknowledged", "g") == 1, "one is acknowledged");
-        Assert.Equal(group.Received.First().EntryId, (await client.Database.StreamPendingAsync("unacknowledged", "g")).LowestPendingMessageId);
+        Assert.Equal(group.Received.First().EntryId, (await client.Database.StreamPendingAsync("unacknowledged", "g"))
+            .LowestPendingMessageId);
     }
 
     public static TheoryData<string, Action<ConsumerGroupOptions<Numbered>>> Refused => new()

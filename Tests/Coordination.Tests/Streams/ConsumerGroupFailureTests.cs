@@ -17,7 +17,8 @@ public sealed class ConsumerGroupFailureTests(RedisFixture redis) : IClassFixtur
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("retried", 1, 1);
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("retried"), new() { Group = "g", RetryDelay = s_soon },
-            (message, _) => message.DeliveryCount == 1 ? throw new InvalidOperationException("the first time") : Task.FromResult(HandlerResult.Handled));
+            (message, _) => message.DeliveryCount == 1 ? throw new InvalidOperationException("the first time")
+            : Task.FromResult(HandlerResult.Handled));
 
         await Eventually.TrueAsync(() => group.Received.Count == 2, "the event comes again");
 
@@ -59,7 +60,8 @@ public sealed class ConsumerGroupFailureTests(RedisFixture redis) : IClassFixtur
         for (var life = 2; life <= 3; life++)
         {
             await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("lethal"),
-                new() { Group = "g", Consumer = "stable", MaxDeliveries = 3, MinIdle = TimeSpan.FromHours(1), DrainTimeout = TimeSpan.Zero }, StuckAsync);
+                new() { Group = "g", Consumer = "stable", MaxDeliveries = 3, MinIdle = TimeSpan.FromHours(1),
+                DrainTimeout = TimeSpan.Zero }, StuckAsync);
             await Eventually.TrueAsync(() => group.Received.Count == 1, "it is delivered");
             Assert.Equal(life, group.Received.Single().DeliveryCount);
         }
@@ -99,7 +101,8 @@ public sealed class ConsumerGroupFailureTests(RedisFixture redis) : IClassFixtur
         var bad = await client.Database.StreamAddAsync(key, fields);
         await client.AppendNumbersAsync(key, 2, 3);
         // Long enough: only the first delivery can do it.
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic(key), new() { Group = "g", MaxConcurrency = 1, MinIdle = TimeSpan.FromHours(1) });
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic(key),
+            new() { Group = "g", MaxConcurrency = 1, MinIdle = TimeSpan.FromHours(1) });
 
         await Eventually.TrueAsync(() => group.Received.Count == 4, "the others are handled");
 
@@ -115,7 +118,8 @@ public sealed class ConsumerGroupFailureTests(RedisFixture redis) : IClassFixtur
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.Database.StreamAddAsync("required", [new("schema_version", 1), new("text", "x")]);
-        await using var group = new RunningGroup<Demanding>(client, new("required", "demanding", 1, EverythingJson.Default.Demanding), new() { Group = "g" });
+        await using var group = new RunningGroup<Demanding>(client, new("required", "demanding", 1, EverythingJson.Default.Demanding),
+            new() { Group = "g" });
         await Eventually.TrueAsync(() => client.Database.KeyExistsAsync("required:dead"), "it is in the dead letters");
         Assert.Empty(group.Received);
     }
@@ -127,7 +131,8 @@ public sealed class ConsumerGroupFailureTests(RedisFixture redis) : IClassFixtur
         await client.Database.StringSetAsync("blocked:dead", "not a stream");
         await client.Database.StreamAddAsync("blocked", "a", "b");
         await client.AppendNumbersAsync("blocked", 1, 1);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("blocked"), new() { Group = "g", MaxConcurrency = 1, RetryDelay = s_soon });
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("blocked"),
+            new() { Group = "g", MaxConcurrency = 1, RetryDelay = s_soon });
         await Eventually.TrueAsync(() => group.Received.Count == 1, "the entry behind it is handled");
         Assert.Equal(1, await client.Database.PendingAsync("blocked", "g"));
 

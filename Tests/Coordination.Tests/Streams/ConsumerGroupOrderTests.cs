@@ -30,7 +30,8 @@ public sealed class ConsumerGroupOrderTests(RedisFixture redis) : IClassFixture<
             return HandlerResult.Handled;
         });
 
-        await Eventually.TrueAsync(async () => group.Received.Count >= 400 && await client.Database.PendingAsync("lanes", "g") == 0, "all are handled");
+        await Eventually.TrueAsync(async () => group.Received.Count >= 400 && await client.Database.PendingAsync("lanes", "g") == 0,
+            "all are handled");
 
         Assert.Equal(0, overlaps);
         Assert.True(parallel > 1, "keys are handled in parallel");
@@ -71,9 +72,11 @@ public sealed class ConsumerGroupOrderTests(RedisFixture redis) : IClassFixture<
         await client.Database.StreamAddAsync("poisoned-key", [new("schema_version", 1), new("number", "x")]);
         await client.Producer.AppendAsync(Numbered.Topic("poisoned-key"), [new Numbered(5), new Numbered(15)]);
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("poisoned-key"), Options(o => o.MaxDeliveries = 2),
-            (message, _) => message.Value.Number == 5 ? throw new InvalidOperationException("always") : Task.FromResult(HandlerResult.Handled));
+            (message, _) => message.Value.Number == 5 ? throw new InvalidOperationException("always")
+            : Task.FromResult(HandlerResult.Handled));
 
-        await Eventually.TrueAsync(async () => await client.Database.StreamLengthAsync("poisoned-key:dead") == 2, "both are in the dead letters");
+        await Eventually.TrueAsync(async () => await client.Database.StreamLengthAsync("poisoned-key:dead") == 2,
+            "both are in the dead letters");
         await Eventually.TrueAsync(async () => await client.Database.PendingAsync("poisoned-key", "g") == 0, "nothing is pending");
         Assert.Equal([5, 5, 15], group.Received.Select(m => m.Value.Number));
     }
@@ -84,7 +87,8 @@ public sealed class ConsumerGroupOrderTests(RedisFixture redis) : IClassFixture<
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.Producer.AppendAsync(Numbered.Topic("full"), Enumerable.Range(0, 500).Select(n => new Numbered(10 * n)));
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("full"), Options(o => (o.BatchSize, o.MaxWaitingInOrder) = (10, 25)), async (_, _) =>
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("full"),
+            Options(o => (o.BatchSize, o.MaxWaitingInOrder) = (10, 25)), async (_, _) =>
         {
             await gate.Task;
             return HandlerResult.Handled;

@@ -74,7 +74,8 @@ public sealed class ConsumerGroupOutageTests
     {
         await using var own = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("deleted"), new() { Group = "g", Block = TimeSpan.FromHours(1) });
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("deleted"),
+            new() { Group = "g", Block = TimeSpan.FromHours(1) });
         await client.AppendNumbersAsync("deleted", 1, 1);
         await Eventually.TrueAsync(() => group.Received.Count == 1, "the event is handled");
 
@@ -89,7 +90,8 @@ public sealed class ConsumerGroupOutageTests
     {
         await using var own = await OwnServers.StartAsync();
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("cut"), new() { Group = "g", MinIdle = TimeSpan.FromHours(1) });
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("cut"),
+            new() { Group = "g", MinIdle = TimeSpan.FromHours(1) });
         for (var round = 0; round < 20; round++)
         {
             await Task.WhenAll(client.AppendNumbersAsync("cut", round * 50, 50), KillReaderAsync());

@@ -17,7 +17,8 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
         await client.AppendNumbersAsync("backoff", 1, 300);
         var times = new ConcurrentQueue<long>();
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("backoff"),
-            new() { Group = "g", MaxConcurrency = 1, RetryDelay = TimeSpan.FromMilliseconds(400), MaxRetryDelay = TimeSpan.FromSeconds(5), MinIdle = TimeSpan.FromHours(1) }, (message, _) =>
+            new() { Group = "g", MaxConcurrency = 1, RetryDelay = TimeSpan.FromMilliseconds(400), MaxRetryDelay = TimeSpan.FromSeconds(5),
+            MinIdle = TimeSpan.FromHours(1) }, (message, _) =>
             {
                 if (message.Value.Number != 0)
                 {
@@ -32,7 +33,8 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
         Assert.Equal([1, 2, 3, 4], group.Received.Where(m => m.Value.Number == 0).Select(m => m.DeliveryCount));
         // At least half of 400, 800 and 1600 ms.
         var waits = times.Zip(times.Skip(1), Stopwatch.GetElapsedTime).ToList();
-        Assert.All(waits.Zip([200, 400, 800]), w => Assert.True(w.First.TotalMilliseconds >= w.Second, $"{w.First.TotalMilliseconds} ms, expected at least {w.Second} ms"));
+        Assert.All(waits.Zip([200, 400, 800]), w => Assert.True(w.First.TotalMilliseconds >= w.Second,
+            $"{w.First.TotalMilliseconds} ms, expected at least {w.Second} ms"));
         Assert.True(group.Received.TakeWhile(m => m.DeliveryCount == 1).Count() > 1, "those behind it are handled during its backoff");
         await Eventually.TrueAsync(async () => await client.Database.PendingAsync("backoff", "g") == 0, "nothing is pending");
     }
@@ -43,11 +45,13 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("orphaned", 0, 3);
         await using (var first = new RunningGroup<Numbered>(client, Numbered.Topic("orphaned"),
-            new() { Group = "g", Consumer = "first", RetryDelay = TimeSpan.FromHours(1), MaxRetryDelay = TimeSpan.FromHours(1) }, (_, _) => throw new InvalidOperationException("no")))
+            new() { Group = "g", Consumer = "first", RetryDelay = TimeSpan.FromHours(1), MaxRetryDelay = TimeSpan.FromHours(1) }, (_, _)
+            => throw new InvalidOperationException("no")))
         {
             await Eventually.TrueAsync(() => first.Received.Count == 3, "they have failed");
         }
-        await using var successor = new RunningGroup<Numbered>(client, Numbered.Topic("orphaned"), new() { Group = "g", Consumer = "successor", MinIdle = TimeSpan.FromMilliseconds(300) });
+        await using var successor = new RunningGroup<Numbered>(client, Numbered.Topic("orphaned"),
+            new() { Group = "g", Consumer = "successor", MinIdle = TimeSpan.FromMilliseconds(300) });
 
         await Eventually.TrueAsync(() => successor.Received.Count == 3, "the successor handles them");
         Assert.All(successor.Received, m => Assert.Equal(2, m.DeliveryCount));
@@ -61,7 +65,8 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
         var minIdle = TimeSpan.FromSeconds(3);
         var failed = 0L;
         await using var failing = new RunningGroup<Numbered>(client, Numbered.Topic("patient"),
-            new() { Group = "g", Consumer = "failing", MinIdle = minIdle, RetryDelay = 5 * minIdle, MaxRetryDelay = 5 * minIdle }, (message, _) =>
+            new() { Group = "g", Consumer = "failing", MinIdle = minIdle, RetryDelay = 5 * minIdle, MaxRetryDelay = 5 * minIdle },
+            (message, _) =>
             {
                 if (message.DeliveryCount > 1)
                 {
@@ -71,7 +76,8 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
                 throw new InvalidOperationException("once");
             });
         await Eventually.TrueAsync(() => failing.Received.Count == 1, "it has failed");
-        await using var other = new RunningGroup<Numbered>(client, Numbered.Topic("patient"), new() { Group = "g", Consumer = "other", MinIdle = minIdle });
+        await using var other = new RunningGroup<Numbered>(client, Numbered.Topic("patient"),
+            new() { Group = "g", Consumer = "other", MinIdle = minIdle });
 
         await Eventually.TrueAsync(() => failing.Received.Count + other.Received.Count == 2, "it is tried again, by one of the two");
 
@@ -93,9 +99,11 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
             MaxDeliveries = 1000,
         };
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("late"), options,
-            (message, _) => message.DeliveryCount < 40 ? throw new InvalidOperationException("not yet") : Task.FromResult(HandlerResult.Handled));
+            (message, _) => message.DeliveryCount < 40 ? throw new InvalidOperationException("not yet")
+            : Task.FromResult(HandlerResult.Handled));
 
-        await Eventually.TrueAsync(async () => group.Received.Count >= 40 && await client.Database.PendingAsync("late", "g") == 0, "the event is handled");
+        await Eventually.TrueAsync(async () => group.Received.Count >= 40 && await client.Database.PendingAsync("late", "g") == 0,
+            "the event is handled");
     }
 
     [Fact]
@@ -106,7 +114,8 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
         var healed = false;
         var handled = new ConcurrentDictionary<int, int>();
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("outage"),
-            new() { Group = "g", MaxDeliveries = 1000, RetryDelay = TimeSpan.FromMilliseconds(50), MaxRetryDelay = TimeSpan.FromMilliseconds(500) }, (message, _) =>
+            new() { Group = "g", MaxDeliveries = 1000, RetryDelay = TimeSpan.FromMilliseconds(50),
+            MaxRetryDelay = TimeSpan.FromMilliseconds(500) }, (message, _) =>
             {
                 if (!Volatile.Read(ref healed))
                 {
@@ -132,10 +141,12 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
         await client.Database.ReadWithoutAcknowledgingAsync("names", "g", "dead", 5);
         await client.Database.ExecuteAsync("XGROUP", "CREATECONSUMER", "names", "g", "idle");
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("names"),
-            new() { Group = "g", Consumer = "living", MinIdle = TimeSpan.FromMilliseconds(300), ForgetConsumersAfter = TimeSpan.FromMilliseconds(600) });
+            new() { Group = "g", Consumer = "living", MinIdle = TimeSpan.FromMilliseconds(300),
+            ForgetConsumersAfter = TimeSpan.FromMilliseconds(600) });
 
         await Eventually.TrueAsync(
-            async () => (await client.Database.StreamConsumerInfoAsync("names", "g")).Select(c => c.Name).SequenceEqual(["living"]), "the dead are forgotten");
+            async () => (await client.Database.StreamConsumerInfoAsync("names", "g")).Select(c => c.Name).SequenceEqual(["living"]),
+            "the dead are forgotten");
 
         await Eventually.TrueAsync(() => group.Received.Count == 5, "all are handled");
         Assert.Equal(Enumerable.Range(0, 5), group.Received.Numbers());
@@ -146,7 +157,8 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("kept-name", 0, 1);
-        await using var busy = new RunningGroup<Numbered>(client, Numbered.Topic("kept-name"), new() { Group = "g", Consumer = "busy", Block = TimeSpan.FromHours(1) },
+        await using var busy = new RunningGroup<Numbered>(client, Numbered.Topic("kept-name"),
+            new() { Group = "g", Consumer = "busy", Block = TimeSpan.FromHours(1) },
             async (_, cancellationToken) =>
             {
                 await Task.Delay(Timeout.Infinite, cancellationToken);
@@ -155,9 +167,12 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
         await Eventually.TrueAsync(() => busy.Received.Count == 1, "the busy one works");
         await client.Database.ExecuteAsync("XGROUP", "CREATECONSUMER", "kept-name", "g", "idle");
         await using var other = new RunningGroup<Numbered>(client, Numbered.Topic("kept-name"),
-            new() { Group = "g", Consumer = "other", MinIdle = TimeSpan.FromMilliseconds(300), ForgetConsumersAfter = TimeSpan.FromMilliseconds(300), MaxDeliveries = 1000 }, (_, _) => throw new InvalidOperationException("not mine"));
+            new() { Group = "g", Consumer = "other", MinIdle = TimeSpan.FromMilliseconds(300),
+            ForgetConsumersAfter = TimeSpan.FromMilliseconds(300), MaxDeliveries = 1000 }, (_, _)
+            => throw new InvalidOperationException("not mine"));
         await Eventually.TrueAsync(
-            async () => (await client.Database.StreamConsumerInfoAsync("kept-name", "g")).All(c => c.Name != "idle"), "one with nothing pending is forgotten");
+            async () => (await client.Database.StreamConsumerInfoAsync("kept-name", "g")).All(c => c.Name != "idle"),
+            "one with nothing pending is forgotten");
 
         Assert.Equal(1, await client.Database.PendingAsync("kept-name", "g"));
     }
@@ -168,7 +183,8 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("deaf", 0, 1);
         var never = new TaskCompletionSource<HandlerResult>();
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("deaf"), new() { Group = "g", DrainTimeout = TimeSpan.FromMilliseconds(100) }, (_, _) => never.Task);
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("deaf"),
+            new() { Group = "g", DrainTimeout = TimeSpan.FromMilliseconds(100) }, (_, _) => never.Task);
         await Eventually.TrueAsync(() => group.Received.Count == 1, "the handler runs");
 
         await group.StopAsync();
@@ -183,17 +199,20 @@ public sealed class ConsumerGroupRetryTests(RedisFixture redis) : IClassFixture<
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("given-back", 0, 30);
         await using (var first = new RunningGroup<Numbered>(client, Numbered.Topic("given-back"),
-            new() { Group = "g", Consumer = "first", MaxConcurrency = 1, BatchSize = 10, DrainTimeout = TimeSpan.Zero }, async (_, cancellationToken) =>
+            new() { Group = "g", Consumer = "first", MaxConcurrency = 1, BatchSize = 10, DrainTimeout = TimeSpan.Zero },
+            async (_, cancellationToken) =>
             {
                 await Task.Delay(Timeout.Infinite, cancellationToken);
                 return HandlerResult.Handled;
             }))
         {
-            await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("given-back", "g", "first") == 20, "it has read as much as it may");
+            await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("given-back", "g", "first") == 20,
+                "it has read as much as it may");
         }
 
         // What was begun has been idle for less; a minute passes for nobody here.
-        await using var next = new RunningGroup<Numbered>(client, Numbered.Topic("given-back"), new() { Group = "g", Consumer = "next", MinIdle = TimeSpan.FromSeconds(15) });
+        await using var next = new RunningGroup<Numbered>(client, Numbered.Topic("given-back"),
+            new() { Group = "g", Consumer = "next", MinIdle = TimeSpan.FromSeconds(15) });
         await Eventually.TrueAsync(() => next.Received.Count >= 29, "the next instance handles the others");
         Assert.All(next.Received.Where(m => m.Value.Number > 0), m => Assert.Equal(1, m.DeliveryCount));
     }

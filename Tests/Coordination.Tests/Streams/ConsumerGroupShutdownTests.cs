@@ -19,7 +19,8 @@ public sealed class ConsumerGroupShutdownTests(RedisFixture redis) : IClassFixtu
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("blocked-read"), new() { Group = "g", Block = s_block });
         await Eventually.TrueAsync(
             async () => ((string)(await client.Database.ExecuteAsync("CLIENT", "LIST"))!).Split('\n')
-                .Any(c => c.Contains("blocked-read-g", StringComparison.Ordinal) && c.Contains("cmd=xreadgroup", StringComparison.Ordinal) && c.Contains("flags=b", StringComparison.Ordinal)),
+                .Any(c => c.Contains("blocked-read-g", StringComparison.Ordinal) && c.Contains("cmd=xreadgroup", StringComparison.Ordinal)
+                && c.Contains("flags=b", StringComparison.Ordinal)),
             "the read blocks");
 
         await group.StopAsync();
@@ -48,7 +49,8 @@ public sealed class ConsumerGroupShutdownTests(RedisFixture redis) : IClassFixtu
         Assert.True(clock.Elapsed < s_block, $"{clock.Elapsed}");
 
         await using var last = new RunningGroup<Numbered>(client, topic, new() { Group = "g", Consumer = "same" });
-        await Eventually.TrueAsync(() => received.Concat(last.Received.Numbers()).Distinct().Count() == 60, "each event is handled in one of the lives");
+        await Eventually.TrueAsync(() => received.Concat(last.Received.Numbers()).Distinct().Count() == 60,
+            "each event is handled in one of the lives");
         await Eventually.TrueAsync(async () => await client.Database.PendingAsync("any-moment", "g") == 0, "nothing is pending");
     }
 
@@ -60,12 +62,14 @@ public sealed class ConsumerGroupShutdownTests(RedisFixture redis) : IClassFixtu
         await client.AppendNumbersAsync("draining", 0, 25);
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var first = new RunningGroup<Numbered>(client, topic,
-            new() { Group = "g", Consumer = "first", MaxConcurrency = 1, BatchSize = 10, Block = s_block, DrainTimeout = TimeSpan.FromMinutes(5) }, async (_, _) =>
+            new() { Group = "g", Consumer = "first", MaxConcurrency = 1, BatchSize = 10, Block = s_block,
+            DrainTimeout = TimeSpan.FromMinutes(5) }, async (_, _) =>
             {
                 await gate.Task;
                 return HandlerResult.Handled;
             });
-        await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("draining", "g", "first") == 20, "it has read as much as it may");
+        await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("draining", "g", "first") == 20,
+            "it has read as much as it may");
         Assert.Single(first.Received);
 
         await first.StopAsync();
@@ -75,7 +79,8 @@ public sealed class ConsumerGroupShutdownTests(RedisFixture redis) : IClassFixtu
 
         Assert.Equal([0], first.Received.Numbers());
         Assert.Equal(19, await client.Database.PendingAsync("draining", "g"));
-        await using var next = new RunningGroup<Numbered>(client, topic, new() { Group = "g", Consumer = "next", MinIdle = TimeSpan.FromMilliseconds(300) });
+        await using var next = new RunningGroup<Numbered>(client, topic,
+            new() { Group = "g", Consumer = "next", MinIdle = TimeSpan.FromMilliseconds(300) });
         await Eventually.TrueAsync(() => next.Received.Count >= 24, "the next instance handles the others");
         Assert.Equal(Enumerable.Range(1, 24), next.Received.Numbers());
     }

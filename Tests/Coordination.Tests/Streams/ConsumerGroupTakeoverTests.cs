@@ -15,11 +15,13 @@ public sealed class ConsumerGroupTakeoverTests(RedisFixture redis) : IClassFixtu
         await client.AppendNumbersAsync("killed", 0, 20);
         await using var puppet = PuppetProcess.Start("consume", [redis.ConnectionString, "killed", "g", "killed"]);
         await puppet.WaitForOutputAsync("holding");
-        await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("killed", "g", "killed") == 20, "it has read all of them");
+        await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("killed", "g", "killed") == 20,
+            "it has read all of them");
 
         puppet.Kill();
 
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("killed"), new() { Group = "g", Consumer = "successor", MinIdle = TimeSpan.FromSeconds(1) });
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("killed"),
+            new() { Group = "g", Consumer = "successor", MinIdle = TimeSpan.FromSeconds(1) });
         await Eventually.TrueAsync(() => group.Received.Count >= 20, "the successor handles them");
         Assert.Equal(Enumerable.Range(0, 20), group.Received.Numbers());
         Assert.All(group.Received, m => Assert.Equal(2, m.DeliveryCount));
@@ -41,11 +43,13 @@ public sealed class ConsumerGroupTakeoverTests(RedisFixture redis) : IClassFixtu
                 await gate.Task;
                 return HandlerResult.Handled;
             });
-        await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("slow", "g", "slow") == 20, "it has read as much as it may");
+        await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("slow", "g", "slow") == 20,
+            "it has read as much as it may");
         // And something of a dead one, for which it has no room either.
         await client.Database.ReadWithoutAcknowledgingAsync("slow", "g", "dead", 3);
         await using var other = new RunningGroup<Numbered>(client, topic, new() { Group = "g", Consumer = "other", MinIdle = minIdle });
-        await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("slow", "g", "dead") == 0, "the dead one's are taken by somebody");
+        await Eventually.TrueAsync(async () => await client.Database.PendingOfAsync("slow", "g", "dead") == 0,
+            "the dead one's are taken by somebody");
 
         // Nothing must happen in this time: what was not refreshed would be taken.
         await Task.Delay(2 * minIdle);
@@ -68,8 +72,10 @@ public sealed class ConsumerGroupTakeoverTests(RedisFixture redis) : IClassFixtu
         await client.Database.ReadWithoutAcknowledgingAsync("head", "g", "busy", Busy);
         await client.Database.ReadWithoutAcknowledgingAsync("head", "g", "dead", Dead);
         var dead = await client.Database.StreamPendingMessagesAsync("head", "g", Dead, "dead");
-        await client.Database.ExecuteAsync("XCLAIM", ["head", "g", "dead", 0, .. dead.Select(p => (object)p.MessageId), "IDLE", 7_200_000, "JUSTID"]);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("head"), new() { Group = "g", Consumer = "successor", MinIdle = TimeSpan.FromHours(1) });
+        await client.Database.ExecuteAsync("XCLAIM", ["head", "g", "dead", 0, .. dead.Select(p => (object)p.MessageId), "IDLE", 7_200_000,
+            "JUSTID"]);
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("head"),
+            new() { Group = "g", Consumer = "successor", MinIdle = TimeSpan.FromHours(1) });
 
         // One round of reclaiming.
         clock.Advance(TimeSpan.FromMinutes(20));
@@ -90,7 +96,8 @@ public sealed class ConsumerGroupTakeoverTests(RedisFixture redis) : IClassFixtu
         await client.AppendNumbersAsync(key, 0, 10);
         await client.Database.ReadWithoutAcknowledgingAsync(key, "g", "dead", 10);
         Assert.Equal(6, await client.Database.StreamTrimAsync(key, 4));
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic(key), new() { Group = "g", Consumer = successor, MinIdle = TimeSpan.FromMilliseconds(300) });
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic(key),
+            new() { Group = "g", Consumer = successor, MinIdle = TimeSpan.FromMilliseconds(300) });
 
         await Eventually.TrueAsync(async () => await client.Database.PendingAsync(key, "g") == 0, "nothing is pending");
 
@@ -105,7 +112,8 @@ public sealed class ConsumerGroupTakeoverTests(RedisFixture redis) : IClassFixtu
         await client.AppendNumbersAsync("resumed", 0, 350);
         await client.Database.ReadWithoutAcknowledgingAsync("resumed", "g", "stable", 320);
         await client.Database.ReadWithoutAcknowledgingAsync("resumed", "g", "another", 10);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("resumed"), new() { Group = "g", Consumer = "stable", MinIdle = TimeSpan.FromHours(1) });
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("resumed"),
+            new() { Group = "g", Consumer = "stable", MinIdle = TimeSpan.FromHours(1) });
 
         await Eventually.TrueAsync(() => group.Received.Count >= 340, "it handles its own and the new ones");
 

@@ -56,7 +56,8 @@ public sealed class ConsumerNameTests(RedisFixture redis) : IClassFixture<RedisF
         await client.Database.HashSetAsync("heir:instances:g", "predecessor", $"{died} stable");
         await using var heir = new RunningGroup<Numbered>(client, Numbered.Topic("heir"), Stable());
 
-        await Eventually.TrueAsync(async () => !await client.Database.HashExistsAsync("heir:instances:g", "predecessor"), "it is forgotten");
+        await Eventually.TrueAsync(async () => !await client.Database.HashExistsAsync("heir:instances:g", "predecessor"),
+            "it is forgotten");
         Assert.Equal(0, measured.Sum("redis.stream.shared_names"));
 
         await heir.StopAsync();

@@ -30,7 +30,8 @@ public sealed class DeadLettersTests(RedisFixture redis) : IClassFixture<RedisFi
         Assert.Contains("InvalidOperationException: no", letter.Reason, StringComparison.Ordinal);
         Assert.InRange(letter.At, DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddMinutes(5));
         Assert.DoesNotContain(letter.Fields.Keys, k => k.StartsWith("dead_", StringComparison.Ordinal));
-        Assert.Equal(letter with { Fields = letter.Fields }, (await letters.FindAsync("paged", letter.Id))! with { Fields = letter.Fields });
+        Assert.Equal(letter with { Fields = letter.Fields },
+            (await letters.FindAsync("paged", letter.Id))! with { Fields = letter.Fields });
         Assert.Equal(50, (await letters.ListAsync("paged")).Items.Count);
         Assert.Empty((await letters.ListAsync("no-such-stream")).Items);
         Assert.Null(await letters.FindAsync("paged", "1-1"));
@@ -52,10 +53,12 @@ public sealed class DeadLettersTests(RedisFixture redis) : IClassFixture<RedisFi
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("requeued"), new() { Group = "g" });
         await Eventually.TrueAsync(() => group.Received.Count == 1, "its group gets it");
         var message = group.Received.Single();
-        Assert.Equal((id, letter.Fields["event_id"], 1L, new Numbered(0)), (message.EntryId, message.EventId, message.DeliveryCount, message.Value));
+        Assert.Equal((id, letter.Fields["event_id"], 1L, new Numbered(0)),
+            (message.EntryId, message.EventId, message.DeliveryCount, message.Value));
         Assert.Empty((await letters.ListAsync("requeued")).Items);
         Assert.Null(await letters.RequeueAsync("requeued", letter.Id));
-        await Eventually.TrueAsync(async () => (await client.Database.StreamGroupInfoAsync("requeued")).All(g => g is { PendingMessageCount: 0, Lag: 0 }), "both have seen it");
+        await Eventually.TrueAsync(async () => (await client.Database.StreamGroupInfoAsync("requeued"))
+            .All(g => g is { PendingMessageCount: 0, Lag: 0 }), "both have seen it");
         Assert.Single(other.Received);
     }
 
@@ -107,7 +110,9 @@ public sealed class DeadLettersTests(RedisFixture redis) : IClassFixture<RedisFi
         Assert.Equal(20, (await letters.ListAsync("many")).Items.Count);
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("many"), new() { Group = "g" });
         await Eventually.TrueAsync(() => group.Received.Count == 19, "they are handled");
-        Assert.Equal(Enumerable.Range(0, 20).Where(n => n != int.Parse(removed.Fields["number"], System.Globalization.CultureInfo.InvariantCulture)), group.Received.Numbers());
+        Assert.Equal(Enumerable.Range(0, 20)
+            .Where(n => n != int.Parse(removed.Fields["number"], System.Globalization.CultureInfo.InvariantCulture)),
+            group.Received.Numbers());
     }
 
     [Fact]
@@ -122,15 +127,18 @@ public sealed class DeadLettersTests(RedisFixture redis) : IClassFixture<RedisFi
     }
 
     /// <summary>Appends events and has a group fail on them, and on what it has not seen yet, until all are dead.</summary>
-    private static async Task<IEnumerable<string>> FailAsync(TestClient client, string key, string groupName, int count, int? deadAfterwards = null)
+    private static async Task<IEnumerable<string>> FailAsync(TestClient client, string key, string groupName, int count,
+        int? deadAfterwards = null)
     {
         await client.Producer.AppendAsync(Numbered.Topic(key), Enumerable.Range(0, count).Select(n => new Numbered(n)));
         var entries = (await client.Database.StreamRangeAsync(key)).Select(e => (string)e.Id!).ToList();
         var before = await client.Database.StreamLengthAsync($"{key}:dead");
         await using var group = new RunningGroup<Numbered>(client, Numbered.Topic(key),
-            new() { Group = groupName, MaxConcurrency = 1, MaxDeliveries = 2, RetryDelay = TimeSpan.FromMilliseconds(1), MaxRetryDelay = TimeSpan.FromMilliseconds(1) }, (_, _) => throw new InvalidOperationException("no"));
+            new() { Group = groupName, MaxConcurrency = 1, MaxDeliveries = 2, RetryDelay = TimeSpan.FromMilliseconds(1),
+            MaxRetryDelay = TimeSpan.FromMilliseconds(1) }, (_, _) => throw new InvalidOperationException("no"));
         await Eventually.TrueAsync(
-            async () => await client.Database.StreamLengthAsync($"{key}:dead") == before + (deadAfterwards ?? entries.Count), "all are dead letters");
+            async () => await client.Database.StreamLengthAsync($"{key}:dead") == before + (deadAfterwards ?? entries.Count),
+            "all are dead letters");
         return entries;
     }
 }

@@ -29,7 +29,8 @@ public sealed class DivergedPrimaryTests
     [InlineData(Ending.Handled, true)]
     [InlineData(Ending.DeadLetter, false)]
     [InlineData(Ending.Retry, false)]
-    public async Task An_event_under_the_id_of_a_lost_one_is_delivered_and_stays_pending_until_it_is_handled_itself(Ending ending, bool deleteHandled)
+    public async Task An_event_under_the_id_of_a_lost_one_is_delivered_and_stays_pending_until_it_is_handled_itself(Ending ending,
+        bool deleteHandled)
     {
         var stream = $"diverged-{ending}-{deleteHandled}";
         using var measured = new StreamMeasurements(stream);
@@ -43,7 +44,8 @@ public sealed class DivergedPrimaryTests
         var handler = new Handler(async message =>
         {
             await (message.Value.Number switch { 2 => lost.Task, 3 => ended.Task, _ => Task.CompletedTask });
-            return message.Value.Number != 2 || ending == Ending.Handled ? HandlerResult.Handled : throw new InvalidOperationException("it fails");
+            return message.Value.Number != 2 || ending == Ending.Handled ? HandlerResult.Handled
+                : throw new InvalidOperationException("it fails");
         });
         var options = new ConsumerGroupOptions<Numbered>
         {
@@ -54,13 +56,15 @@ public sealed class DivergedPrimaryTests
             RetryDelay = TimeSpan.FromMilliseconds(50),
         };
         using var stopping = new CancellationTokenSource();
-        var running = new ConsumerGroup<Numbered>(deployment, Numbered.Topic(stream), options, handler, TimeProvider.System, NullLogger<ConsumerGroup<Numbered>>.Instance)
+        var running = new ConsumerGroup<Numbered>(deployment, Numbered.Topic(stream), options, handler, TimeProvider.System,
+            NullLogger<ConsumerGroup<Numbered>>.Instance)
             .RunAsync(stopping.Token);
         try
         {
             // What the replica gets: a stream with its group.
             await before.AppendNumbersAsync(stream, 1, 1);
-            await Eventually.TrueAsync(async () => handler.Numbers.Contains(1) && await before.Database.PendingAsync(stream, "g") == 0, "the first is handled");
+            await Eventually.TrueAsync(async () => handler.Numbers.Contains(1) && await before.Database.PendingAsync(stream, "g") == 0,
+                "the first is handled");
             await after.Database.KeyRestoreAsync(stream, (await before.Database.KeyDumpAsync(stream))!);
             await AppendAsync(before, stream, new Numbered(2));
             await Eventually.TrueAsync(() => handler.Numbers.Contains(2), "the event that will be lost is in its handler");
@@ -79,7 +83,8 @@ public sealed class DivergedPrimaryTests
                 Ending.DeadLetter => measured.Sum("redis.stream.handled", "dead_lettered") == 1,
                 _ => measured.Sum("redis.stream.retries") == 1,
             }, "the lost one has come to its end");
-            await Eventually.TrueAsync(async () => await after.Database.PendingAsync(stream, "g") == 1, "the other one is acknowledged, and it is not");
+            await Eventually.TrueAsync(async () => await after.Database.PendingAsync(stream, "g") == 1,
+                "the other one is acknowledged, and it is not");
             Assert.False(await after.Database.KeyExistsAsync($"{stream}:dead"));
             Assert.Contains(await after.Database.StreamRangeAsync(stream), e => e.Id == Id);
 
@@ -123,10 +128,12 @@ public sealed class DivergedPrimaryTests
         await AppendAsync(client, "confirm-diverged", new Numbered(3));
 
         Assert.False(await writer.ConfirmAsync(Lost("confirm-diverged"), Durability.Replica, CancellationToken.None));
-        Assert.True(await writer.ConfirmAsync(Lost("confirm-diverged") with { EventId = "event-3" }, Durability.Replica, CancellationToken.None));
+        Assert.True(await writer.ConfirmAsync(Lost("confirm-diverged") with { EventId = "event-3" }, Durability.Replica,
+            CancellationToken.None));
     }
 
-    private static StreamMessage<Numbered> Lost(string stream) => new(Numbered.Topic(stream), "g", Id, "event-2", DateTimeOffset.UtcNow, 1, new Numbered(2));
+    private static StreamMessage<Numbered> Lost(string stream)
+        => new(Numbered.Topic(stream), "g", Id, "event-2", DateTimeOffset.UtcNow, 1, new Numbered(2));
 
     private static async Task AppendAsync(TestClient client, string stream, Numbered value)
     {

@@ -16,16 +16,19 @@ public sealed class GroupCreationTests
         await using var client = await TestClient.ConnectAsync(own.ConnectionString);
         await PrepareAsync(client, "full");
         await client.Database.ExecuteAsync("CONFIG", "SET", "maxmemory", "1");
-        Assert.StartsWith("OOM", (await Assert.ThrowsAsync<RedisServerException>(() => client.Database.StreamAddAsync("full", "a", "b"))).Message, StringComparison.Ordinal);
+        Assert.StartsWith("OOM", (await Assert.ThrowsAsync<RedisServerException>(() => client.Database.StreamAddAsync("full", "a", "b")))
+            .Message, StringComparison.Ordinal);
 
         for (var start = 0; start < 2; start++)
         {
-            await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("full"), new() { Group = "g", BatchSize = 1, MaxConcurrency = 1 });
+            await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("full"),
+                new() { Group = "g", BatchSize = 1, MaxConcurrency = 1 });
             await Eventually.TrueAsync(() => group.Received.Count > 0, "it consumes");
             if (start == 1)
             {
                 await KillReadersAsync(client, "full-g");
-                await Eventually.TrueAsync(async () => await new StreamGroups(client.Deployment).DescribeAsync("full", "g") is { Lag: 0, Pending: 0 }, "it has drained the stream");
+                await Eventually.TrueAsync(async () => await new StreamGroups(client.Deployment)
+                    .DescribeAsync("full", "g") is { Lag: 0, Pending: 0 }, "it has drained the stream");
             }
         }
     }

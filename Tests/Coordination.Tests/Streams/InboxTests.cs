@@ -27,10 +27,12 @@ public sealed class InboxTests(RedisFixture redis) : IClassFixture<RedisFixture>
             }
         }
         var lost = new HashSet<string>();
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("once"), new() { Group = "g", RetryDelay = TimeSpan.FromMilliseconds(10) }, async (message, cancellationToken) =>
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("once"),
+            new() { Group = "g", RetryDelay = TimeSpan.FromMilliseconds(10) }, async (message, cancellationToken) =>
         {
             using var follow = client.Producer.PrepareAppend(Numbered.Topic("once:out"), message.Value, $"{message.EventId}-out");
-            var result = await inbox.CommitAsync(message, s_count, ["once:count"], [message.Value.Number], [follow], cancellationToken: cancellationToken);
+            var result = await inbox.CommitAsync(message, s_count, ["once:count"], [message.Value.Number], [follow],
+                cancellationToken: cancellationToken);
             if (result.IsFirst)
             {
                 Interlocked.Increment(ref first);
@@ -43,12 +45,14 @@ public sealed class InboxTests(RedisFixture redis) : IClassFixture<RedisFixture>
         });
 
         await Eventually.TrueAsync(
-            async () => group.Received.Count >= 40 && Volatile.Read(ref first) >= 20 && await client.Database.PendingAsync("once", "g") == 0, "all are handled");
+            async () => group.Received.Count >= 40 && Volatile.Read(ref first) >= 20
+            && await client.Database.PendingAsync("once", "g") == 0, "all are handled");
 
         Assert.Equal(20, first);
         Assert.Equal(20, (int)await client.Database.StringGetAsync("once:count"));
         Assert.Equal(20, await client.Database.StreamLengthAsync("once:out"));
-        Assert.InRange((await client.Database.KeyTimeToLiveAsync("once:inbox:g:event-3"))!.Value, TimeSpan.FromDays(6), TimeSpan.FromDays(7));
+        Assert.InRange((await client.Database.KeyTimeToLiveAsync("once:inbox:g:event-3"))!.Value, TimeSpan.FromDays(6),
+            TimeSpan.FromDays(7));
     }
 
     [Fact]
@@ -59,7 +63,8 @@ public sealed class InboxTests(RedisFixture redis) : IClassFixture<RedisFixture>
         var inbox = new Inbox(writer, Options.Create(new InboxOptions()));
         await client.Database.StringSetAsync("failing:count", "no number");
         await client.AppendNumbersAsync("failing", 1, 1);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("failing"), new() { Group = "g", RetryDelay = TimeSpan.FromMilliseconds(50) }, async (message, cancellationToken) =>
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("failing"),
+            new() { Group = "g", RetryDelay = TimeSpan.FromMilliseconds(50) }, async (message, cancellationToken) =>
         {
             using var follow = client.Producer.PrepareAppend(Numbered.Topic("failing:out"), message.Value);
             await inbox.CommitAsync(message, s_count, ["failing:count"], [1], [follow], Durability.Memory, cancellationToken);
@@ -92,14 +97,17 @@ public sealed class InboxTests(RedisFixture redis) : IClassFixture<RedisFixture>
         async Task<HandlerResult> HandleAsync(StreamMessage<Numbered> message, CancellationToken cancellationToken)
         {
             using var follow = client.Producer.PrepareAppend(Numbered.Topic("two:out"), message.Value);
-            await inbox.CommitAsync(message, s_count, ["two:count"], [message.Value.Number], [follow], cancellationToken: cancellationToken);
+            await inbox.CommitAsync(message, s_count, ["two:count"], [message.Value.Number], [follow],
+                cancellationToken: cancellationToken);
             return HandlerResult.Acknowledged;
         }
     }
 
     [Fact]
     public void A_time_too_short_to_be_of_use_is_refused()
-        => Assert.Throws<ArgumentOutOfRangeException>("RememberFor", () => new Inbox(new(new(() => throw new InvalidOperationException(), () => throw new InvalidOperationException()), Options.Create(new DurableWriterOptions())), Options.Create(new InboxOptions { RememberFor = TimeSpan.Zero })));
+        => Assert.Throws<ArgumentOutOfRangeException>("RememberFor",
+        () => new Inbox(new(new(() => throw new InvalidOperationException(), () => throw new InvalidOperationException()),
+        Options.Create(new DurableWriterOptions())), Options.Create(new InboxOptions { RememberFor = TimeSpan.Zero })));
 
     [Fact]
     public async Task Groups_and_events_whose_names_contain_the_separator_have_records_of_their_own()

@@ -19,7 +19,8 @@ public sealed class SchemaVersionTests(RedisFixture redis) : IClassFixture<Redis
 
         var events = RecordedEvent.From(await client.Database.StreamRangeAsync("journal"));
 
-        Assert.Equal(s_all, events.Select(e => e.TryDecode(Third("elsewhere").In("journal"), out var value) ? string.Join(' ', value.Parts) : null));
+        Assert.Equal(s_all, events.Select(e => e.TryDecode(Third("elsewhere").In("journal"), out var value) ? string.Join(' ', value.Parts)
+            : null));
         var newer = Assert.Throws<StreamDecodeException>(() => events[2].TryDecode(Second("journal"), out _));
         Assert.True(newer.IsNewerVersion);
     }
@@ -29,17 +30,21 @@ public sealed class SchemaVersionTests(RedisFixture redis) : IClassFixture<Redis
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         // One delivery: those to the older instance must not count.
-        await using var older = new RunningGroup<Named>(client, First("rolling"), new() { Group = "g", MaxDeliveries = 1, MinIdle = TimeSpan.FromMilliseconds(300) });
+        await using var older = new RunningGroup<Named>(client, First("rolling"),
+            new() { Group = "g", MaxDeliveries = 1, MinIdle = TimeSpan.FromMilliseconds(300) });
         await client.Producer.AppendAsync(Second("rolling"), Enumerable.Range(0, 20).Select(n => new NamedParts("Alan", $"{n}")));
-        await Eventually.TrueAsync(async () => await client.Database.PendingAsync("rolling", "g") == 20, "the older instance has read them");
+        await Eventually.TrueAsync(async () => await client.Database.PendingAsync("rolling", "g") == 20,
+            "the older instance has read them");
         Assert.Empty(older.Received);
 
-        await using var newer = new RunningGroup<NamedParts>(client, Second("rolling"), new() { Group = "g", MaxDeliveries = 1, MinIdle = TimeSpan.FromMilliseconds(300) });
+        await using var newer = new RunningGroup<NamedParts>(client, Second("rolling"),
+            new() { Group = "g", MaxDeliveries = 1, MinIdle = TimeSpan.FromMilliseconds(300) });
         await client.Producer.AppendAsync(First("rolling"), Enumerable.Range(20, 20).Select(n => new Named($"Alan {n}")));
 
         await Eventually.TrueAsync(() => older.Received.Count + newer.Received.Count == 40, "all are handled");
         await Eventually.TrueAsync(async () => await client.Database.PendingAsync("rolling", "g") == 0, "nothing is pending");
-        Assert.Equal(Enumerable.Range(0, 40), older.Received.Select(m => m.Value.Name["Alan ".Length..]).Concat(newer.Received.Select(m => m.Value.Last)).Select(int.Parse).Order());
+        Assert.Equal(Enumerable.Range(0, 40), older.Received.Select(m => m.Value.Name["Alan ".Length..])
+            .Concat(newer.Received.Select(m => m.Value.Last)).Select(int.Parse).Order());
         Assert.False(await client.Database.KeyExistsAsync("rolling:dead"));
     }
 
@@ -65,19 +70,23 @@ public sealed class SchemaVersionTests(RedisFixture redis) : IClassFixture<Redis
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.Producer.AppendAsync(First("incurable"), new Named("Plato"));
-        await using var group = new RunningGroup<NamedParts>(client, Second("incurable"), new() { Group = "g", MinIdle = TimeSpan.FromHours(1) });
+        await using var group = new RunningGroup<NamedParts>(client, Second("incurable"),
+            new() { Group = "g", MinIdle = TimeSpan.FromHours(1) });
 
         await Eventually.TrueAsync(() => client.Database.KeyExistsAsync("incurable:dead"), "it is in the dead letters");
 
-        Assert.Contains("version 1", (await client.Database.StreamRangeAsync("incurable:dead")).Single().Fields()["dead_reason"], StringComparison.Ordinal);
+        Assert.Contains("version 1", (await client.Database.StreamRangeAsync("incurable:dead")).Single().Fields()["dead_reason"],
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_topic_refuses_versions_that_are_not_earlier_ones_of_its_event()
     {
         var second = new StreamTopic<NamedParts>("k", "named", 2, SchemaJson.Default.NamedParts);
-        Assert.Throws<ArgumentException>(() => second.Upcasting(new StreamTopic<Named>("k", "named", 2, SchemaJson.Default.Named), v => new("", v.Name)));
-        Assert.Throws<ArgumentException>(() => second.Upcasting(new StreamTopic<Named>("k", "other", 1, SchemaJson.Default.Named), v => new("", v.Name)));
+        Assert.Throws<ArgumentException>(() => second.Upcasting(new StreamTopic<Named>("k", "named", 2, SchemaJson.Default.Named),
+            v => new("", v.Name)));
+        Assert.Throws<ArgumentException>(() => second.Upcasting(new StreamTopic<Named>("k", "other", 1, SchemaJson.Default.Named),
+            v => new("", v.Name)));
         Assert.Throws<ArgumentException>(() => Second("k").Upcasting(First("k"), v => new("", v.Name)));
     }
 
@@ -85,7 +94,8 @@ public sealed class SchemaVersionTests(RedisFixture redis) : IClassFixture<Redis
 
     private static StreamTopic<NamedParts> Second(string key)
         => new StreamTopic<NamedParts>(key, "named", 2, SchemaJson.Default.NamedParts)
-            .Upcasting(First(key), v => v.Name.Split(' ') is [var first, var last] ? new(first, last) : throw new FormatException("one name"));
+            .Upcasting(First(key), v => v.Name.Split(' ') is [var first, var last] ? new(first, last)
+            : throw new FormatException("one name"));
 
     private static StreamTopic<NamedList> Third(string key)
         => new StreamTopic<NamedList>(key, "named", 3, SchemaJson.Default.NamedList).Upcasting(Second(key), v => new([v.First, v.Last]));

@@ -26,15 +26,20 @@ public sealed class StreamCapabilitiesTests(RedisFixture redis) : IClassFixture<
 
     [Fact]
     public void Redis_7_0_has_none_of_them()
-        => Assert.Equal(StreamCapabilities.Classic, StreamCapabilities.Read(Array(s_unknown, s_unknown), Docs(["COUNT", "BLOCK", "NOACK"], ["NOMKSTREAM", "MAXLEN"])));
+        => Assert.Equal(StreamCapabilities.Classic, StreamCapabilities.Read(Array(s_unknown, s_unknown),
+        Docs(["COUNT", "BLOCK", "NOACK"], ["NOMKSTREAM", "MAXLEN"])));
 
     [Fact]
     public void Each_is_found_by_itself()
     {
-        Assert.Equal(StreamCapabilities.Classic with { AcknowledgeAndDelete = true }, StreamCapabilities.Read(Array(Info("xackdel"), s_unknown), Docs([], [])));
-        Assert.Equal(StreamCapabilities.Classic with { NegativeAcknowledge = true }, StreamCapabilities.Read(Array(s_unknown, Info("xnack")), Docs([], [])));
-        Assert.Equal(StreamCapabilities.Classic with { ReadClaim = true }, StreamCapabilities.Read(Array(s_unknown, s_unknown), Docs(["COUNT", "CLAIM"], ["MAXLEN"])));
-        Assert.Equal(StreamCapabilities.Classic with { IdempotentAppend = true }, StreamCapabilities.Read(Array(s_unknown, s_unknown), Docs(["COUNT"], ["IDMPAUTO", "IDMP"])));
+        Assert.Equal(StreamCapabilities.Classic with { AcknowledgeAndDelete = true },
+            StreamCapabilities.Read(Array(Info("xackdel"), s_unknown), Docs([], [])));
+        Assert.Equal(StreamCapabilities.Classic with { NegativeAcknowledge = true },
+            StreamCapabilities.Read(Array(s_unknown, Info("xnack")), Docs([], [])));
+        Assert.Equal(StreamCapabilities.Classic with { ReadClaim = true },
+            StreamCapabilities.Read(Array(s_unknown, s_unknown), Docs(["COUNT", "CLAIM"], ["MAXLEN"])));
+        Assert.Equal(StreamCapabilities.Classic with { IdempotentAppend = true },
+            StreamCapabilities.Read(Array(s_unknown, s_unknown), Docs(["COUNT"], ["IDMPAUTO", "IDMP"])));
     }
 
     [Fact]
@@ -50,7 +55,8 @@ public sealed class StreamCapabilitiesTests(RedisFixture redis) : IClassFixture<
         Assert.Equal(StreamCapabilities.Classic, StreamCapabilities.Read(s_unknown, s_unknown));
         Assert.Equal(StreamCapabilities.Classic, StreamCapabilities.Read(Array(), Array()));
         Assert.Equal(StreamCapabilities.Classic, StreamCapabilities.Read(
-            Array(Array(), Array()), Array(Text("xreadgroup"), Array(Text("summary"), Text("CLAIM"), Text("arguments"), Array(Array(Text("name"), Text("CLAIM")))))));
+            Array(Array(), Array()), Array(Text("xreadgroup"),
+            Array(Text("summary"), Text("CLAIM"), Text("arguments"), Array(Array(Text("name"), Text("CLAIM")))))));
     }
 
     private static RedisResult Text(string text) => RedisResult.Create(text, ResultType.BulkString);

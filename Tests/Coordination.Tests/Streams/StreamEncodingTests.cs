@@ -51,7 +51,8 @@ public sealed class StreamEncodingTests(RedisFixture redis) : IClassFixture<Redi
         var message = group.Received.Single();
         // Lists and dictionaries compare by reference: their JSON tells.
         Assert.Equal(JsonSerializer.Serialize(s_event), JsonSerializer.Serialize(message.Value));
-        Assert.Equal((topic, "g", entryId, "event-1", 1), (message.Topic, message.Group, message.EntryId, message.EventId, message.DeliveryCount));
+        Assert.Equal((topic, "g", entryId, "event-1", 1), (message.Topic, message.Group, message.EntryId, message.EventId,
+            message.DeliveryCount));
         Assert.InRange(message.OccurredAt, before, DateTimeOffset.UtcNow);
     }
 
@@ -87,7 +88,8 @@ public sealed class StreamEncodingTests(RedisFixture redis) : IClassFixture<Redi
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         var topic = Numbered.Topic("by-hand");
-        await client.Database.StreamAddAsync("by-hand", [new("schema_version", 1), new("number", 7), new("unknown", "x")], "1767225600000-5");
+        await client.Database.StreamAddAsync("by-hand", [new("schema_version", 1), new("number", 7), new("unknown", "x")],
+            "1767225600000-5");
         await using var group = new RunningGroup<Numbered>(client, topic, new() { Group = "g" });
 
         await Eventually.TrueAsync(() => group.Received.Count == 1, "the event is handled");
@@ -101,7 +103,8 @@ public sealed class StreamEncodingTests(RedisFixture redis) : IClassFixture<Redi
     [Fact]
     public void Events_get_ids_of_their_own_that_sort_by_time()
     {
-        var producer = new StreamProducer(new(() => throw new InvalidOperationException(), () => throw new InvalidOperationException()), TimeProvider.System);
+        var producer = new StreamProducer(new(() => throw new InvalidOperationException(), () => throw new InvalidOperationException()),
+            TimeProvider.System);
         using var one = producer.PrepareAppend(Numbered.Topic("ids"), new Numbered(1));
         using var other = producer.PrepareAppend(Numbered.Topic("ids"), new Numbered(1));
         Assert.NotEqual(one.EventId, other.EventId);

@@ -44,7 +44,8 @@ public sealed class StreamMetricsTests(RedisFixture redis) : IClassFixture<Redis
         Assert.Equal(11, metrics.Count("messaging.process.duration"));
 
         gate.SetResult();
-        await Eventually.TrueAsync(() => metrics.Last("redis.stream.pending") == 0 && metrics.Last("redis.stream.oldest_pending.age") is null, "nothing is pending");
+        await Eventually.TrueAsync(() => metrics.Last("redis.stream.pending") == 0
+            && metrics.Last("redis.stream.oldest_pending.age") is null, "nothing is pending");
     }
 
     [Fact]

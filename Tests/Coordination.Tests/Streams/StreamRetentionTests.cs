@@ -47,11 +47,13 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         var trimmer = new StreamTrimmer(client.Deployment);
-        await using var one = new RunningGroup<Numbered>(client, Numbered.Topic("busy-trim"), new() { Group = "one", RetryDelay = TimeSpan.FromMilliseconds(5), MaxDeliveries = 100 }, FailSometimesAsync);
+        await using var one = new RunningGroup<Numbered>(client, Numbered.Topic("busy-trim"),
+            new() { Group = "one", RetryDelay = TimeSpan.FromMilliseconds(5), MaxDeliveries = 100 }, FailSometimesAsync);
         await using var two = new RunningGroup<Numbered>(client, Numbered.Topic("busy-trim"), new() { Group = "two" });
         // Both exist before something is trimmed.
         await Eventually.TrueAsync(
-            async () => await client.Database.KeyExistsAsync("busy-trim") && (await client.Database.StreamGroupInfoAsync("busy-trim")).Length == 2, "both groups exist");
+            async () => await client.Database.KeyExistsAsync("busy-trim")
+            && (await client.Database.StreamGroupInfoAsync("busy-trim")).Length == 2, "both groups exist");
         long removed = 0;
         for (var round = 0; round < 30; round++)
         {
@@ -60,7 +62,8 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
         }
 
         await Eventually.TrueAsync(() => two.Received.Count == 6000, "all are handled by the one");
-        await Eventually.TrueAsync(async () => (await client.Database.StreamGroupInfoAsync("busy-trim")).All(g => g.PendingMessageCount == 0), "nothing is pending");
+        await Eventually.TrueAsync(async () => (await client.Database.StreamGroupInfoAsync("busy-trim"))
+            .All(g => g.PendingMessageCount == 0), "nothing is pending");
         removed += await trimmer.TrimAsync("busy-trim", TimeSpan.Zero);
         Assert.Equal(Enumerable.Range(0, 6000), one.Received.Where(m => m.DeliveryCount == (m.Value.Number % 10 == 0 ? 2 : 1)).Numbers());
         Assert.InRange(removed, 6000 - Block - 1, 6000);
@@ -97,7 +100,8 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
         async Task AssertReplayedAsync(string name, params int[] numbers)
         {
             await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("replay"), new() { Group = name });
-            await Eventually.TrueAsync(async () => await groups.DescribeAsync("replay", name) is { Pending: 0, Lag: null or 0 } && group.Received.Count >= numbers.Length, "it has caught up");
+            await Eventually.TrueAsync(async () => await groups.DescribeAsync("replay", name) is { Pending: 0, Lag: null or 0 }
+                && group.Received.Count >= numbers.Length, "it has caught up");
             Assert.Equal(numbers, group.Received.Numbers());
         }
     }
@@ -107,7 +111,8 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await client.AppendNumbersAsync("late", 0, 5);
-        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("late"), new() { Group = "g", StartAt = StartPosition.End });
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("late"),
+            new() { Group = "g", StartAt = StartPosition.End });
         await Eventually.TrueAsync(async () => (await client.Database.StreamGroupInfoAsync("late")).Length == 1, "the group exists");
 
         await client.AppendNumbersAsync("late", 5, 5);
@@ -123,8 +128,10 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
         var groups = new StreamGroups(client.Deployment);
         await groups.CreateAsync("queue", "slow", StartPosition.Beginning);
         await client.Producer.AppendAsync(Numbered.Topic("queue"), Enumerable.Range(0, 200).Select(n => new Numbered(n)));
-        await using var quick = new RunningGroup<Numbered>(client, Numbered.Topic("queue"), new() { Group = "quick", DeleteHandled = true });
-        await Eventually.TrueAsync(async () => quick.Received.Count == 200 && await client.Database.PendingAsync("queue", "quick") == 0, "the one has handled all");
+        await using var quick = new RunningGroup<Numbered>(client, Numbered.Topic("queue"),
+            new() { Group = "quick", DeleteHandled = true });
+        await Eventually.TrueAsync(async () => quick.Received.Count == 200 && await client.Database.PendingAsync("queue", "quick") == 0,
+            "the one has handled all");
         Assert.Equal(200, await client.Database.StreamLengthAsync("queue"));
 
         await using var slow = new RunningGroup<Numbered>(client, Numbered.Topic("queue"), new() { Group = "slow", DeleteHandled = true });

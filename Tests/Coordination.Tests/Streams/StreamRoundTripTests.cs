@@ -11,7 +11,8 @@ namespace AspireRedis.Coordination.Tests.Streams;
 /// <summary>What is read from a stream is what System.Text.Json reads from its own text.</summary>
 public sealed class StreamRoundTripTests
 {
-    private static readonly string[] s_texts = ["", "x", "12", "-7", "true", "null", "1.50", "{\"a\":1}", "[", "\"", "a\nb\0", "Stühle 🪑", " 5 ", "EUR", "DarkBlue"];
+    private static readonly string[] s_texts = ["", "x", "12", "-7", "true", "null", "1.50", "{\"a\":1}", "[", "\"", "a\nb\0", "Stühle 🪑",
+        " 5 ", "EUR", "DarkBlue"];
 
     [Fact]
     public void Any_event_comes_back_as_it_was()
@@ -19,15 +20,20 @@ public sealed class StreamRoundTripTests
 
     public static TheoryData<string, Odd> Known => new()
     {
-        { "a string where anything may be", new Odd { Note = "n", Element = JsonSerializer.SerializeToElement("5"), Node = JsonValue.Create("6"), Anything = "7" } },
-        { "a number where anything may be", new Odd { Note = "n", Element = JsonSerializer.SerializeToElement(5), Node = JsonValue.Create(6), Anything = 7 } },
-        { "an object where anything may be", new Odd { Note = "n", Element = JsonDocument.Parse("""{"a":[1,null]}""").RootElement, Node = new JsonObject { ["b"] = null } } },
+        { "a string where anything may be", new Odd { Note = "n", Element = JsonSerializer.SerializeToElement("5"),
+            Node = JsonValue.Create("6"), Anything = "7" } },
+        { "a number where anything may be", new Odd { Note = "n", Element = JsonSerializer.SerializeToElement(5),
+            Node = JsonValue.Create(6), Anything = 7 } },
+        { "an object where anything may be", new Odd { Note = "n", Element = JsonDocument.Parse("""{"a":[1,null]}""").RootElement,
+            Node = new JsonObject { ["b"] = null } } },
         { "null where the default is another", new Odd { Note = "n", Currency = null, Count = null, Colour = null } },
         { "null that is required", new Odd { Note = null } },
         { "numbers that .NET has no code for", new Odd { Note = "n", Half = (Half)1.5, Huge = Int128.MaxValue, Bits = UnsignedEnum.Most } },
-        { "converters", new Odd { Note = "n", Money = new(49.90m), Pair = new(1, "two"), At = DateTimeOffset.FromUnixTimeMilliseconds(1767225600123) } },
+        { "converters", new Odd { Note = "n", Money = new(49.90m), Pair = new(1, "two"),
+            At = DateTimeOffset.FromUnixTimeMilliseconds(1767225600123) } },
         { "numbers as strings", new Odd { Note = "n", AsString = 12, Real = double.NaN } },
-        { "properties that the contract does not list", new Odd { Note = "n", Rest = new() { ["event_id"] = JsonSerializer.SerializeToElement("mine"), ["x"] = JsonSerializer.SerializeToElement(1) } } },
+        { "properties that the contract does not list", new Odd { Note = "n",
+            Rest = new() { ["event_id"] = JsonSerializer.SerializeToElement("mine"), ["x"] = JsonSerializer.SerializeToElement(1) } } },
     };
 
     [Theory]
@@ -50,7 +56,8 @@ public sealed class StreamRoundTripTests
     [Fact]
     public void Readable_fields_are_enough_where_they_tell_the_value()
     {
-        Assert.DoesNotContain("event_json", Fields(new StreamTopic<Line>("k", "line", 1, EverythingJson.Default.Line), new Line("xyz123", 2, 49.90m)).Keys);
+        Assert.DoesNotContain("event_json", Fields(new StreamTopic<Line>("k", "line", 1, EverythingJson.Default.Line),
+            new Line("xyz123", 2, 49.90m)).Keys);
         var fields = Fields(new StreamTopic<Line>("k", "line", 1, EverythingJson.Default.Line), new Line("xyz123", 2, null));
         // And no more than they do not tell.
         Assert.Equal(("""{"price":null}""", "xyz123", "2"), (fields["event_json"], fields["sku"], fields["quantity"]));
@@ -60,7 +67,8 @@ public sealed class StreamRoundTripTests
     public void Entries_of_earlier_versions_are_read_from_their_readable_fields()
     {
         var entry = new StreamEntry("1-1", [new("event_type", "line"), new("schema_version", 1), new("sku", "xyz123"), new("quantity", 2)]);
-        Assert.True(RecordedEvent.From([entry]).Single().TryDecode(new StreamTopic<Line>("k", "line", 1, EverythingJson.Default.Line), out var line));
+        Assert.True(RecordedEvent.From([entry]).Single().TryDecode(new StreamTopic<Line>("k", "line", 1, EverythingJson.Default.Line),
+            out var line));
         Assert.Equal(new Line("xyz123", 2, null), line);
     }
 
@@ -68,7 +76,8 @@ public sealed class StreamRoundTripTests
     {
         var text = Gen.Elements(s_texts);
         var leaf = Gen.OneOf(
-            text.Select(t => JsonValue.Create(t).ToJsonString()), Gen.Choose(-100, 100).Select(n => $"{n}"), Gen.Elements("true", "null", "1.50", "1e400"));
+            text.Select(t => JsonValue.Create(t).ToJsonString()), Gen.Choose(-100, 100).Select(n => $"{n}"),
+            Gen.Elements("true", "null", "1.50", "1e400"));
         var json = Gen.OneOf(leaf, leaf.ListOf().Select(l => $"[{string.Join(',', l)}]"), leaf.Select(l => $$"""{"a":{{l}}}"""));
         return
             from element in json
@@ -105,7 +114,8 @@ public sealed class StreamRoundTripTests
         where T : class
     {
         var topic = new StreamTopic<T>("k", "odd", 1, json);
-        var entry = new StreamEntry("1-1", [.. Fields(topic, value).Select(f => new NameValueEntry(f.Key, System.Text.Encoding.UTF8.GetBytes(f.Value)))]);
+        var entry = new StreamEntry("1-1",
+            [.. Fields(topic, value).Select(f => new NameValueEntry(f.Key, System.Text.Encoding.UTF8.GetBytes(f.Value)))]);
         var recorded = RecordedEvent.From([entry]).Single();
         var text = JsonSerializer.Serialize(value, json);
         return recorded.TryDecode(topic, out var read)
@@ -117,7 +127,8 @@ public sealed class StreamRoundTripTests
     private static Dictionary<string, string> Fields<T>(StreamTopic<T> topic, T value)
         where T : class
     {
-        var producer = new StreamProducer(new(() => throw new NotSupportedException(), () => throw new NotSupportedException()), TimeProvider.System);
+        var producer = new StreamProducer(new(() => throw new NotSupportedException(), () => throw new NotSupportedException()),
+            TimeProvider.System);
         using var append = producer.PrepareAppend(topic, value, "own-id");
         var fields = append.Fields.Chunk(2).Select(f => new KeyValuePair<string, string>(f[0]!, f[1]!)).ToList();
         Assert.Equal(fields.Count, fields.DistinctBy(f => f.Key).Count());

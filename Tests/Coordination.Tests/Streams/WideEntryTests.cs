@@ -52,10 +52,12 @@ public sealed class WideEntryTests(RedisFixture redis) : IClassFixture<RedisFixt
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         await using var writer = client.CreateWriter(new());
         var inbox = new Inbox(writer, Options.Create(new InboxOptions()));
-        var message = new StreamMessage<Numbered>(Numbered.Topic("many-arguments"), "g", "1-1", "e", DateTimeOffset.UtcNow, 1, new Numbered(1));
+        var message = new StreamMessage<Numbered>(Numbered.Topic("many-arguments"), "g", "1-1", "e", DateTimeOffset.UtcNow, 1,
+            new Numbered(1));
 
         var result = await inbox.CommitAsync(
-            message, s_count, [.. Enumerable.Range(0, 9000).Select(n => (RedisKey)$"k{n}")], [.. Enumerable.Range(0, 9001).Select(n => (RedisValue)n)], []);
+            message, s_count, [.. Enumerable.Range(0, 9000).Select(n => (RedisKey)$"k{n}")],
+            [.. Enumerable.Range(0, 9001).Select(n => (RedisValue)n)], []);
 
         Assert.Equal("9000 9001 k8999 9000", (string?)result.Value);
     }

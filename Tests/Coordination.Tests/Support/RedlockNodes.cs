@@ -55,7 +55,8 @@ internal sealed class RedlockClient : IAsyncDisposable
     /// <param name="redis">The servers.</param>
     /// <param name="configure">Changes the options, in which nodes count at once; the servers of a test have just started.</param>
     /// <param name="clock">The clock of the client.</param>
-    public static async Task<RedlockClient> ConnectAsync(LocalRedis redis, Action<RedlockOptions>? configure = null, TimeProvider? clock = null)
+    public static async Task<RedlockClient> ConnectAsync(LocalRedis redis, Action<RedlockOptions>? configure = null,
+        TimeProvider? clock = null)
     {
         var options = new RedlockOptions { RestartedNodes = RestartedNodes.CountAtOnce, MaxTtl = TimeSpan.FromMinutes(10) };
         foreach (var node in redis.Topology.LockNodeConnectionStrings)
@@ -63,7 +64,9 @@ internal sealed class RedlockClient : IAsyncDisposable
             options.Nodes.Add(node);
         }
         configure?.Invoke(options);
-        var eyes = await Task.WhenAll(redis.Topology.LockNodeConnectionStrings.Select(n => ConnectionMultiplexer.ConnectAsync($"{n},abortConnect=false")));
+        var eyes =
+            await Task.WhenAll(redis.Topology.LockNodeConnectionStrings.Select(
+            n => ConnectionMultiplexer.ConnectAsync($"{n},abortConnect=false")));
         return new RedlockClient(new RedlockProvider(options, clock ?? TimeProvider.System, NullLogger<RedlockProvider>.Instance), eyes);
     }
 

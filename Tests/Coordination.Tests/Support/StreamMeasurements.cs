@@ -26,7 +26,8 @@ internal sealed class StreamMeasurements : IDisposable
         _listener.Start();
     }
 
-    public double Sum(string name, string? outcome = null) => _values.Where(v => v.Name == name && (outcome is null || v.Outcome == outcome)).Sum(v => v.Value);
+    public double Sum(string name, string? outcome = null) => _values.Where(v => v.Name == name
+        && (outcome is null || v.Outcome == outcome)).Sum(v => v.Value);
 
     public int Count(string name) => _values.Count(v => v.Name == name);
 

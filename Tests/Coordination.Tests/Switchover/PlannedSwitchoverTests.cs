@@ -68,7 +68,8 @@ public sealed class PlannedSwitchoverTests(SentinelFixture redis) : IClassFixtur
         await Task.Delay(TimeSpan.FromSeconds(3));
         redis.Redis[tilted].Thaw();
         await Eventually.HoldsAsync(async () => Assert.Contains("is in TILT", (await Assert.ThrowsAsync<TimeoutException>(
-            () => redis.Redis.WaitUntilCompleteAsync(TimeSpan.FromMilliseconds(1)))).Message, StringComparison.Ordinal), "it is in TILT, and the others see it again");
+            () => redis.Redis.WaitUntilCompleteAsync(TimeSpan.FromMilliseconds(1)))).Message, StringComparison.Ordinal),
+            "it is in TILT, and the others see it again");
         var before = await redis.Redis.CurrentPrimaryAsync();
 
         var result = await SwitchOverAsync();

@@ -55,7 +55,10 @@ public sealed class SimulatedNetwork : IAsyncDisposable
         }
     }
 
-    /// <summary>Cuts every link between the processes of two sides, whoever has made the connection. Disposing heals this cut; others stay.</summary>
+    /// <summary>
+    /// Cuts every link between the processes of two sides, whoever has made the connection. Disposing heals this cut;
+    /// others stay.
+    /// </summary>
     /// <exception cref="ArgumentException">A name is not known.</exception>
     public IDisposable Cut(IEnumerable<string> oneSide, IEnumerable<string> otherSide)
     {
@@ -166,7 +169,8 @@ public sealed class SimulatedNetwork : IAsyncDisposable
             {
                 client = await listener.AcceptSocketAsync(_stopping.Token);
             }
-            catch (Exception e) when (_stopping.IsCancellationRequested && e is OperationCanceledException or SocketException or ObjectDisposedException)
+            catch (Exception e) when (_stopping.IsCancellationRequested
+                && e is OperationCanceledException or SocketException or ObjectDisposedException)
             {
                 return;
             }

@@ -45,7 +45,8 @@ internal static class SocketOwner
         return owners;
     }
 
-    private static int Port(string address) => int.Parse(address.AsSpan(address.IndexOf(':', StringComparison.Ordinal) + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    private static int Port(string address) => int.Parse(address.AsSpan(address.IndexOf(':', StringComparison.Ordinal) + 1),
+        NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
     private static IEnumerable<string> OpenSockets(int process)
     {

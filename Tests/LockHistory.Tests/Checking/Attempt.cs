@@ -2,7 +2,10 @@ using AspireRedis.Puppet.Contending;
 
 namespace AspireRedis.LockHistory.Checking;
 
-/// <summary>One call of acquire, and what its holder did until it gave the lease back. Times are <see cref="Span.Never"/> for what did not happen.</summary>
+/// <summary>
+/// One call of acquire, and what its holder did until it gave the lease back. Times are <see cref="Span.Never"/> for
+/// what did not happen.
+/// </summary>
 public sealed class Attempt(string id, string resource, ClientProcess process, string contender, long invokedAt, long patientUntil)
 {
     public string Id { get; } = id;

@@ -34,7 +34,8 @@ internal static class ExclusionRule
                 var together = Math.Min(until, attempt.BelievesUntil) - Math.Max(other.AcquiredAt, attempt.AcquiredAt);
                 verdict.Violations.Add(new Violation(
                     Rule.Exclusion,
-                    together > 0 ? $"{other} and {attempt} both believed that they held it, for {together / 1e6:0.###} ms" : $"{attempt} held it before {other} did",
+                    together > 0 ? $"{other} and {attempt} both believed that they held it, for {together / 1e6:0.###} ms"
+                        : $"{attempt} held it before {other} did",
                     Math.Min(other.AcquiredAt, attempt.AcquiredAt), Math.Max(until, attempt.BelievesUntil), other, attempt));
             }
             before.Add((attempt.BelievesUntil, i));

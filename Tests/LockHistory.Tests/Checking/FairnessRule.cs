@@ -33,7 +33,8 @@ internal static class FairnessRule
                     {
                         var other = inTurn[unfair.Min()];
                         verdict.Violations.Add(new Violation(
-                            Rule.Fairness, $"{waiter} was queued before {other} came, and was served after it, as were {unfair.Length - 1} more",
+                            Rule.Fairness,
+                            $"{waiter} was queued before {other} came, and was served after it, as were {unfair.Length - 1} more",
                             waiter.QueuedAt, waiter.AcquiredAt, waiter, other));
                     }
                 }

@@ -27,7 +27,8 @@ internal static class FencingRule
         {
             if (!history.Writes.TryGetValue(id, out var write))
             {
-                throw new InvalidOperationException($"The store has the write {id}, which nobody recorded before sending it: the harness is broken.");
+                throw new InvalidOperationException(
+                    $"The store has the write {id}, which nobody recorded before sending it: the harness is broken.");
             }
             if (highest is not null && token < highest.By.Token)
             {
@@ -58,7 +59,8 @@ internal static class FencingRule
                 highest = highest is null || answered[next].By.Token > highest.By.Token ? answered[next] : highest;
             }
             if (highest is not null && write.By.Token < highest.By.Token
-                && !history.Faults.Exists(f => f.NewPrimary is not null && highest.ReturnedAt <= f.CompleteAt && write.ReturnedAt >= f.BeganAt))
+                && !history.Faults.Exists(f => f.NewPrimary is not null && highest.ReturnedAt <= f.CompleteAt
+                && write.ReturnedAt >= f.BeganAt))
             {
                 Add(verdict, $"write {write.Id} of {write.By} was made after {highest.Id} of {highest.By} had been", highest, write);
             }
@@ -83,7 +85,8 @@ internal static class FencingRule
         }
     }
 
-    private static void CheckLosses(History history, IReadOnlyList<GuardedWrite> writes, HashSet<string> made, CheckerOptions options, Verdict verdict)
+    private static void CheckLosses(History history, IReadOnlyList<GuardedWrite> writes, HashSet<string> made, CheckerOptions options,
+        Verdict verdict)
     {
         foreach (var write in writes.Where(w => w.Outcome == HistoryEventKind.WriteAccepted && !made.Contains(w.Id)))
         {

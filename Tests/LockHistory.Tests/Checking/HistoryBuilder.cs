@@ -19,7 +19,8 @@ internal sealed class HistoryBuilder
     };
 
     /// <summary>An attempt that holds the lease until it gives it back, or until the end of its validity when it never does.</summary>
-    public HistoryBuilder Holds(string process, int attempt, long token, int invoked, int acquired, int? release, int? until = null, int? queued = null)
+    public HistoryBuilder Holds(string process, int attempt, long token, int invoked, int acquired, int? release, int? until = null,
+        int? queued = null)
     {
         Waits(process, attempt, invoked, queued);
         Add(acquired, process, attempt, HistoryEventKind.Acquired, token, until ?? acquired + 1000);
@@ -37,18 +38,21 @@ internal sealed class HistoryBuilder
         return queued is { } at ? Add(at, process, attempt, HistoryEventKind.Queued) : this;
     }
 
-    public HistoryBuilder Believes(string process, int attempt, int at, int until) => Add(at, process, attempt, HistoryEventKind.Believes, until: until);
+    public HistoryBuilder Believes(string process, int attempt, int at, int until)
+        => Add(at, process, attempt, HistoryEventKind.Believes, until: until);
 
     public HistoryBuilder Loses(string process, int attempt, int at) => Add(at, process, attempt, HistoryEventKind.Lost);
 
     public HistoryBuilder Fails(string process, int attempt, int at) => Add(at, process, attempt, HistoryEventKind.Failed);
 
     /// <summary>A guarded write and its answer, which the store has in its log if it accepted it.</summary>
-    public HistoryBuilder Writes(string process, int attempt, long token, int at, bool accepted = true, bool? logged = null, int? answered = null)
+    public HistoryBuilder Writes(string process, int attempt, long token, int at, bool accepted = true, bool? logged = null,
+        int? answered = null)
     {
         var id = $"{process}.{attempt}/{++_writes}";
         _events.Add(Event(at, process, attempt, HistoryEventKind.WriteInvoked) with { Write = id });
-        _events.Add(Event(answered ?? at + 1, process, attempt, accepted ? HistoryEventKind.WriteAccepted : HistoryEventKind.WriteRefused) with { Write = id });
+        _events.Add(Event(answered ?? at + 1, process, attempt, accepted ? HistoryEventKind.WriteAccepted
+            : HistoryEventKind.WriteRefused) with { Write = id });
         return logged ?? accepted ? Logged(token, id) : this;
     }
 

@@ -34,7 +34,8 @@ internal static class LivenessRule
         foreach (var fault in history.Faults.Where(f => f.SettledAt == Span.Never))
         {
             var waiting = history.Attempts.Where(a => !a.IsOver || a.InvokedAt >= fault.BeganAt).Take(1).ToArray();
-            Add($"not every process had a turn after: {fault.What}", fault.BeganAt, history.EndedAt, waiting is [] ? history.Attempts.Last() : waiting[0]);
+            Add($"not every process had a turn after: {fault.What}", fault.BeganAt, history.EndedAt, waiting is []
+                ? history.Attempts.Last() : waiting[0]);
         }
 
         void Add(string what, long from, long to, Attempt by) => verdict.Violations.Add(new Violation(Rule.Liveness, what, from, to, by));

@@ -17,13 +17,15 @@ internal static class TokenRule
             if (i > 0 && byToken[i - 1].Token == attempt.Token)
             {
                 verdict.Violations.Add(new Violation(
-                    Rule.Tokens, $"{byToken[i - 1]} and {attempt} have the same token", Math.Min(byToken[i - 1].AcquiredAt, attempt.AcquiredAt),
+                    Rule.Tokens, $"{byToken[i - 1]} and {attempt} have the same token",
+                    Math.Min(byToken[i - 1].AcquiredAt, attempt.AcquiredAt),
                     Math.Max(byToken[i - 1].AcquiredAt, attempt.AcquiredAt), byToken[i - 1], attempt));
             }
             if (latest is not null && attempt.AcquiredAt < latest.InvokedAt)
             {
                 verdict.Violations.Add(new Violation(
-                    Rule.Tokens, $"{attempt} had acquired before {latest} came, and has the larger token", attempt.AcquiredAt, latest.AcquiredAt, attempt, latest));
+                    Rule.Tokens, $"{attempt} had acquired before {latest} came, and has the larger token", attempt.AcquiredAt,
+                    latest.AcquiredAt, attempt, latest));
             }
             if (latest is null || attempt.InvokedAt > latest.InvokedAt)
             {

@@ -66,7 +66,8 @@ internal sealed class ClientFaults(IReadOnlyList<ClientSlot> slots, LiveHistory 
             await slot.FreezeAsync(CancellationToken.None);
             if (left == 0 || (holding ? history.Holds(slot.Name) : history.Waits(slot.Name) && !history.Holds(slot.Name)))
             {
-                log.Write(new HistoryEvent(at, HistoryEventKind.Frozen) { Process = slot.Name, Detail = holding ? "while it holds" : "while it waits" });
+                log.Write(new HistoryEvent(at, HistoryEventKind.Frozen) { Process = slot.Name, Detail = holding ? "while it holds"
+                    : "while it waits" });
                 return;
             }
             slot.Process.Thaw();

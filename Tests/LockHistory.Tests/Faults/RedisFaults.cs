@@ -8,7 +8,8 @@ using StackExchange.Redis;
 namespace AspireRedis.LockHistory.Faults;
 
 /// <summary>Injects the faults of Redis one after the other, and each time waits until the deployment is complete again.</summary>
-internal sealed class RedisFaults(LocalRedis redis, LockSystem system, IReadOnlyList<ClientSlot> slots, LiveHistory history, HistoryLog log, int seed)
+internal sealed class RedisFaults(LocalRedis redis, LockSystem system, IReadOnlyList<ClientSlot> slots, LiveHistory history,
+    HistoryLog log, int seed)
 {
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(200);
 
@@ -110,7 +111,8 @@ internal sealed class RedisFaults(LocalRedis redis, LockSystem system, IReadOnly
     {
         _random.Shuffle(nodes);
         var minority = nodes.Take(1 + _random.Next((nodes.Length - 1) / 2)).ToArray();
-        log.Write(new HistoryEvent(HistoryLog.Now, HistoryEventKind.FaultBegan) { Detail = $"{kind} {string.Join(' ', minority.Select(n => n.Name))}" });
+        log.Write(new HistoryEvent(HistoryLog.Now,
+            HistoryEventKind.FaultBegan) { Detail = $"{kind} {string.Join(' ', minority.Select(n => n.Name))}" });
         Made.Add(kind.ToString());
         foreach (var node in minority)
         {

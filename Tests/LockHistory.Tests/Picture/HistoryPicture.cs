@@ -79,7 +79,8 @@ public static class HistoryPicture
             }
             var attempts = history.Attempts.Where(a => a.Resource == resource && a.Process.Slot == slot).ToArray();
             var bars = new StringBuilder();
-            foreach (var attempt in attempts.Where(a => a.HasBelieved && new Span(a.AcquiredAt, a.BelievesUntil).Meets(stretch.From, stretch.To)).OrderBy(a => a.AcquiredAt))
+            foreach (var attempt in attempts.Where(a => a.HasBelieved
+                && new Span(a.AcquiredAt, a.BelievesUntil).Meets(stretch.From, stretch.To)).OrderBy(a => a.AcquiredAt))
             {
                 var (from, to) = (X(attempt.AcquiredAt), X(attempt.BelievesUntil));
                 bars.Append(CultureInfo.InvariantCulture, $"M{from:0.0} {middle:0.#}h{Math.Max(MinBar, to - from):0.0}");
@@ -90,7 +91,8 @@ public static class HistoryPicture
                 }
             }
             Line($"<path d=\"{bars}\" stroke=\"{colour}\" stroke-width=\"{Bar}\" fill=\"none\"/>");
-            foreach (var refused in attempts.SelectMany(a => a.Writes).Where(w => w.Outcome == HistoryEventKind.WriteRefused && stretch.Meets(w.ReturnedAt, w.ReturnedAt)))
+            foreach (var refused in attempts.SelectMany(a => a.Writes)
+                .Where(w => w.Outcome == HistoryEventKind.WriteRefused && stretch.Meets(w.ReturnedAt, w.ReturnedAt)))
             {
                 Line($"<path d=\"M{X(refused.ReturnedAt):0.0} {middle - 6:0.#}v12\" stroke=\"#d00\" stroke-width=\"1.6\"/>");
             }
@@ -103,8 +105,10 @@ public static class HistoryPicture
         void DrawAxis()
         {
             var seconds = (stretch.To - stretch.From) / 1e9;
-            var step = new[] { 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60 }.FirstOrDefault(s => seconds / s <= 15, 120);
-            for (var at = Math.Ceiling((stretch.From - history.BeganAt) / 1e9 / step) * step; at * 1e9 <= stretch.To - history.BeganAt; at += step)
+            var step = new[] { 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20,
+                60 }.FirstOrDefault(s => seconds / s <= 15, 120);
+            for (var at = Math.Ceiling(
+                (stretch.From - history.BeganAt) / 1e9 / step) * step; at * 1e9 <= stretch.To - history.BeganAt; at += step)
             {
                 var x = X(history.BeganAt + (long)(at * 1e9));
                 Line($"<path d=\"M{x:0.0} {Top - 14}V{bottom - 10}\" stroke=\"#000\" stroke-opacity=\".12\"/><text x=\"{x:0.0}\" y=\"{bottom + 4:0.#}\" text-anchor=\"middle\">{at:0.###} s</text>");

@@ -11,7 +11,8 @@ public static class Campaign
     /// <summary>How long faults are made in one round.</summary>
     private static readonly TimeSpan s_round = TimeSpan.FromSeconds(60);
 
-    public static async Task<IReadOnlyList<RoundResult>> RunAsync(IReadOnlyList<LockSystem> systems, int seed, TimeSpan time, Action<string> say)
+    public static async Task<IReadOnlyList<RoundResult>> RunAsync(IReadOnlyList<LockSystem> systems, int seed, TimeSpan time,
+        Action<string> say)
     {
         say($"seed {seed}: the first round repeats with --seed {seed} --system {systems[0].Name}");
         var clock = Stopwatch.StartNew();
@@ -35,7 +36,8 @@ public static class Campaign
     /// <summary>One round; what it found wrong is said, and kept in a folder with a picture.</summary>
     public static async Task<RoundResult> RunAsync(LockSystem system, int seed, TimeSpan time, Action<string> say)
     {
-        var directory = Path.Combine(Repository.Root, "artifacts", "lock-history", string.Create(CultureInfo.InvariantCulture, $"{system.Name}-{seed}"));
+        var directory = Path.Combine(Repository.Root, "artifacts", "lock-history",
+            string.Create(CultureInfo.InvariantCulture, $"{system.Name}-{seed}"));
         if (Directory.Exists(directory))
         {
             Directory.Delete(directory, recursive: true);
@@ -61,7 +63,8 @@ public static class Campaign
         return result;
     }
 
-    private static string Header => "                        acquired given up   failed     lost  written  refused | kills freezes redis failovers | overlaps excused  judged unjudged lost writes | violations";
+    private static string Header
+        => "                        acquired given up   failed     lost  written  refused | kills freezes redis failovers | overlaps excused  judged unjudged lost writes | violations";
 
     private static string Row(string name, IReadOnlyList<RoundResult> rounds)
     {

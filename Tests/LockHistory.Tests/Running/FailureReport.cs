@@ -3,7 +3,10 @@ using AspireRedis.LockHistory.Checking;
 
 namespace AspireRedis.LockHistory.Running;
 
-/// <summary>What is printed when a history has violations: the seed, the violations, and the part of the history around the first.</summary>
+/// <summary>
+/// What is printed when a history has violations: the seed, the violations, and the part of the history around the
+/// first.
+/// </summary>
 public static class FailureReport
 {
     private const int MaxViolations = 10;
@@ -35,7 +38,8 @@ public static class FailureReport
     private static IEnumerable<string> Excerpt(History history, Violation violation)
     {
         var near = history.Attempts
-            .Where(a => a.Resource == violation.Resource && a.IsAcquired && new Span(a.AcquiredAt, a.BelievesUntil).Meets(violation.From, violation.To))
+            .Where(a => a.Resource == violation.Resource && a.IsAcquired
+            && new Span(a.AcquiredAt, a.BelievesUntil).Meets(violation.From, violation.To))
             .OrderBy(a => a.AcquiredAt).ToList();
         var shown = near.Count <= MaxAttempts ? near
             : [.. near.Take(MaxAttempts / 2), .. near.TakeLast(MaxAttempts / 2)];
@@ -67,9 +71,11 @@ public static class FailureReport
 
     private static string Describe(History history, Attempt attempt, string mark)
     {
-        var text = string.Create(CultureInfo.InvariantCulture, $"  {mark} {attempt.Id,-12} {attempt.Token,17}  invoked {T(attempt.InvokedAt)}");
+        var text = string.Create(CultureInfo.InvariantCulture,
+            $"  {mark} {attempt.Id,-12} {attempt.Token,17}  invoked {T(attempt.InvokedAt)}");
         text += Part("queued", attempt.QueuedAt) + Part("acquired", attempt.AcquiredAt) + Part("ended", attempt.EndedAt);
-        text = attempt.Writes.Aggregate(text, (t, w) => $"{t}, {w.Outcome?.ToString() ?? "write sent"} {T(w.ReturnedAt == Span.Never ? w.InvokedAt : w.ReturnedAt)}");
+        text = attempt.Writes.Aggregate(text,
+            (t, w) => $"{t}, {w.Outcome?.ToString() ?? "write sent"} {T(w.ReturnedAt == Span.Never ? w.InvokedAt : w.ReturnedAt)}");
         return text + Part("lost", attempt.LostAt) + Part("release", attempt.ReleaseInvokedAt) + Part("released", attempt.ReleasedAt)
             + (attempt.IsAcquired ? $", believed until {T(attempt.BelievesUntil)}" : "");
 

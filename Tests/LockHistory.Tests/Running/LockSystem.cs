@@ -38,7 +38,8 @@ public sealed record LockSystem(string Name, LockKind Lock, RedisTopologyOptions
 
     private static RedisTopologyOptions OneServer => new() { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.AofAlways };
 
-    public CheckerOptions Checks => new() { Ttl = Ttl, ClaimTime = ClaimTime, Fair = Lock != LockKind.Redlock, StoreKeepsAnswered = Redis.Persistence == RedisPersistence.AofAlways };
+    public CheckerOptions Checks => new() { Ttl = Ttl, ClaimTime = ClaimTime, Fair = Lock != LockKind.Redlock,
+        StoreKeepsAnswered = Redis.Persistence == RedisPersistence.AofAlways };
 
     /// <summary>A lock with a known fault, or the control without it, on a server without faults.</summary>
     public static LockSystem OnOneServer(LockKind kind) => new(kind.ToString(), kind, OneServer, []);

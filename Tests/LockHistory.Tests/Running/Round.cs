@@ -19,7 +19,9 @@ public static class Round
 
     /// <param name="system">Which lock, on which deployment.</param>
     /// <param name="seed">Which faults.</param>
-    /// <param name="time">How long faults are made; those under way are still brought to an end, and then everybody has a turn in calm.</param>
+    /// <param name="time">
+    /// How long faults are made; those under way are still brought to an end, and then everybody has a turn in calm.
+    /// </param>
     /// <param name="directory">Where the histories are written.</param>
     public static async Task<RoundResult> RunAsync(LockSystem system, int seed, TimeSpan time, string directory)
     {
@@ -35,7 +37,8 @@ public static class Round
 
             using var over = new CancellationTokenSource(time);
             // Each has its own processes: up to half of them are down at a time.
-            var clientFaults = slots.Chunk(Processes / 2).Select((own, i) => new ClientFaults(own, history, log, system.Ttl, unchecked((seed * 3) + i))).ToArray();
+            var clientFaults = slots.Chunk(Processes / 2)
+                .Select((own, i) => new ClientFaults(own, history, log, system.Ttl, unchecked((seed * 3) + i))).ToArray();
             var redisFaults = new RedisFaults(redis, system, slots, history, log, unchecked((seed * 3) + 2));
             await Task.WhenAll([redisFaults.RunAsync(over.Token), .. clientFaults.Select(f => f.RunAsync(over.Token))]);
 
@@ -95,7 +98,8 @@ public static class Round
         }
     }
 
-    private static async Task<IReadOnlyDictionary<string, IReadOnlyList<(long Token, string Write)>>> StoreLogsAsync(string connectionString)
+    private static async Task<IReadOnlyDictionary<string, IReadOnlyList<(long Token,
+        string Write)>>> StoreLogsAsync(string connectionString)
     {
         await using var deployment = await RedisDeployment.ConnectAsync(connectionString);
         var store = new Store(deployment);

@@ -74,7 +74,8 @@ internal sealed class Contender(ClientOptions options, int number, ILock leases,
         {
             // The clock before the lease: should the process be frozen between the two, it believed for longer than this says.
             var now = at ?? HistoryLog.Now;
-            log.Write(attempt with { At = now, Kind = kind, Until = believed is null ? null : now + (long)believed.Remaining.TotalNanoseconds });
+            log.Write(attempt with { At = now, Kind = kind, Until = believed is null ? null
+                : now + (long)believed.Remaining.TotalNanoseconds });
         }
     }
 
@@ -87,7 +88,8 @@ internal sealed class Contender(ClientOptions options, int number, ILock leases,
         {
             cancelling.CancelAfter(_random.Next(150));
         }
-        log.Write(attempt with { At = HistoryLog.Now, Kind = HistoryEventKind.Invoked, Until = HistoryLog.Now + (long)wait.TotalNanoseconds });
+        log.Write(attempt with { At = HistoryLog.Now, Kind = HistoryEventKind.Invoked,
+            Until = HistoryLog.Now + (long)wait.TotalNanoseconds });
         try
         {
             var hold = await queue.ListenAsync(
@@ -117,7 +119,8 @@ internal sealed class Contender(ClientOptions options, int number, ILock leases,
         HistoryEventKind outcome;
         try
         {
-            outcome = await store.WriteAsync(write.Resource!, write.Token!.Value, write.Write!) ? HistoryEventKind.WriteAccepted : HistoryEventKind.WriteRefused;
+            outcome = await store.WriteAsync(write.Resource!, write.Token!.Value, write.Write!) ? HistoryEventKind.WriteAccepted
+                : HistoryEventKind.WriteRefused;
         }
         catch (Exception e)
         {

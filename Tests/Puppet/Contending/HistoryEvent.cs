@@ -115,7 +115,8 @@ public sealed record HistoryEvent(long At, HistoryEventKind Kind)
 }
 
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(HistoryEvent))]
 [JsonSerializable(typeof(ClientOptions))]
 public sealed partial class HistoryJson : JsonSerializerContext;

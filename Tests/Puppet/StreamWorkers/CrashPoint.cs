@@ -12,7 +12,10 @@ public enum CrashPoint
     /// <summary>The handler has been called, the effect has not been made.</summary>
     InHandler,
 
-    /// <summary>The outside effect is made and not acknowledged; the script that makes state and acknowledgement is sent and not answered.</summary>
+    /// <summary>
+    /// The outside effect is made and not acknowledged; the script that makes state and acknowledgement is sent and not
+    /// answered.
+    /// </summary>
     AfterEffect,
 
     /// <summary>The acknowledgement has arrived.</summary>

@@ -4,7 +4,10 @@ using AspireRedis.Coordination.Streams;
 
 namespace AspireRedis.Puppet.StreamWorkers;
 
-/// <summary>"Sends" a mail for each event: a file whose name has number and idempotency key. Outside Redis, so no script can hold it.</summary>
+/// <summary>
+/// "Sends" a mail for each event: a file whose name has number and idempotency key. Outside Redis, so no script can
+/// hold it.
+/// </summary>
 internal sealed class MailHandler(RedisDeployment deployment, string folder, PlannedCrash crash) : IStreamHandler<WorkItem>
 {
     public async Task<HandlerResult> HandleAsync(StreamMessage<WorkItem> message, CancellationToken cancellationToken)
@@ -24,7 +27,8 @@ internal sealed class MailHandler(RedisDeployment deployment, string folder, Pla
 
     private async Task CrashOnceAcknowledgedAsync(StreamMessage<WorkItem> message)
     {
-        while ((await deployment.Database.StreamPendingMessagesAsync(message.Topic.Key, message.Group, 1, default, message.EntryId, message.EntryId)).Length > 0)
+        while ((await deployment.Database.StreamPendingMessagesAsync(message.Topic.Key, message.Group, 1, default, message.EntryId,
+            message.EntryId)).Length > 0)
         {
             await Task.Delay(5);
         }

@@ -3,6 +3,7 @@ using AspireRedis.Coordination;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Streams;
 using Microsoft.AspNetCore.Builder;
+using static AspireRedis.Samples.Tests.Snippets.StreamSnippets;
 
 namespace AspireRedis.Samples.Tests.Snippets;
 
@@ -12,12 +13,12 @@ internal static class ClientSnippets
     public static void Consumers(WebApplicationBuilder builder)
     {
         #region configured-consumers
-        builder.Services.AddConsumerGroup<StreamSnippets.OrderPlaced, StreamSnippets.PaymentHandler>(StreamSnippets.Topics.OrderPlaced, (options, provider) =>
+        builder.Services.AddConsumerGroup<OrderPlaced, PaymentHandler>(Topics.OrderPlaced, (options, provider) =>
         {
             options.Group = "payments";
             options.BindConsumer(provider);   // Consumer:MaxConcurrency, Consumer:payments:MaxDeliveries, Consumer:Name, ...
         });
-        builder.Services.AddStreamRetention(StreamSnippets.Topics.OrderPlaced.Key, (options, provider) => options.BindRetention(provider));   // Streams:KeepFor
+        builder.Services.AddStreamRetention(Topics.OrderPlaced.Key, (options, provider) => options.BindRetention(provider));   // Streams:KeepFor
         #endregion
     }
 

@@ -6,7 +6,8 @@ public sealed class ShopFixture : IAsyncLifetime
     public ShopSystem Shop { get; private set; } = null!;
 
     // Some tests end instances of their own, and what they had pending must be taken over soon.
-    public async Task InitializeAsync() => Shop = await ShopSystem.StartAsync(null, KeyValuePair.Create("Consumer__MinIdle", (string?)"00:00:02"));
+    public async Task InitializeAsync() => Shop = await ShopSystem.StartAsync(null,
+        KeyValuePair.Create("Consumer__MinIdle", (string?)"00:00:02"));
 
     public async Task DisposeAsync()
     {

@@ -67,7 +67,8 @@ public sealed class ShopSystem : IAsyncDisposable
 
     /// <param name="topology">Null for a primary, two replicas and three Sentinels.</param>
     /// <param name="settings">Environment variables of all services.</param>
-    public static async Task<ShopSystem> StartAsync(RedisTopologyOptions? topology = null, params IEnumerable<KeyValuePair<string, string?>> settings)
+    public static async Task<ShopSystem> StartAsync(RedisTopologyOptions? topology = null,
+        params IEnumerable<KeyValuePair<string, string?>> settings)
     {
         var redis = await LocalRedis.StartAsync(
             RedisTopology.Create(topology), Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);
@@ -136,7 +137,8 @@ public sealed class ShopSystem : IAsyncDisposable
     public async Task<OrderAnswer> PlaceOrderAsync(OrderRequest order, string? idempotencyKey = null, HttpClient? orders = null)
     {
         using var response = await PostOrderAsync(order, idempotencyKey, orders);
-        Assert.True(response.StatusCode == HttpStatusCode.Created, $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+        Assert.True(response.StatusCode == HttpStatusCode.Created,
+            $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
         return (await response.Content.ReadFromJsonAsync<OrderAnswer>())!;
     }
 
@@ -144,7 +146,8 @@ public sealed class ShopSystem : IAsyncDisposable
         => (await Orders.GetFromJsonAsync<OrderState>($"/orders/{orderId}"))!;
 
     public Task WaitForStatusAsync(string orderId, string status, TimeSpan? bound = null)
-        => Eventually.HoldsAsync(async () => Assert.Equal(status, (await GetOrderAsync(orderId)).Status), $"Order {orderId} is {status}", bound);
+        => Eventually.HoldsAsync(async () => Assert.Equal(status, (await GetOrderAsync(orderId)).Status), $"Order {orderId} is {status}",
+        bound);
 
     public async Task<int> StockAsync(string sku)
         => (await Inventory.GetFromJsonAsync<ProductState>($"/products/{sku}"))!.Stock;
@@ -153,7 +156,8 @@ public sealed class ShopSystem : IAsyncDisposable
         => (await Inventory.GetFromJsonAsync<SalesState>($"/products/{sku}/sales"))!.UnitsSold;
 
     public Task WaitForUnitsSoldAsync(string sku, long units, TimeSpan? bound = null)
-        => Eventually.HoldsAsync(async () => Assert.Equal(units, await UnitsSoldAsync(sku)), $"{units} of {sku} are counted as sold", bound);
+        => Eventually.HoldsAsync(async () => Assert.Equal(units, await UnitsSoldAsync(sku)), $"{units} of {sku} are counted as sold",
+        bound);
 
     public Task WaitForStockAsync(string sku, int stock, TimeSpan? bound = null)
         => Eventually.HoldsAsync(async () => Assert.Equal(stock, await StockAsync(sku)), $"{stock} of {sku} are in stock", bound);

@@ -21,7 +21,8 @@ public sealed record OrderAnswer(string OrderId, string Status, decimal Total, s
         => response.StatusCode == HttpStatusCode.Created ? await response.Content.ReadFromJsonAsync<OrderAnswer>() : null;
 }
 
-public sealed record OrderState(string OrderId, string Status, string UserId, decimal Total, IReadOnlyList<OrderStateLine> Lines, DateTimeOffset PlacedAt);
+public sealed record OrderState(string OrderId, string Status, string UserId, decimal Total, IReadOnlyList<OrderStateLine> Lines,
+    DateTimeOffset PlacedAt);
 
 public sealed record OrderStateLine(string Sku, int Quantity, decimal UnitPrice);
 

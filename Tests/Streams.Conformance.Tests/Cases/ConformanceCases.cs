@@ -21,9 +21,11 @@ public abstract partial class ConformanceCases(IConsumerLibrary library, string 
     private static readonly TimeSpan s_never = TimeSpan.FromHours(1);
 
     /// <summary>The settings of an instance for one case, on a stream of its own.</summary>
-    protected InstanceSettings Settings([CallerMemberName] string name = "") => new(connectionString, $"{library.Name}:{name}", Group, "one");
+    protected InstanceSettings Settings([CallerMemberName] string name = "")
+        => new(connectionString, $"{library.Name}:{name}", Group, "one");
 
-    private protected Consumer Start(InstanceSettings settings, Func<Delivery, CancellationToken, Task>? handler = null) => new(library, settings, handler);
+    private protected Consumer Start(InstanceSettings settings, Func<Delivery, CancellationToken, Task>? handler = null)
+        => new(library, settings, handler);
 
     private protected static async Task<ConnectionMultiplexer> ConnectAsync(InstanceSettings settings)
     {
@@ -63,8 +65,10 @@ public abstract partial class ConformanceCases(IConsumerLibrary library, string 
 
     private Task NothingPendingAsync(IDatabase database, InstanceSettings settings)
         => EventuallyAsync(
-            async () => (await database.StreamGroupInfoAsync(settings.Stream)).Single(g => g.Name == settings.Group) is { PendingMessageCount: 0, Lag: 0 },
+            async () => (await database.StreamGroupInfoAsync(settings.Stream))
+            .Single(g => g.Name == settings.Group) is { PendingMessageCount: 0, Lag: 0 },
             "all is acknowledged");
 
-    private static IEnumerable<int> Numbers(params IEnumerable<Consumer> consumers) => consumers.SelectMany(c => c.Handled).Select(d => d.Number);
+    private static IEnumerable<int> Numbers(params IEnumerable<Consumer> consumers)
+        => consumers.SelectMany(c => c.Handled).Select(d => d.Number);
 }

@@ -64,8 +64,10 @@ public abstract partial class ConformanceCases
             await EventuallyAsync(() => consumer.Handled.Count >= 10, "it works");
             await consumer.StopAsync();
 
-            var pending = (await database.StreamPendingMessagesAsync(settings.Stream, settings.Group, 1000, default)).Select(p => (string)p.MessageId!);
-            Assert.True(!pending.Intersect(consumer.Handled.Select(d => d.EntryId)).Any(), "what was handled before the stop is acknowledged");
+            var pending = (await database.StreamPendingMessagesAsync(settings.Stream, settings.Group, 1000, default))
+                .Select(p => (string)p.MessageId!);
+            Assert.True(!pending.Intersect(consumer.Handled.Select(d => d.EntryId)).Any(),
+                "what was handled before the stop is acknowledged");
         }
 
         await using var last = Start(settings with { Consumer = "last" });

@@ -11,7 +11,8 @@ public abstract partial class ConformanceCases
         var settings = Settings();
         await using var connection = await ConnectAsync(settings);
         var failures = 3;
-        await using var consumer = Start(settings, (_, _) => Interlocked.Decrement(ref failures) >= 0 ? throw new InvalidOperationException("not yet") : Task.CompletedTask);
+        await using var consumer = Start(settings, (_, _) => Interlocked.Decrement(ref failures) >= 0
+            ? throw new InvalidOperationException("not yet") : Task.CompletedTask);
 
         await AppendAsync(connection.GetDatabase(), settings.Stream, 0, 1);
 
@@ -34,7 +35,8 @@ public abstract partial class ConformanceCases
             var own = settings with { Stream = $"{settings.Stream}:{commands}" };
             await using var proxy = new CrashProxy(server, own.Stream);
             var failed = false;
-            await using var first = Start(own with { ConnectionString = proxy.ConnectionString + ",abortConnect=false,connectTimeout=1000", Consumer = "first" }, (_, _) =>
+            await using var first = Start(own with { ConnectionString = proxy.ConnectionString + ",abortConnect=false,connectTimeout=1000",
+                Consumer = "first" }, (_, _) =>
             {
                 if (failed)
                 {
@@ -45,7 +47,8 @@ public abstract partial class ConformanceCases
                 throw new InvalidOperationException("the first time");
             });
             await AppendAsync(connection.GetDatabase(), own.Stream, 0, 1);
-            await EventuallyAsync(() => proxy.Crashed.IsCompleted || first.Handled.Count > 0, "it has died, or handled the event before that");
+            await EventuallyAsync(() => proxy.Crashed.IsCompleted || first.Handled.Count > 0,
+                "it has died, or handled the event before that");
 
             await using var second = Start(own with { Consumer = "second" });
             await HandledAsync([0], $"the event is handled although the process died after {commands} commands", first, second);
@@ -58,7 +61,8 @@ public abstract partial class ConformanceCases
         var settings = Settings() with { Idle = s_never };
         await using var connection = await ConnectAsync(settings);
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var consumer = Start(settings, (delivery, stop) => delivery.Number == 0 ? gate.Task.WaitAsync(stop) : Task.CompletedTask);
+        await using var consumer = Start(settings, (delivery, stop) => delivery.Number == 0 ? gate.Task.WaitAsync(stop)
+            : Task.CompletedTask);
         try
         {
             await AppendAsync(connection.GetDatabase(), settings.Stream, 0, 300);
@@ -78,7 +82,8 @@ public abstract partial class ConformanceCases
         var settings = Settings() with { Concurrency = 1 };
         await using var connection = await ConnectAsync(settings);
         var fails = true;
-        await using var consumer = Start(settings, (delivery, _) => delivery.Number == 0 && Volatile.Read(ref fails) ? throw new InvalidOperationException("not yet") : Task.CompletedTask);
+        await using var consumer = Start(settings, (delivery, _) => delivery.Number == 0 && Volatile.Read(ref fails)
+            ? throw new InvalidOperationException("not yet") : Task.CompletedTask);
         await AppendAsync(connection.GetDatabase(), settings.Stream, 0, 100);
         await HandledAsync(Enumerable.Range(1, 99), "the entries behind the failing one are handled", consumer);
 
@@ -100,7 +105,8 @@ public abstract partial class ConformanceCases
         await using var consumer = Start(settings);
 
         await HandledAsync(Enumerable.Range(0, 10), "the entries behind the poison are handled", consumer);
-        await EventuallyAsync(async () => (await library.DeadLettersAsync(database, settings.Stream, settings.Group)).SequenceEqual([(string)poison!]), "the poison is in the dead letters, once");
+        await EventuallyAsync(async () => (await library.DeadLettersAsync(database, settings.Stream, settings.Group))
+            .SequenceEqual([(string)poison!]), "the poison is in the dead letters, once");
         await NothingPendingAsync(database, settings);
     }
 
@@ -112,9 +118,11 @@ public abstract partial class ConformanceCases
         var database = connection.GetDatabase();
         await AppendAsync(database, settings.Stream, 0, 10);
 
-        await using var consumer = Start(settings, (delivery, _) => delivery.Number == 5 ? throw new InvalidOperationException("always") : Task.CompletedTask);
+        await using var consumer = Start(settings, (delivery, _) => delivery.Number == 5 ? throw new InvalidOperationException("always")
+            : Task.CompletedTask);
 
-        await EventuallyAsync(async () => (await library.DeadLettersAsync(database, settings.Stream, settings.Group)).Count == 1, "the event that always fails is in the dead letters");
+        await EventuallyAsync(async () => (await library.DeadLettersAsync(database, settings.Stream, settings.Group)).Count == 1,
+            "the event that always fails is in the dead letters");
         Assert.Equal(3, consumer.Begun.Count(d => d.Number == 5));
         await HandledAsync(Enumerable.Range(0, 10).Where(n => n != 5), "the others are handled", consumer);
         await NothingPendingAsync(database, settings);
@@ -128,7 +136,9 @@ public abstract partial class ConformanceCases
         await using var connection = await ConnectAsync(settings);
         var server = (IPEndPoint)connection.GetEndPoints().Single();
         await using var proxy = new CrashProxy(server, settings.Stream);
-        await using var first = Start(settings with { ConnectionString = proxy.ConnectionString + ",abortConnect=false,connectTimeout=1000", Consumer = "first" }, async (_, _) =>
+        await using var first =
+            Start(settings with { ConnectionString = proxy.ConnectionString + ",abortConnect=false,connectTimeout=1000",
+            Consumer = "first" }, async (_, _) =>
         {
             proxy.Arm(0);
             await proxy.Crashed;

@@ -3,7 +3,8 @@ using AspireRedis.Streams.Conformance.Libraries;
 namespace AspireRedis.Streams.Conformance.Cases;
 
 /// <summary>For libraries that offer order per key, within one instance.</summary>
-public abstract class OrderCases(IConsumerLibrary library, string connectionString, TimeSpan bound) : ConformanceCases(library, connectionString, bound)
+public abstract class OrderCases(IConsumerLibrary library, string connectionString, TimeSpan bound)
+    : ConformanceCases(library, connectionString, bound)
 {
     [Fact]
     public async Task Events_of_one_key_are_handled_in_order_also_when_one_fails()

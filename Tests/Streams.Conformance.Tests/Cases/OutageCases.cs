@@ -68,7 +68,8 @@ public abstract partial class ConformanceCases
     [Fact]
     public async Task A_subscription_goes_on_after_a_restart_of_the_server_with_its_data()
     {
-        await using var servers = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.AofAlways });
+        await using var servers = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0,
+            Persistence = RedisPersistence.AofAlways });
         var settings = Settings() with { ConnectionString = servers.ConnectionString + QuickTimeouts };
         await using var connection = await ConnectAsync(settings);
         await using var consumer = Start(settings);

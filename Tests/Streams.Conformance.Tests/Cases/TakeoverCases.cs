@@ -30,8 +30,10 @@ public abstract partial class ConformanceCases
         await ReadWithoutAcknowledgingAsync(database, settings, "busy", Busy);
         await ReadWithoutAcknowledgingAsync(database, settings, "dead", Dead);
         var dead = await database.StreamPendingMessagesAsync(settings.Stream, settings.Group, Dead, "dead");
-        await database.ExecuteAsync("XCLAIM", [settings.Stream, settings.Group, "dead", 0, .. dead.Select(p => (object)p.MessageId), "IDLE", 7_200_000, "JUSTID"]);
-        var busy = (await database.StreamPendingMessagesAsync(settings.Stream, settings.Group, Busy, "busy")).Select(p => (object)p.MessageId).ToArray();
+        await database.ExecuteAsync("XCLAIM", [settings.Stream, settings.Group, "dead", 0, .. dead.Select(p => (object)p.MessageId),
+            "IDLE", 7_200_000, "JUSTID"]);
+        var busy = (await database.StreamPendingMessagesAsync(settings.Stream, settings.Group, Busy, "busy"))
+            .Select(p => (object)p.MessageId).ToArray();
         using var end = new CancellationTokenSource();
         var keeping = KeepBusyAsync();
 
@@ -96,6 +98,7 @@ public abstract partial class ConformanceCases
         await AppendAsync(database, settings.Stream, 25, 5);
 
         await HandledAsync(Enumerable.Range(25, 5), "new entries are handled", successor);
-        await EventuallyAsync(async () => (await database.StreamPendingAsync(settings.Stream, settings.Group)).PendingMessageCount == 0, "what was trimmed is not pending any more");
+        await EventuallyAsync(async () => (await database.StreamPendingAsync(settings.Stream, settings.Group)).PendingMessageCount == 0,
+            "what was trimmed is not pending any more");
     }
 }

@@ -24,7 +24,8 @@ public sealed class KillMatrix : IDisposable
         var page = new StringBuilder();
         page.AppendLine("# Streams: kill matrix");
         page.AppendLine();
-        page.AppendLine(CultureInfo.InvariantCulture, $"`{Variable}=docs/streams-kill-matrix.md ./test --filter FullyQualifiedName~KillMatrixTests`, {DateTime.UtcNow:yyyy-MM-dd}");
+        page.AppendLine(CultureInfo.InvariantCulture,
+            $"`{Variable}=docs/streams-kill-matrix.md ./test --filter FullyQualifiedName~KillMatrixTests`, {DateTime.UtcNow:yyyy-MM-dd}");
         page.AppendLine();
         page.AppendLine("""
             Real processes, ended by SIGKILL; each row is [a test](../Tests/Streams.Conformance.Tests/Kills). *Acknowledged* counts events

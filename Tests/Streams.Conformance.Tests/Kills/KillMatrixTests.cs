@@ -6,7 +6,10 @@ using AspireRedis.Topology;
 
 namespace AspireRedis.Streams.Conformance.Kills;
 
-/// <summary>SIGKILL to consumers at every step and to Redis: nothing acknowledged is lost, and effects happen as often as promised.</summary>
+/// <summary>
+/// SIGKILL to consumers at every step and to Redis: nothing acknowledged is lost, and effects happen as often as
+/// promised.
+/// </summary>
 public sealed class KillMatrixTests(KillMatrix matrix, RedisFixture redis) : IClassFixture<KillMatrix>, IClassFixture<RedisFixture>
 {
     private const string State = "state";
@@ -74,7 +77,8 @@ public sealed class KillMatrixTests(KillMatrix matrix, RedisFixture redis) : ICl
         const int Kills = 3;
         using var folder = new TemporaryDirectory();
         var mails = folder.Path;
-        await using var servers = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0, Persistence = RedisPersistence.AofAlways });
+        await using var servers = await OwnServers.StartAsync(new RedisTopologyOptions { Replicas = 0, Sentinels = 0,
+            Persistence = RedisPersistence.AofAlways });
         await using var log = await EventLog.ConnectAsync(servers.ConnectionString, "events", Durability.Memory);
         await using var state = StartWorker(State, servers.ConnectionString, log.Stream, "one", mails);
         await using var mailer = StartWorker(Mail, servers.ConnectionString, log.Stream, "one", mails);
@@ -117,7 +121,8 @@ public sealed class KillMatrixTests(KillMatrix matrix, RedisFixture redis) : ICl
     private static ServiceProcess StartWorker(
         string kind, string connectionString, string stream, string consumer, string mails, CrashPoint point = CrashPoint.None, int nth = 1)
         => PuppetProcess.Start(
-            "stream-worker", [kind, connectionString, stream, consumer, mails, point.ToString(), nth.ToString(CultureInfo.InvariantCulture)]);
+            "stream-worker", [kind, connectionString, stream, consumer, mails, point.ToString(),
+            nth.ToString(CultureInfo.InvariantCulture)]);
 
     private static async Task<bool> HasReadAsync(EventLog log, string group, string consumer)
         => (await log.Database.StreamConsumerInfoAsync(log.Stream, group)).Any(c => c.Name == consumer);
@@ -126,14 +131,16 @@ public sealed class KillMatrixTests(KillMatrix matrix, RedisFixture redis) : ICl
     private static Task DoneAsync(EventLog log, string group)
         => Eventually.TrueAsync(
             // Not by the lag, which a promoted replica counts wrongly.
-            async () => (await log.Database.StreamGroupInfoAsync(log.Stream)).Single(g => g.Name == group) is { PendingMessageCount: 0, LastDeliveredId: var read }
+            async () => (await log.Database.StreamGroupInfoAsync(log.Stream))
+                .Single(g => g.Name == group) is { PendingMessageCount: 0, LastDeliveredId: var read }
                 && read == (await log.Database.StreamInfoAsync(log.Stream)).LastGeneratedId,
             $"the group {group} has handled everything", TimeSpan.FromSeconds(60));
 
     private async Task CheckAsync(string fault, int kills, EventLog log, string kind, string mails)
     {
         var outcome = kind == State
-            ? Outcome.OfState(fault, kills, log, (await log.Database.HashGetAllAsync($"{log.Stream}:effects")).ToDictionary(e => (int)e.Name, e => (int)e.Value))
+            ? Outcome.OfState(fault, kills, log, (await log.Database.HashGetAllAsync($"{log.Stream}:effects"))
+            .ToDictionary(e => (int)e.Name, e => (int)e.Value))
             : Outcome.OfMails(fault, kills, log, Directory.GetFiles(mails).Select(f => Path.GetFileName(f)));
         matrix.Add(outcome);
         Assert.True(outcome.IsRight, outcome.ToString());

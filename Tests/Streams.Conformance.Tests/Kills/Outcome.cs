@@ -13,7 +13,8 @@ namespace AspireRedis.Streams.Conformance.Kills;
 internal sealed record Outcome(string Fault, string Effect, int Kills, int Acknowledged, int Lost, int Repeated, int ForeignKey)
 {
     public static Outcome OfState(string fault, int kills, EventLog log, IReadOnlyDictionary<int, int> counts)
-        => new(fault, "state in Redis", kills, log.Acknowledged.Count, log.Acknowledged.Count(n => !counts.ContainsKey(n)), counts.Count(c => c.Value > 1), 0);
+        => new(fault, "state in Redis", kills, log.Acknowledged.Count, log.Acknowledged.Count(n => !counts.ContainsKey(n)),
+        counts.Count(c => c.Value > 1), 0);
 
     /// <param name="fault">What was killed, and when.</param>
     /// <param name="kills">How often.</param>

@@ -22,10 +22,12 @@ public sealed class CoordinationLibrary : IConsumerLibrary
         new("number", number),
     ];
 
-    public IConsumerInstance Start(InstanceSettings settings, Func<Delivery, CancellationToken, Task> handler) => new Instance(settings, handler);
+    public IConsumerInstance Start(InstanceSettings settings, Func<Delivery, CancellationToken, Task> handler)
+        => new Instance(settings, handler);
 
     public async Task<IReadOnlyList<string>> DeadLettersAsync(IDatabase database, string stream, string group)
-        => [.. (await database.StreamRangeAsync($"{stream}:dead")).Where(e => e["dead_group"] == group).Select(e => (string)e["dead_entry_id"]!)];
+        => [.. (await database.StreamRangeAsync($"{stream}:dead")).Where(e => e["dead_group"] == group)
+        .Select(e => (string)e["dead_entry_id"]!)];
 
     private sealed class Instance : IConsumerInstance, IStreamHandler<WorkItem>
     {

@@ -28,7 +28,8 @@ internal sealed class CrashProxy : IAsyncDisposable
         _ = AcceptAsync();
     }
 
-    public string ConnectionString => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}");
+    public string ConnectionString => string.Create(CultureInfo.InvariantCulture,
+        $"127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}");
 
     /// <summary>Ends when the instance is cut off.</summary>
     public Task Crashed => _crashed.Task;

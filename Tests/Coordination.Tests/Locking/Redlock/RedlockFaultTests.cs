@@ -45,7 +45,8 @@ public sealed class RedlockFaultTests
         }
 
         var thrown = await Assert.ThrowsAsync<NoQuorumException>(() => client.Leases.AcquireAsync("three"));
-        Assert.Equal(nodes.Redis.Topology.LockNodes.Take(3).Select(n => n.Address.ToString()).Order(), thrown.Errors.Select(e => e.Node).Order());
+        Assert.Equal(nodes.Redis.Topology.LockNodes.Take(3).Select(n => n.Address.ToString()).Order(),
+            thrown.Errors.Select(e => e.Node).Order());
         Assert.All(thrown.Errors, e => Assert.Contains(e.Node, thrown.Message, StringComparison.Ordinal));
         Assert.All(thrown.Errors, e => Assert.IsAssignableFrom<RedisException>(e.Error));
 
@@ -83,13 +84,15 @@ public sealed class RedlockFaultTests
 
         for (var i = 0; i < 20; i++)
         {
-            await (await client.Leases.AcquireAsync($"frozen:{i}", new LeaseOptions { Ttl = TimeSpan.FromMinutes(10), WaitTimeout = TimeSpan.Zero })).DisposeAsync();
+            await (await client.Leases.AcquireAsync($"frozen:{i}",
+                new LeaseOptions { Ttl = TimeSpan.FromMinutes(10), WaitTimeout = TimeSpan.Zero })).DisposeAsync();
         }
         nodes[1].Thaw();
         nodes[3].Thaw();
 
         await Eventually.TrueAsync(
-            async () => (await Task.WhenAll(Enumerable.Range(0, 20).Select(i => client.HeldOnAsync($"frozen:{i}")))).Sum() == 0, "nothing is left on any node");
+            async () => (await Task.WhenAll(Enumerable.Range(0, 20).Select(i => client.HeldOnAsync($"frozen:{i}")))).Sum() == 0,
+            "nothing is left on any node");
     }
 
     [Fact]
@@ -114,7 +117,8 @@ public sealed class RedlockFaultTests
             nodes[i].Thaw();
         }
         await Eventually.TrueAsync(async () => await client.HeldOnAsync("majority") == 0, "nothing is left on any node");
-        await Eventually.HoldsAsync(async () => await (await client.Leases.AcquireAsync("majority", s_once)).DisposeAsync(), "it is acquired");
+        await Eventually.HoldsAsync(async () => await (await client.Leases.AcquireAsync("majority", s_once)).DisposeAsync(),
+            "it is acquired");
     }
 
     [Fact]
@@ -160,7 +164,8 @@ public sealed class RedlockFaultTests
         await PauseAsync(client, 3, TimeSpan.FromSeconds(2));
 
         await Assert.ThrowsAsync<NoQuorumException>(
-            () => client.Leases.AcquireAsync("late", new LeaseOptions { Ttl = TimeSpan.FromMilliseconds(200), WaitTimeout = TimeSpan.Zero }));
+            () => client.Leases.AcquireAsync("late", new LeaseOptions { Ttl = TimeSpan.FromMilliseconds(200),
+            WaitTimeout = TimeSpan.Zero }));
 
         await Eventually.TrueAsync(async () => await client.HeldOnAsync("late") == 0, "nothing is left on any node");
     }

@@ -61,8 +61,10 @@ public sealed class RedlockInputTests(RedlockFixture redis) : IClassFixture<Redl
         await Assert.ThrowsAsync<ArgumentNullException>(() => client.Leases.AcquireAsync(null!));
         await Assert.ThrowsAnyAsync<ArgumentException>(() => client.Leases.AcquireAsync(""));
         await Assert.ThrowsAnyAsync<ArgumentException>(() => client.Leases.AcquireAsync(new string('x', 1025)));
-        await Assert.ThrowsAnyAsync<ArgumentException>(() => client.Leases.AcquireAsync("x", new LeaseOptions { WaitTimeout = TimeSpan.FromTicks(-1) }));
-        var thrown = await Assert.ThrowsAnyAsync<ArgumentException>(() => client.Leases.AcquireAsync("x", new LeaseOptions { Ttl = TimeSpan.FromSeconds(21) }));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => client.Leases.AcquireAsync("x",
+            new LeaseOptions { WaitTimeout = TimeSpan.FromTicks(-1) }));
+        var thrown = await Assert.ThrowsAnyAsync<ArgumentException>(() => client.Leases.AcquireAsync("x",
+            new LeaseOptions { Ttl = TimeSpan.FromSeconds(21) }));
         Assert.Contains("LeaseOptions.Ttl", thrown.Message, StringComparison.Ordinal);
         Assert.Contains("RedlockOptions.MaxTtl", thrown.Message, StringComparison.Ordinal);
         await (await client.Leases.AcquireAsync("x", new LeaseOptions { Ttl = TimeSpan.FromSeconds(20) })).DisposeAsync();
@@ -98,5 +100,6 @@ public sealed class RedlockInputTests(RedlockFixture redis) : IClassFixture<Redl
         return services.BuildServiceProvider();
     }
 
-    private static RedlockProvider Create(RedlockOptions options) => new(options, TimeProvider.System, NullLogger<RedlockProvider>.Instance);
+    private static RedlockProvider Create(RedlockOptions options)
+        => new(options, TimeProvider.System, NullLogger<RedlockProvider>.Instance);
 }

@@ -8,7 +8,8 @@ namespace AspireRedis.Coordination.Tests.Locking.Redlock;
 
 public sealed class RedlockLeaseTests(RedlockFixture redis) : IClassFixture<RedlockFixture>
 {
-    private const string CompareAndDelete = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
+    private const string CompareAndDelete =
+        "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
 
     private static readonly LeaseOptions s_once = new() { WaitTimeout = TimeSpan.Zero };
 
@@ -45,7 +46,8 @@ public sealed class RedlockLeaseTests(RedlockFixture redis) : IClassFixture<Redl
         Assert.Null(await client.Leases.TryAcquireAsync("theirs", s_once));
         Assert.All(client.Nodes, n => Assert.Equal("them", n.StringGet("theirs")));
 
-        var waiting = client.Leases.AcquireAsync("theirs", new LeaseOptions { Ttl = TimeSpan.FromMilliseconds(500), WaitTimeout = TimeSpan.FromSeconds(60) });
+        var waiting = client.Leases.AcquireAsync("theirs", new LeaseOptions { Ttl = TimeSpan.FromMilliseconds(500),
+            WaitTimeout = TimeSpan.FromSeconds(60) });
         foreach (var node in client.Nodes)
         {
             Assert.Equal(1, (int)await node.ScriptEvaluateAsync(CompareAndDelete, ["theirs"], ["them"]));
@@ -99,7 +101,8 @@ public sealed class RedlockLeaseTests(RedlockFixture redis) : IClassFixture<Redl
         await using var other = await ConnectAsync();
         var held = await one.Leases.AcquireAsync("told", new LeaseOptions { Ttl = TimeSpan.FromMinutes(5) });
         // Within its wait neither the TTL of the holder nor its own ends.
-        var waiting = other.Leases.AcquireAsync("told", new LeaseOptions { Ttl = TimeSpan.FromMinutes(5), WaitTimeout = TimeSpan.FromSeconds(60) });
+        var waiting = other.Leases.AcquireAsync("told", new LeaseOptions { Ttl = TimeSpan.FromMinutes(5),
+            WaitTimeout = TimeSpan.FromSeconds(60) });
         await Eventually.TrueAsync(
             async () => await SubscribersAsync(one, "redlock-free:told") == 5, "the waiter listens at every node");
         await held.DisposeAsync();
@@ -264,7 +267,8 @@ public sealed class RedlockLeaseTests(RedlockFixture redis) : IClassFixture<Redl
         await lease.DisposeAsync();
     }
 
-    private Task<RedlockClient> ConnectAsync(Action<RedlockOptions>? configure = null) => RedlockClient.ConnectAsync(redis.Redis, configure);
+    private Task<RedlockClient> ConnectAsync(Action<RedlockOptions>? configure = null)
+        => RedlockClient.ConnectAsync(redis.Redis, configure);
 
     private static Task<bool[]> SetAsync(RedlockClient client, string resource, string owner, int nodes)
         => Task.WhenAll(client.Nodes.Take(nodes).Select(n => n.StringSetAsync(resource, owner, TimeSpan.FromMinutes(5), When.NotExists)));

@@ -62,7 +62,8 @@ public sealed class RedlockRestartTests
         Assert.True(attempts > 2);
         await lease.DisposeAsync();
 
-        await Eventually.HoldsAsync(async () => await (await newcomer.Leases.AcquireAsync("amnesia", options)).DisposeAsync(), "the node counts when it is old enough");
+        await Eventually.HoldsAsync(async () => await (await newcomer.Leases.AcquireAsync("amnesia", options)).DisposeAsync(),
+            "the node counts when it is old enough");
     }
 
     [Fact]
@@ -91,7 +92,8 @@ public sealed class RedlockRestartTests
             nodes[i].Kill();
             await nodes[i].StartAsync();
             var node = client.Nodes[i];
-            await Eventually.TrueAsync(async () => await node.KeyExistsAsync("rolling"), $"node {i} has the lease again", TimeSpan.FromSeconds(60));
+            await Eventually.TrueAsync(async () => await node.KeyExistsAsync("rolling"), $"node {i} has the lease again",
+                TimeSpan.FromSeconds(60));
         }
         lease.ThrowIfLost();
     }
@@ -106,7 +108,8 @@ public sealed class RedlockRestartTests
         {
             await node.ExecuteAsync("SCRIPT", "FLUSH");
         }
-        await Eventually.HoldsAsync(async () => await (await client.Leases.AcquireAsync("flushed", s_once)).DisposeAsync(), "it is acquired");
+        await Eventually.HoldsAsync(async () => await (await client.Leases.AcquireAsync("flushed", s_once)).DisposeAsync(),
+            "it is acquired");
     }
 
     [Fact]
@@ -149,7 +152,8 @@ public sealed class RedlockRestartTests
         var options = new LeaseOptions { Ttl = ttl ?? TimeSpan.FromMinutes(5), AutoRenew = false, WaitTimeout = TimeSpan.Zero };
         foreach (var client in new[] { one, other })
         {
-            await Eventually.HoldsAsync(async () => await (await client.Leases.AcquireAsync("warm", options)).DisposeAsync(), "the nodes vote");
+            await Eventually.HoldsAsync(async () => await (await client.Leases.AcquireAsync("warm", options)).DisposeAsync(),
+                "the nodes vote");
         }
         await one.Nodes[2].StringSetAsync("amnesia", "somebody who gives up");
         var lease = await one.Leases.AcquireAsync("amnesia", options);

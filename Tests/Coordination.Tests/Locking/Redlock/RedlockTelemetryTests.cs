@@ -29,10 +29,12 @@ public sealed class RedlockTelemetryTests(RedlockFixture redis) : IClassFixture<
         Assert.Equal(5, refused.GetTagItem("redis.lock.nodes"));
         Assert.Equal(3, refused.GetTagItem("redis.lock.nodes.held"));
         Assert.InRange((int)spans[1].GetTagItem("redis.lock.nodes.granted")!, 3, 5);
-        var redlock = telemetry.Tags.Where(m => m.Tags.Any(t => t is { Key: "redis.lock.kind", Value: "redlock" })).Select(m => m.Name).ToList();
+        var redlock = telemetry.Tags.Where(m => m.Tags.Any(t => t is { Key: "redis.lock.kind", Value: "redlock" })).Select(m => m.Name)
+            .ToList();
         Assert.Contains("redis.lock.acquisitions", redlock);
         Assert.Contains("redis.lock.wait.duration", redlock);
         Assert.Contains("redis.lock.hold.duration", redlock);
-        Assert.DoesNotContain(telemetry.Tags.SelectMany(m => m.Tags), t => t.Value is string value && value.Contains('{', StringComparison.Ordinal));
+        Assert.DoesNotContain(telemetry.Tags.SelectMany(m => m.Tags), t => t.Value is string value
+            && value.Contains('{', StringComparison.Ordinal));
     }
 }

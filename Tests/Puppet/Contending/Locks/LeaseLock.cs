@@ -6,7 +6,8 @@ namespace AspireRedis.Puppet.Contending.Locks;
 internal sealed class LeaseLock(ILeaseProvider leases, LeaseOptions options) : ILock
 {
     public async Task<IHold?> TryAcquireAsync(string resource, TimeSpan wait, CancellationToken cancellationToken)
-        => await leases.TryAcquireAsync(resource, options with { WaitTimeout = wait }, cancellationToken) is { } lease ? new Hold(lease) : null;
+        => await leases.TryAcquireAsync(resource, options with { WaitTimeout = wait }, cancellationToken) is { } lease ? new Hold(lease)
+        : null;
 
     private sealed class Hold(ILease lease) : IHold
     {
