@@ -18,7 +18,8 @@ internal static class ClientSnippets
             options.Group = "payments";
             options.BindConsumer(provider);   // Consumer:MaxConcurrency, Consumer:payments:MaxDeliveries, Consumer:Name, ...
         });
-        builder.Services.AddStreamRetention(Topics.OrderPlaced.Key, (options, provider) => options.BindRetention(provider));   // Streams:KeepFor
+        // Streams:KeepFor
+        builder.Services.AddStreamRetention(Topics.OrderPlaced.Key, (options, provider) => options.BindRetention(provider));
         #endregion
     }
 
