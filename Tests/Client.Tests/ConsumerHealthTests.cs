@@ -11,7 +11,7 @@ public sealed class ConsumerHealthTests(RedisFixture redis) : IClassFixture<Redi
 {
     [Theory]
     [InlineData("lag", "Consumer:Health:MaxLag", "4", "is 5 entries behind")]
-    [InlineData("age", "Consumer:Health:MaxPendingAge", "00:00:00.001", "has an entry that is unhandled")]
+    [InlineData("age", "Consumer:Health:MaxPendingAge", "00:00:00.001", "has had an unhandled entry")]
     [InlineData("dead", "Consumer:Health:MaxDeadLetters", "1", "has 2 dead letters")]
     public async Task A_group_that_is_behind_its_limit_degrades_the_service(string stream, string limit, string value, string complaint)
     {
