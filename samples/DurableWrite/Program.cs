@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 var connectionString = args.FirstOrDefault() ?? Environment.GetEnvironmentVariable("ConnectionStrings__redis") ?? "localhost:6379";
 await using var redis = await RedisDeployment.ConnectAsync(connectionString);
 await using var writer = new DurableWriter(redis, Options.Create(new DurableWriterOptions()));
-var placeOrder = RedisScript.Load<Program>("place-order", repeatable: true);
+var placeOrder = RedisScript.Load<Program>("save-order", repeatable: true);
 
 foreach (var durability in new[] { Durability.Replica, Durability.Memory })
 {

@@ -23,7 +23,7 @@ public sealed class LeaseTelemetryTests(RedisFixture redis) : IClassFixture<Redi
         await (await client.Leases.AcquireAsync("traced")).DisposeAsync();
         await (await client.Leases.AcquireAsync("{traced}")).DisposeAsync();
 
-        var spans = telemetry.SpansOf(root);
+        var spans = telemetry.OperationsOf(root);
         Assert.Equal(["lease acquire traced_lock", "lease acquire traced_lock", "lease acquire", "lease acquire"],
             spans.Select(s => s.DisplayName));
         var waited = spans[1];

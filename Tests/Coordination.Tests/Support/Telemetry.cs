@@ -42,6 +42,9 @@ internal sealed class Telemetry : IDisposable
     /// <summary>The spans of one trace, in the order in which they ended.</summary>
     public List<Activity> SpansOf(Activity root) => [.. Spans.Where(s => s.TraceId == root.TraceId)];
 
+    /// <summary>The same without those of single commands.</summary>
+    public List<Activity> OperationsOf(Activity root) => SpansOf(root).FindAll(s => s.GetTagItem("db.operation.name") is null);
+
     public void Dispose()
     {
         _meters.Dispose();

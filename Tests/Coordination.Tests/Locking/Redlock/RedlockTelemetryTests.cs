@@ -20,7 +20,7 @@ public sealed class RedlockTelemetryTests(RedlockFixture redis) : IClassFixture<
         Assert.Null(await client.Leases.TryAcquireAsync("traced_lock:{7}", new LeaseOptions { WaitTimeout = TimeSpan.Zero }));
         await (await client.Leases.AcquireAsync("traced_lock:{8}")).DisposeAsync();
 
-        var spans = telemetry.SpansOf(root);
+        var spans = telemetry.OperationsOf(root);
         Assert.Equal(2, spans.Count);
         var refused = spans[0];
         Assert.Equal("lease acquire traced_lock", refused.DisplayName);
