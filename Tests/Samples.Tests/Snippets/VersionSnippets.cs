@@ -7,10 +7,10 @@ namespace AspireRedis.Samples.Tests.Snippets;
 internal static partial class VersionSnippets
 {
     #region upcasting
-    private static readonly StreamTopic<OrderPlacedV1> s_v1 = new("events:order-placed", "order-placed", 1, EventJson.Default.OrderPlacedV1);
+    private static readonly StreamTopic<OrderPlacedV1> s_v1 = new("events:order-placed", "order-placed", 1, VersionJson.Default.OrderPlacedV1);
 
     public static StreamTopic<OrderPlaced> Topic { get; } =
-        new StreamTopic<OrderPlaced>("events:order-placed", "order-placed", 2, EventJson.Default.OrderPlaced)
+        new StreamTopic<OrderPlaced>("events:order-placed", "order-placed", 2, VersionJson.Default.OrderPlaced)
             .Upcasting(s_v1, v1 => new OrderPlaced(v1.OrderId, v1.UserId, Currency: "EUR"));
     #endregion
 
@@ -20,5 +20,5 @@ internal static partial class VersionSnippets
 
     [JsonSerializable(typeof(OrderPlacedV1))]
     [JsonSerializable(typeof(OrderPlaced))]
-    internal sealed partial class EventJson : JsonSerializerContext;
+    internal sealed partial class VersionJson : JsonSerializerContext;
 }
