@@ -15,7 +15,6 @@ internal static class CommandProfile
     public static ProfilingSession Begin(Func<IConnectionMultiplexer> connection)
     {
         var session = new ProfilingSession();
-        s_current.Value = session;
         try
         {
             connection().RegisterProfiler(static () => s_current.Value);
@@ -24,6 +23,8 @@ internal static class CommandProfile
         {
             // There is none, as the command itself will find out.
         }
+        // Not before: a connection that is only made now would keep the session for as long as it lives.
+        s_current.Value = session;
         return session;
     }
 }
