@@ -117,6 +117,10 @@ public sealed class RedisDeployment : IAsyncDisposable
     /// <summary>
     /// Runs a command on the shared connection, again if a failover keeps it from being run, for up to 5 s in all.
     /// </summary>
+    /// <remarks>
+    /// While somebody listens to the library's spans, the profiler of the connection is ours: one that was registered with it
+    /// hears nothing more.
+    /// </remarks>
     /// <param name="key">A key that the command touches.</param>
     /// <param name="command">The command; called once for each attempt.</param>
     /// <param name="repeatable">Whether it may be run twice: true for what only reads, or leads to the same state each time.</param>
