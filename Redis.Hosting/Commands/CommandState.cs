@@ -1,4 +1,5 @@
 using Aspire.Hosting.ApplicationModel;
+using AspireRedis.Hosting.Resources;
 
 namespace AspireRedis.Hosting.Commands;
 
@@ -7,7 +8,7 @@ internal static class CommandState
 {
     public static ResourceCommandState When(bool condition) => condition ? ResourceCommandState.Enabled : ResourceCommandState.Disabled;
 
-    public static bool IsRunning(UpdateCommandStateContext context) => context.ResourceSnapshot.State?.Text == KnownResourceStates.Running;
+    public static bool IsRunning(UpdateCommandStateContext context) => NodeStates.IsThere(context.ResourceSnapshot);
 
     public static bool Is(UpdateCommandStateContext context, string flag)
         => context.ResourceSnapshot.Properties.Any(p => p.Name == flag && p.Value is true);

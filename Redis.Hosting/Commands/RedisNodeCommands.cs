@@ -61,7 +61,7 @@ internal static class RedisNodeCommands
         var role = RoleOf(node);
         await node.Deployment.Runtime.KillAsync(instance, context.CancellationToken);
         await context.Services.GetRequiredService<ResourceNotificationService>()
-            .WaitForResourceAsync(node.Name, e => e.Snapshot.State?.Text != KnownResourceStates.Running, context.CancellationToken)
+            .WaitForResourceAsync(node.Name, e => !NodeStates.IsThere(e.Snapshot), context.CancellationToken)
             .WaitAsync(s_bound, context.CancellationToken);
         return $"{node.Name} was killed; it was {role}.";
     }

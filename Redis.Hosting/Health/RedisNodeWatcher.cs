@@ -78,7 +78,7 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
                 var url = NodeUrl.Of(_deployment, node, $"{properties[0].Value}");
                 await PublishAsync(resource, TypeOf(node, report), properties, IsDegraded(node, report), url);
             }
-            else if (snapshot?.State?.Text == KnownResourceStates.Running)
+            else if (snapshot is not null && NodeStates.IsThere(snapshot))
             {
                 await PublishAsync(resource, snapshot.ResourceType, [FrozenFlag(resource)], isDegraded: true);
             }

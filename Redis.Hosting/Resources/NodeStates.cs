@@ -12,13 +12,16 @@ internal sealed class NodeStates(string instanceProperty)
     private readonly ConcurrentDictionary<string, string> _frozen = [];
     private readonly ConcurrentDictionary<string, bool> _cutOff = [];
 
+    /// <summary>It runs, or is frozen: sooner or later the orchestrator shows a container as paused then.</summary>
+    public static bool IsThere(CustomResourceSnapshot snapshot) => snapshot.State?.Text is "Running" or "Paused";
+
     public CustomResourceSnapshot? SnapshotOf(IRedisNodeResource node) => _snapshots.GetValueOrDefault(node.Name);
 
     public void Changed(IRedisNodeResource node, CustomResourceSnapshot snapshot) => _snapshots[node.Name] = snapshot;
 
     /// <summary>The process id or the container id of a node that runs; null when it does not.</summary>
     public string? InstanceOf(IRedisNodeResource node)
-        => SnapshotOf(node) is { } snapshot && snapshot.State?.Text == KnownResourceStates.Running
+        => SnapshotOf(node) is { } snapshot && IsThere(snapshot)
             && snapshot.Properties.FirstOrDefault(p => p.Name == instanceProperty)?.Value is { } id
             && Convert.ToString(id, CultureInfo.InvariantCulture) is { Length: > 0 } instance
                 ? instance
