@@ -9,6 +9,7 @@ using AspireRedis.Hosting;
 using AspireRedis.Hosting.Containers;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace AspireRedis.AppHost.Tests;
@@ -224,6 +225,28 @@ public sealed class ModelTests
             listener.Dispose();
         }
         return ports;
+    }
+
+    [Theory]
+    [InlineData("Running", ResourceCommandState.Enabled)]
+    // As the orchestrator shows a frozen container, sooner or later.
+    [InlineData("Paused", ResourceCommandState.Enabled)]
+    [InlineData("Exited", ResourceCommandState.Disabled)]
+    public async Task A_frozen_node_can_be_unfrozen_in_each_state_in_which_it_exists(string state, ResourceCommandState expected)
+    {
+        await using var app = await BuildAsync("--Redis:Mode=container");
+        var node = Assert.Single(app.Resources.OfType<RedisSentinelResource>()).Nodes[0];
+        var unfreeze = Assert.Single(node.Annotations.OfType<ResourceCommandAnnotation>(), c => c.Name == "unfreeze");
+
+        var snapshot = new CustomResourceSnapshot
+        {
+            ResourceType = "Container",
+            State = state,
+            Properties = [new ResourcePropertySnapshot("redis.frozen", true)],
+        };
+        using var services = new ServiceCollection().BuildServiceProvider();
+
+        Assert.Equal(expected, unfreeze.UpdateState(new UpdateCommandStateContext { ResourceSnapshot = snapshot, Services = services }));
     }
 
     private static IEnumerable<string> Waits(IResource resource)
