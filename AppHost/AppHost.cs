@@ -1,5 +1,7 @@
 using System.Reflection;
 using AspireRedis.AppHost;
+using AspireRedis.Contracts;
+using AspireRedis.Hosting;
 
 const string NoDashboard = "--no-dashboard";
 var withDashboard = !args.Contains(NoDashboard);
@@ -11,11 +13,15 @@ var builder = DistributedApplication.CreateBuilder(new DistributedApplicationOpt
 });
 
 ShopTopology topology;
+ShopPartitions partitions;
 IResourceBuilder<IResourceWithConnectionString> redis;
+IResourceBuilder<RedisRegionsResource>? regions;
 try
 {
     topology = builder.Configuration.ReadTopology();
+    partitions = ShopPartitions.Parse(builder.Configuration[ShopPartitions.Setting]);
     redis = builder.AddShopRedis(topology);
+    regions = builder.AddShopRegions(redis);
 }
 catch (InvalidOperationException e) when (Assembly.GetEntryAssembly() == typeof(ShopTopology).Assembly)
 {
@@ -24,24 +30,29 @@ catch (InvalidOperationException e) when (Assembly.GetEntryAssembly() == typeof(
     return 1;
 }
 
-var inventory = builder.AddProject<Projects.Inventory_Api>("inventory-api").WithDurabilityOf(topology, "Reservations").WithSeedCommand();
-var orders = builder.AddProject<Projects.Orders_Api>("orders-api").WithDurabilityOf(topology, "Orders").WithFlashSaleCommand(inventory);
-var notifications = builder.AddProject<Projects.Notifications_Worker>("notifications-worker").WithDurabilityOf(topology, "Mail");
-
-orders.WithReference(inventory).WaitFor(inventory);
-// The inventory asks whether an order was placed before it gives reserved items back.
-inventory.WithReference(orders);
-
-foreach (var service in new[] { inventory, orders, notifications })
+var shop = Shop.Add(builder, topology, partitions);
+Shop? standby = null;
+var projects = shop.Services;
+if (regions is null)
 {
-    service.WithReference(redis).WaitFor(redis).WithHttpHealthCheck("/health");
-    if (!withDashboard)
+    shop.Use(redis);
+}
+else
+{
+    shop.Use(regions, standby: false);
+    standby = Shop.Add(builder, topology, partitions, ShopRegionsExtensions.StandbyRegion);
+    standby.Use(regions, standby: true);
+    projects = [.. projects, .. standby.Services, .. builder.AddRegionAgents(regions)];
+}
+if (!withDashboard)
+{
+    foreach (var project in projects)
     {
         // Nobody listens, and an exporter that retries would hold up the shutdown.
-        service.WithEnvironment("OTEL_EXPORTER_OTLP_ENDPOINT", "");
+        project.WithEnvironment("OTEL_EXPORTER_OTLP_ENDPOINT", "");
     }
 }
 
-builder.WriteEndpointsFile(redis, inventory, orders, notifications, withDashboard);
+builder.WriteEndpointsFile(redis, shop, regions, standby, withDashboard);
 builder.Build().Run();
 return 0;

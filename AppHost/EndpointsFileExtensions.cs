@@ -13,10 +13,8 @@ namespace AspireRedis.AppHost;
 internal static class EndpointsFileExtensions
 {
     public static void WriteEndpointsFile(
-        this IDistributedApplicationBuilder builder, IResourceBuilder<IResourceWithConnectionString> redis,
-        IResourceBuilder<ProjectResource> inventory, IResourceBuilder<ProjectResource> orders,
-            IResourceBuilder<ProjectResource> notifications,
-        bool withDashboard)
+        this IDistributedApplicationBuilder builder, IResourceBuilder<IResourceWithConnectionString> redis, Shop shop,
+        IResourceBuilder<RedisRegionsResource>? regions, Shop? standby, bool withDashboard)
     {
         if (builder.Configuration["Run:Directory"] is not { Length: > 0 } directory)
         {
@@ -25,14 +23,20 @@ internal static class EndpointsFileExtensions
         var path = Path.Combine(directory, "endpoints.env");
         var mail = Path.Combine(directory, "mail");
         Directory.CreateDirectory(mail);
-        notifications.WithEnvironment("Mail__PickupFolder", mail);
+        foreach (var one in new[] { shop, standby }.OfType<Shop>())
+        {
+            one.Notifications.WithEnvironment("Mail__PickupFolder", mail);
+        }
         var deployment = redis.Resource as RedisSentinelResource;
-        var sentinels = deployment?.Nodes.Where(n => n.FirstRole == RedisRole.Sentinel) ?? [];
 
         builder.Eventing.Subscribe<AfterResourcesCreatedEvent>((@event, cancellationToken) =>
         {
             var lifetime = @event.Services.GetRequiredService<IHostApplicationLifetime>();
-            lifetime.ApplicationStopping.Register(() => File.Delete(path));
+            lifetime.ApplicationStopping.Register(() =>
+            {
+                File.Delete(path);
+                File.Delete(Path.Combine(directory, "regions.json"));
+            });
             // Not awaited here: the resources are only now beginning to start.
             _ = WriteWhenHealthyAsync(@event.Services, lifetime.ApplicationStopping);
             return Task.CompletedTask;
@@ -43,21 +47,41 @@ internal static class EndpointsFileExtensions
             try
             {
                 var notificationsService = services.GetRequiredService<ResourceNotificationService>();
-                foreach (var service in new[] { inventory, orders, notifications })
+                foreach (var service in shop.Services.Concat(standby?.Services ?? []))
                 {
                     await notificationsService.WaitForResourceHealthyAsync(service.Resource.Name, WaitBehavior.WaitOnResourceUnavailable,
                         stopping);
                 }
-                EndpointsFile.Write(path,
+                if (regions is not null)
+                {
+                    await notificationsService.WaitForResourceHealthyAsync(regions.Resource.Name, WaitBehavior.WaitOnResourceUnavailable,
+                        stopping);
+                    // Before the endpoints: who waits for those finds both.
+                    await regions.WriteControlFileAsync(Path.Combine(directory, "regions.json"), stopping);
+                }
+                List<(string, string)> endpoints =
                 [
-                    ("ORDERS_URL", orders.GetEndpoint("http").Url),
-                    ("INVENTORY_URL", inventory.GetEndpoint("http").Url),
+                    ("PAGE_URL", $"{shop.Orders.GetEndpoint("http").Url}/"),
+                    ("ORDERS_URL", shop.Orders.GetEndpoint("http").Url),
+                    ("INVENTORY_URL", shop.Inventory.GetEndpoint("http").Url),
                     ("DASHBOARD_URL", withDashboard ? DashboardUrl(services) : ""),
                     ("MAIL_DIR", mail),
-                    ("SENTINELS", string.Join(',', sentinels.Select(n => $"127.0.0.1:{n.PrimaryEndpoint.Port}"))),
+                    ("SENTINELS", AddressesOf(deployment, RedisRole.Sentinel)),
                     ("REDIS_SERVICE", deployment?.Options.ServiceName ?? ""),
-                    ("LOCK_NODES", ""),
-                ]);
+                    ("LOCK_NODES", AddressesOf(regions?.Resource.Witnesses, RedisRole.LockNode)),
+                ];
+                if (regions is not null && standby is not null)
+                {
+                    endpoints.AddRange(
+                    [
+                        ("PAGE_URL_STANDBY", $"{standby.Orders.GetEndpoint("http").Url}/"),
+                        ("ORDERS_URL_STANDBY", standby.Orders.GetEndpoint("http").Url),
+                        ("INVENTORY_URL_STANDBY", standby.Inventory.GetEndpoint("http").Url),
+                        ("SENTINELS_STANDBY", AddressesOf(regions.Resource.Standby, RedisRole.Sentinel)),
+                        ("REDIS_SERVICE_STANDBY", regions.Resource.Standby.Options.ServiceName),
+                    ]);
+                }
+                EndpointsFile.Write(path, endpoints);
             }
             catch (OperationCanceledException)
             {
@@ -70,6 +94,9 @@ internal static class EndpointsFileExtensions
             }
         }
     }
+
+    private static string AddressesOf(RedisDeploymentResource? deployment, RedisRole role)
+        => string.Join(',', deployment?.Nodes.Where(n => n.FirstRole == role).Select(n => $"127.0.0.1:{n.PrimaryEndpoint.Port}") ?? []);
 
     // Not the setting: with random ports the dashboard has another.
     private static string DashboardUrl(IServiceProvider services)

@@ -15,8 +15,12 @@ internal static class ShopCommands
         ("chair", "Chair", 49.90m, 100), ("table", "Table", 199.00m, 20), ("lamp", "Lamp", 24.50m, 200), ("sofa", "Sofa", 899.00m, 3),
     ];
 
+    // Each request is a trace of its own, and not a part of the command's, whose root nobody exports.
     private static readonly HttpClient s_http =
-        new(new SocketsHttpHandler { MaxConnectionsPerServer = 64 }) { Timeout = TimeSpan.FromSeconds(60) };
+        new(new SocketsHttpHandler { MaxConnectionsPerServer = 64, ActivityHeadersPropagator = null })
+        {
+            Timeout = TimeSpan.FromSeconds(60),
+        };
 
     /// <summary>Command <c>seed</c>: puts a few products into stock.</summary>
     public static IResourceBuilder<ProjectResource> WithSeedCommand(this IResourceBuilder<ProjectResource> inventory)

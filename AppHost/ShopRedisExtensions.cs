@@ -19,6 +19,8 @@ internal static class ShopRedisExtensions
         var topology = setting?.Trim().ToLowerInvariant() switch
         {
             null or "" or "sentinel" => ShopTopology.Sentinel,
+            "single" when configuration.HasRegions() => throw new InvalidOperationException(
+                $"{ShopRegionsExtensions.Key} is for a Sentinel deployment, and {TopologyKey} is 'single'."),
             "single" => ShopTopology.Single,
             _ => throw new InvalidOperationException($"{TopologyKey} is '{setting}'; it must be sentinel or single."),
         };
@@ -44,7 +46,8 @@ internal static class ShopRedisExtensions
             var single = builder.AddRedis("redis").WithRedisInsight();
             return keepsData ? single.WithDataVolume() : single;
         }
-        var sentinel = builder.AddRedisSentinel("redis").WithReplicas(2).WithSentinels(3);
+        // Of each region one replica: everything is there twice.
+        var sentinel = builder.AddRedisSentinel("redis").WithReplicas(builder.Configuration.HasRegions() ? 1 : 2).WithSentinels(3);
         return keepsData ? sentinel.WithDataVolume() : sentinel;
     }
 

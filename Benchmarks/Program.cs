@@ -2,10 +2,18 @@ using System.Globalization;
 using System.Text.Json;
 using AspireRedis.Benchmarks;
 using AspireRedis.Benchmarks.Availability;
+using AspireRedis.Benchmarks.Glue;
 using AspireRedis.Benchmarks.Locks;
+using AspireRedis.Benchmarks.Orders;
+using AspireRedis.Benchmarks.RateLimits;
 using AspireRedis.Benchmarks.Streams;
+using AspireRedis.Coordination.Streams;
 
-ISuite[] suites = [new LocksSuite(), new StreamsSuite(), new AvailabilitySuite()];
+const string Partitions = "--partitions";
+var partitions = !args.Contains(Partitions) ? 1
+    : int.TryParse(Option(Partitions), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
+ISuite[] suites = [new LocksSuite(), new StreamsSuite(), new AvailabilitySuite(), new OrdersSuite(partitions), new RateLimitsSuite(),
+    new GlueSuite(), new RegionsSuite()];
 
 if (args is [Worker.Verb, var of, .. var rest])
 {
@@ -16,7 +24,13 @@ var suite = args.Length > 0 ? Array.Find(suites, s => s.Name == args[0]) : null;
 if (suite is null)
 {
     Console.Error.WriteLine(
-        $"Benchmarks SUITE [--quick] [--json FILE] [--report FOLDER]; suites: {string.Join(", ", suites.Select(s => s.Name))}");
+        $"Benchmarks SUITE [--quick] [--json FILE] [--report FOLDER]; suites: {string.Join(", ", suites.Select(s => s.Name))}; "
+        + $"orders also [{Partitions} N]");
+    return 2;
+}
+if (partitions is < 1 or > StreamPartitions.MaxCount || (args.Contains(Partitions) && suite is not OrdersSuite))
+{
+    Console.Error.WriteLine($"{Partitions} is for the suite orders, and a number from 1 to {StreamPartitions.MaxCount}.");
     return 2;
 }
 var quick = args.Contains("--quick");

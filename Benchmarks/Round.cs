@@ -25,4 +25,26 @@ internal static class Round
         })));
         return [.. times.SelectMany(t => t)];
     }
+
+    /// <summary>
+    /// How long each of several actions of one caller took, in milliseconds. They take turns call by call, so that what else the
+    /// machine does falls on all of them.
+    /// </summary>
+    /// <param name="length">For how long.</param>
+    /// <param name="actions">The measured actions.</param>
+    public static Task<IReadOnlyList<double>[]> InTurnAsync(TimeSpan length, params Func<Task>[] actions)
+        => Task.Run(async () =>
+        {
+            var times = Array.ConvertAll(actions, _ => new List<double>());
+            for (var start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start) < length;)
+            {
+                for (var i = 0; i < actions.Length; i++)
+                {
+                    var began = Stopwatch.GetTimestamp();
+                    await actions[i]();
+                    times[i].Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+                }
+            }
+            return Array.ConvertAll<List<double>, IReadOnlyList<double>>(times, static t => t);
+        });
 }

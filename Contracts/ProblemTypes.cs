@@ -27,6 +27,9 @@ public static class ProblemTypes
     /// <summary>422: the idempotency key was used for another request.</summary>
     public const string IdempotencyKeyReused = "urn:aspireredis:problem:idempotency-key-reused";
 
+    /// <summary>422: an order is to survive what the deployment cannot promise.</summary>
+    public const string DurabilityNotSupported = "urn:aspireredis:problem:durability-not-supported";
+
     /// <summary>503: the order is placed, but fewer replicas have it than required.</summary>
     public const string NotDurable = "urn:aspireredis:problem:not-durable";
 }

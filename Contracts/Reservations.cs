@@ -12,7 +12,8 @@ public sealed record ReservationLine(string Sku, int Quantity);
 /// <summary>Items reserved for an order.</summary>
 /// <param name="OrderId">The order.</param>
 /// <param name="Lines">The items and their prices.</param>
-/// <param name="PlaceBefore">
-/// The order must be placed before this time, by the clock of the Redis server; afterwards the items are returned to stock.
+/// <param name="Receipts">
+/// Keys that exist where the items are reserved. Whoever places the order checks them in the script that writes it: in a failover the
+/// items may have been taken at a primary that is none any more. What makes the order durable makes them so, too.
 /// </param>
-public sealed record Reservation(string OrderId, IReadOnlyList<OrderedLine> Lines, DateTimeOffset PlaceBefore);
+public sealed record Reservation(string OrderId, IReadOnlyList<OrderedLine> Lines, IReadOnlyList<string> Receipts);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using AspireRedis.Contracts;
 using AspireRedis.Coordination;
+using AspireRedis.Coordination.PubSub;
 using AspireRedis.Coordination.Streams;
 using Microsoft.Extensions.Options;
 
@@ -8,12 +9,14 @@ namespace AspireRedis.Notifications;
 
 /// <summary>Sends the requested mails. After a crash a mail can be sent twice, with the same Message-ID.</summary>
 internal sealed class MailHandler(
-    MailComposer composer, IMailTransport transport, DurableWriter writer, IOptions<MailOptions> options, ILogger<MailHandler> logger)
+    MailComposer composer, IMailTransport transport, DurableWriter writer, RedisDeployment redis, ChannelPublisher publisher,
+    ShopPartitions partitions, IOptions<MailOptions> options, TimeProvider clock, ILogger<MailHandler> logger)
     : IStreamHandler<EmailRequested>
 {
     public const string SourceName = "AspireRedis.Notifications";
 
     private static readonly ActivitySource s_source = new(SourceName);
+    private static readonly RedisScript s_noteMailed = RedisScript.Load<MailHandler>("note-mailed", repeatable: true);
 
     public async Task<HandlerResult> HandleAsync(StreamMessage<EmailRequested> message, CancellationToken cancellationToken)
     {
@@ -46,6 +49,30 @@ internal sealed class MailHandler(
             throw;
         }
         logger.LogInformation("Mail {MessageId} for order {OrderId} sent by {Transport}.", mail.MessageId, orderId, transport.Name);
-        return HandlerResult.Handled;
+        return await NoteAsync(message, cancellationToken);
+    }
+
+    /// <summary>
+    /// One script notes it and acknowledges: with two, in a failover the note could go to the old primary and the acknowledgement to
+    /// the new one.
+    /// </summary>
+    private async Task<HandlerResult> NoteAsync(StreamMessage<EmailRequested> message, CancellationToken cancellationToken)
+    {
+        var orderId = message.Value.OrderId;
+        using var told = publisher.Prepare(Topics.OrderChanged, new OrderChanged(orderId));
+        try
+        {
+            await redis.EvaluateAsync(s_noteMailed, [message.Topic.Key, partitions.OrderHashOf(orderId)],
+                [message.Group, message.EntryId, message.EventId, clock.GetUtcNow().ToUnixTimeMilliseconds(), told.Channel, told.Message],
+                cancellationToken);
+            return HandlerResult.Acknowledged;
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            // Not a reason to send the mail again: it is acknowledged by the group, and only the note is missing.
+            told.Failed(e);
+            logger.LogWarning("That the mail for order {OrderId} was sent could not be noted: {Reason}", orderId, e.Message);
+            return HandlerResult.Handled;
+        }
     }
 }

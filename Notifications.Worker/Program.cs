@@ -8,16 +8,17 @@ using AspireRedis.ServiceDefaults;
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddRedisCoordination();
+var partitions = builder.AddShopPartitions();
 builder.AddProblemDetailsDefaults();
 builder.AddMail();
-builder.Services.AddConsumerGroup<EmailRequested, MailHandler>(Topics.Email, (options, provider) =>
+builder.Services.AddConsumerGroup<EmailRequested, MailHandler>(partitions.Email, (options, provider) =>
 {
     options.Group = "mailers";
     // A mail server may be unavailable for a while: more than an hour at the default retry delays.
     options.MaxDeliveries = 30;
     options.BindConsumer(provider);
 });
-builder.Services.AddStreamRetention(Topics.Email.Key, (options, provider) => options.BindRetention(provider));
+builder.Services.AddStreamRetention(partitions.Email, (options, provider) => options.BindRetention(provider));
 
 var app = builder.Build();
 app.UseProblemDetailsDefaults();

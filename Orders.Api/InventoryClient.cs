@@ -1,10 +1,11 @@
+using System.Globalization;
 using System.Net;
 using AspireRedis.Contracts;
 using Microsoft.AspNetCore.Mvc;
 
 namespace AspireRedis.Orders;
 
-/// <summary>Calls Inventory.Api. Both calls may be repeated with the same order id, which the resilience handler does.</summary>
+/// <summary>Calls Inventory.Api. All calls may be repeated, with the same order id where there is one, which the resilience handler does.</summary>
 internal sealed class InventoryClient(HttpClient http)
 {
     /// <summary>Reserves the items, or returns the refusal: known problems with 404 or 409 are results, everything else throws.</summary>
@@ -31,5 +32,17 @@ internal sealed class InventoryClient(HttpClient http)
         response.EnsureSuccessStatusCode();
     }
 
+    /// <summary>The first products that are sold under a lease, by SKU as the catalogue has them.</summary>
+    public async Task<IReadOnlyList<string>> FindLeasedAsync(int limit, CancellationToken cancellationToken)
+    {
+        var page = await http.GetFromJsonAsync<ProductPage>(
+            new Uri(string.Create(CultureInfo.InvariantCulture, $"/products?limit={limit}"), UriKind.Relative), cancellationToken);
+        return [.. (page?.Products ?? []).Where(p => p.UnderLease != false && Sku.IsValid(p.Sku)).Select(p => p.Sku).Take(limit)];
+    }
+
     private static Uri ReservationOf(string orderId) => new($"/reservations/{orderId}", UriKind.Relative);
+
+    private sealed record ProductPage(IReadOnlyList<ListedProduct> Products);
+
+    private sealed record ListedProduct(string Sku, bool? UnderLease);
 }

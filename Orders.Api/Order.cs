@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AspireRedis.Contracts;
+using AspireRedis.Orders.Placing;
 
 namespace AspireRedis.Orders;
 
@@ -23,7 +24,11 @@ public enum OrderStatus
 /// <summary>An order as it is stored in <c>order:{id}</c>.</summary>
 internal sealed record Order(
     string OrderId, string UserId, string Email, decimal Total, IReadOnlyList<OrderedLine> Lines, OrderStatus Status,
-    DateTimeOffset PlacedAt);
+    DateTimeOffset PlacedAt)
+{
+    /// <summary>What its customer sees.</summary>
+    public OrderView ToView() => new(OrderId, Status, UserId, Total, Lines, PlacedAt);
+}
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(IReadOnlyList<OrderedLine>))]

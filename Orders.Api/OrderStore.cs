@@ -1,8 +1,10 @@
-using System.Globalization;
-using System.Text.Json;
 using AspireRedis.Contracts;
 using AspireRedis.Coordination;
+using AspireRedis.Coordination.PubSub;
 using AspireRedis.Coordination.Streams;
+using AspireRedis.Orders.History;
+using AspireRedis.Orders.Listing;
+using AspireRedis.Orders.Placing;
 using AspireRedis.Orders.Reconciling;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
@@ -16,8 +18,14 @@ internal enum PlaceOutcome
     /// <summary>An earlier attempt has placed it.</summary>
     Existed,
 
-    /// <summary>The reservation had run out, or the order was closed.</summary>
-    Late,
+    /// <summary>The order was closed: its reservation had run out, say.</summary>
+    Closed,
+
+    /// <summary>
+    /// Its items are not reserved here, or its idempotency key is not known: in a failover they were written at another primary
+    /// than this one. A repetition of those steps writes them here.
+    /// </summary>
+    Unreserved,
 }
 
 /// <summary>
@@ -25,78 +33,127 @@ internal enum PlaceOutcome
 /// order. The same holds for the outcome of the payment, its mail and the acknowledgement of the event.
 /// </summary>
 /// <remarks>
-/// The scripts access an order and a stream, which are in different slots of a Redis Cluster: this design is for one
-/// primary with replicas (Sentinel).
+/// With partitions every script writes keys of one slot, that of the order's partition. Placing an order also reads what another slot
+/// has, the receipts and the idempotency key: this design is for one primary with replicas (Sentinel).
 /// </remarks>
 internal sealed class OrderStore(
-    RedisDeployment redis, DurableWriter writer, StreamProducer producer, Inbox inbox, IOptions<OrderOptions> options)
+    RedisDeployment redis, DurableWriter writer, StreamProducer producer, ChannelPublisher publisher, Inbox inbox, OrderKeys keys,
+    IOptions<OrderOptions> options, TimeProvider clock)
 {
-    /// <summary>The result of <c>place-order.lua</c> when it wrote nothing because the reservation had expired.</summary>
-    public const string Late = "late";
+    /// <summary>The result of <c>place-order.lua</c> when there is an order now that was not there before.</summary>
+    public const string Placed = "placed";
+
+    /// <summary>Its result when there was one.</summary>
+    public const string Existed = "existed";
+
+    // How often older orders are deleted between two commands.
+    private const int MaxMoves = 5;
 
     private static readonly RedisScript s_place = RedisScript.Load<OrderStore>("place-order", repeatable: true);
+    private static readonly RedisScript s_payable = RedisScript.Load<OrderStore>("payable-order", repeatable: true);
     private static readonly RedisScript s_close = RedisScript.Load<OrderStore>("close-order", repeatable: true);
     private static readonly RedisScript s_reconcile = RedisScript.Load<OrderReconciler>("reconcile-order", repeatable: true);
     private static readonly RedisScript s_settle = RedisScript.Load<OrderStore>("settle-order", repeatable: true);
 
-    // Placed orders by the time of the server at which they were looked after last, in ms.
-    private static readonly RedisKey s_unsettled = "orders:unsettled";
-
     // Longer than a request can be under way.
     private static readonly TimeSpan s_keepClosed = TimeSpan.FromDays(1);
 
-    private static readonly RedisValue[] s_fields = ["user_id", "email", "total", "lines", "status", "placed_at"];
-
     public async Task<Order?> FindAsync(string orderId, CancellationToken cancellationToken)
-        => Read(orderId, await redis.RunAsync(
-            Key(orderId), database => database.HashGetAsync(Key(orderId), s_fields, CommandFlags.DemandMaster),
-            repeatable: true, cancellationToken));
+        => OrderHash.Read(orderId, OrderHash.ByName(await redis.RunAsync(
+            keys.Order(orderId), database => database.HashGetAllAsync(keys.Order(orderId), CommandFlags.DemandMaster),
+            repeatable: true, cancellationToken)));
 
-    /// <summary>The order and its journal, both of the same moment.</summary>
-    public Task<(Order? Order, IReadOnlyList<RecordedEvent> Events)> FindWithEventsAsync(string orderId,
+    /// <summary>
+    /// The newest orders of a customer, where there is one partition; null when the order of the cursor is not there any more.
+    /// </summary>
+    /// <param name="userId">The customer.</param>
+    /// <param name="before">Only those that were placed before this one; null for all.</param>
+    /// <param name="atMost">How many at most.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public Task<OrderIds?> FindOfCustomerAsync(string userId, OrderCursor? before, int atMost, CancellationToken cancellationToken)
+        // No script, which a region that is a standby would refuse.
+        => redis.RunAsync(keys.OfCustomer(userId, 0),
+            database => before is { } cursor ? FindBeforeAsync(database, keys.OfCustomer(userId, 0), cursor, atMost)
+                : FindNewestAsync(database, keys.OfCustomer(userId, 0), atMost),
+            repeatable: true, cancellationToken);
+
+    /// <summary>
+    /// The order and its journal, both of the same moment, and how many of the events, the first ones, are kept beside the order
+    /// as earlier versions did.
+    /// </summary>
+    /// <exception cref="StreamDecodeException">An event is none.</exception>
+    public Task<(Order? Order, IReadOnlyList<RecordedEvent> Events, int Earlier)> FindWithEventsAsync(string orderId,
         CancellationToken cancellationToken)
-        => redis.RunAsync(Key(orderId), async database =>
+        => redis.RunAsync(keys.Order(orderId), async database =>
         {
             var transaction = database.CreateTransaction();
-            var fields = transaction.HashGetAsync(Key(orderId), s_fields);
-            var events = transaction.StreamRangeAsync(Topics.JournalOf(orderId));
+            var stored = transaction.HashGetAllAsync(keys.Order(orderId));
+            var earliest = transaction.StreamRangeAsync(keys.EarliestJournal(orderId));
+            var earlier = transaction.ListRangeAsync(keys.EarlierJournal(orderId));
             await transaction.ExecuteAsync(CommandFlags.DemandMaster);
-            return (Read(orderId, await fields), RecordedEvent.From(await events));
+            var fields = OrderHash.ByName(await stored);
+            var order = OrderHash.Read(orderId, fields);
+            RecordedEvent[] beside =
+                [.. RecordedEvent.From(await earliest), .. (await earlier).Select(json => RecordedEvent.FromJson(json!))];
+            IReadOnlyList<RecordedEvent> events = [.. beside, .. order is null ? [] : OrderJournal.Read(order, fields)];
+            return (order, events, beside.Length);
         }, repeatable: true, cancellationToken);
 
     /// <summary>
-    /// Makes an order that an earlier attempt has placed as durable as orders must be. False when it no longer exists: a
+    /// Makes an order that an earlier attempt has placed as durable as is asked for. False when it no longer exists: a
     /// failover can lose an order that was not acknowledged.
     /// </summary>
-    public async Task<bool> AcknowledgeAsync(string orderId, CancellationToken cancellationToken)
-        // With a deadline of 0 the script writes an existing order again, or nothing.
+    public async Task<bool> AcknowledgeAsync(string orderId, Durability level, CancellationToken cancellationToken)
+        // Without fields the script writes an existing order again, or nothing.
         => (string?)await writer.EvaluateAsync(
-            s_place, PlacingKeys(orderId), [0, orderId, 0], options.Value.Durability, cancellationToken) == "existed";
+            s_place, [keys.Order(orderId), keys.Closed(orderId)], [orderId, "", 0], level, cancellationToken) == Existed;
 
-    /// <summary>Writes the order and appends <see cref="OrderPlaced"/>, unless the deadline has passed.</summary>
-    public async Task<PlaceOutcome> PlaceAsync(Order order, DateTimeOffset placeBefore, CancellationToken cancellationToken)
+    /// <summary>
+    /// What is to be paid for an event, once it is certain that no failover takes it back: the order as it is stored. Null when
+    /// the event was lost, and the order with it.
+    /// </summary>
+    public async Task<Order?> FindPayableAsync(StreamMessage<OrderPlaced> cause, CancellationToken cancellationToken)
     {
-        using var append = producer.PrepareAppend(Topics.OrderPlaced,
-            new OrderPlaced(order.OrderId, order.UserId, order.Total, order.Lines), eventId: $"{order.OrderId}-placed", order.PlacedAt);
+        var orderId = cause.Value.OrderId;
+        var fields = await writer.EvaluateAsync(s_payable, [cause.Topic.Key, keys.Order(orderId)], [cause.EntryId, cause.EventId],
+            options.Value.Durability, cancellationToken);
+        return fields.IsNull ? null
+            : OrderHash.Read(orderId, OrderHash.ByName((RedisValue[])fields!))
+            ?? throw new InvalidOperationException($"The event of order {orderId} has no order.");
+    }
+
+    /// <summary>Writes the order and appends <see cref="OrderPlaced"/>, unless it is closed or its items are not reserved here.</summary>
+    /// <param name="order">The order.</param>
+    /// <param name="claim">Its idempotency key; null when it has none.</param>
+    /// <param name="receipts">Those of its reservation.</param>
+    /// <param name="level">When it counts as written.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<PlaceOutcome> PlaceAsync(Order order, IdempotencyClaim? claim, IReadOnlyList<string> receipts, Durability level,
+        CancellationToken cancellationToken)
+    {
+        var placed = new OrderPlaced(order.OrderId, order.UserId, order.Total, order.Lines);
+        var partition = keys.PartitionOf(order.OrderId);
+        // Of what a script appends the library sees only the stream.
+        await producer.EnsurePartitionsAsync(keys.OrderPlaced, cancellationToken);
+        using var append = producer.PrepareAppend(
+            keys.OrderPlaced, placed, OrderJournal.EventId(order.OrderId, Topics.OrderPlaced.EventType), order.PlacedAt);
         RedisValue[] fields =
-        [
-            "user_id", order.UserId,
-            "email", order.Email,
-            "total", order.Total.ToString("0.00", CultureInfo.InvariantCulture),
-            "lines", JsonSerializer.Serialize(order.Lines, OrderJson.Default.IReadOnlyListOrderedLine),
-            "status", "placed",
-            "placed_at", order.PlacedAt.ToString("O", CultureInfo.InvariantCulture),
-        ];
+            [.. OrderHash.Write(order), OrderJournal.NameOf(1), OrderJournal.Write(Topics.OrderPlaced, TimeSpan.Zero)];
         try
         {
-            var outcome = (string)(await writer.EvaluateAsync(s_place, PlacingKeys(order.OrderId),
-                [placeBefore.ToUnixTimeMilliseconds(), order.OrderId, fields.Length, .. fields, .. append.Fields],
-                options.Value.Durability, cancellationToken))!;
+            var outcome = (string?)await writer.EvaluateAsync(s_place,
+                [keys.Order(order.OrderId), keys.Closed(order.OrderId), append.Stream, keys.Unsettled(partition),
+                    keys.OfCustomer(order.UserId, partition), .. claim is null ? [] : (RedisKey[])[claim.Key],
+                    .. receipts.Select(r => (RedisKey)r)],
+                [order.OrderId, claim is null ? "" : 1, fields.Length, .. fields, .. append.Fields],
+                level, cancellationToken);
             return outcome switch
             {
-                Late => PlaceOutcome.Late,
-                "existed" => PlaceOutcome.Existed,
-                _ => PlaceOutcome.Placed,
+                Placed => PlaceOutcome.Placed,
+                Existed => PlaceOutcome.Existed,
+                "closed" => PlaceOutcome.Closed,
+                "unreserved" => PlaceOutcome.Unreserved,
+                _ => throw new InvalidOperationException($"place-order.lua answered '{outcome}'."),
             };
         }
         catch (Exception e)
@@ -110,64 +167,110 @@ internal sealed class OrderStore(
     /// Settles a placed order, appends to its journal, requests the mail and acknowledges the event, in one script. False
     /// when the order had been settled before; the event is acknowledged in any case.
     /// </summary>
-    public async Task<bool> SettleAsync(StreamMessage<OrderPlaced> cause, OrderStatus status, EmailRequested mail,
+    public async Task<bool> SettleAsync(StreamMessage<OrderPlaced> cause, Order order, OrderStatus status, EmailRequested mail,
         CancellationToken cancellationToken)
     {
         var name = status == OrderStatus.Confirmed ? "confirmed" : "rejected";
-        // The event ids are the same at each redelivery; that of the mail becomes its Message-ID.
-        var eventId = $"{mail.OrderId}-{name}";
-        var journal = Topics.JournalOf(mail.OrderId);
-        using var settled = status == OrderStatus.Confirmed
-            ? producer.PrepareAppend(Topics.OrderConfirmed.In(journal), new OrderConfirmed(mail.OrderId), eventId)
-            : producer.PrepareAppend(Topics.OrderRejected.In(journal), new OrderRejected(mail.OrderId), eventId);
-        using var append = producer.PrepareAppend(Topics.Email, mail, eventId);
-        var result = await inbox.CommitAsync(cause, s_settle, [Key(mail.OrderId), s_unsettled], [name, mail.OrderId],
-            [settled, append], options.Value.Durability, cancellationToken);
+        var sincePlaced = clock.GetUtcNow() - order.PlacedAt;
+        var settled = status == OrderStatus.Confirmed
+            ? OrderJournal.Write(Topics.OrderConfirmed, sincePlaced)
+            : OrderJournal.Write(Topics.OrderRejected, sincePlaced);
+        // The event id is the same at each redelivery; it becomes the mail's Message-ID.
+        using var append = producer.PrepareAppend(keys.Email, mail, $"{order.OrderId}-{name}");
+        using var told = publisher.Prepare(Topics.OrderChanged, new OrderChanged(order.OrderId));
+        var partition = keys.PartitionOf(order.OrderId);
+        var result = await inbox.CommitAsync(cause, s_settle,
+            [keys.Order(order.OrderId), keys.Unsettled(partition), keys.Settled(partition)],
+            [name, order.OrderId, settled, told.Channel, told.Message], [append], options.Value.Durability, cancellationToken);
         return result.IsFirst && (int)result.Value == 1;
     }
 
     /// <summary>
     /// Whether the order is placed; if not, it is not placed any more for a day, by when its reservation is long over. Both
-    /// answers are as durable as orders are, so that no primary that was replaced gives them.
+    /// answers are as durable as orders are, or as <paramref name="level"/>, so that no primary that was replaced gives them.
     /// </summary>
-    public async Task<bool> IsPlacedOrElseCloseAsync(string orderId, CancellationToken cancellationToken)
+    public async Task<bool> IsPlacedOrElseCloseAsync(string orderId, CancellationToken cancellationToken, Durability? level = null)
         => (string?)await writer.EvaluateAsync(
-            s_close, [Key(orderId), ClosedKey(orderId)], [(long)s_keepClosed.TotalMilliseconds], options.Value.Durability,
-            cancellationToken) == "placed";
+            s_close, [keys.Order(orderId), keys.Closed(orderId)], [(long)s_keepClosed.TotalMilliseconds],
+            level ?? options.Value.Durability, cancellationToken) == "placed";
 
-    /// <summary>Placed orders that nobody looked after for so long, the oldest first.</summary>
-    public async Task<string[]> FindUnsettledAsync(TimeSpan longer, int atMost, CancellationToken cancellationToken)
+    /// <summary>Placed orders of a partition that nobody looked after for so long, the oldest first.</summary>
+    public async Task<string[]> FindUnsettledAsync(int partition, TimeSpan longer, int atMost, CancellationToken cancellationToken)
     {
-        var orders = await redis.RunAsync(s_unsettled, async database =>
+        var unsettled = keys.Unsettled(partition);
+        var orders = await redis.RunAsync(unsettled, async database =>
         {
-            var time = (RedisResult[])(await database.ExecuteAsync("TIME", [], CommandFlags.DemandMaster))!;
-            var until = ((long)time[0] * 1000) + ((long)time[1] / 1000) - (long)longer.TotalMilliseconds;
-            return await database.SortedSetRangeByScoreAsync(s_unsettled, stop: until, take: atMost, flags: CommandFlags.DemandMaster);
+            var until = await ServerTimeAsync(database) - (long)longer.TotalMilliseconds;
+            return await database.SortedSetRangeByScoreAsync(unsettled, stop: until, take: atMost, flags: CommandFlags.DemandMaster);
         }, repeatable: true, cancellationToken);
         return Array.ConvertAll(orders, id => (string)id!);
     }
+
+    /// <summary>The clock of the server, in ms.</summary>
+    public Task<long> ServerTimeAsync(CancellationToken cancellationToken)
+        => redis.RunAsync(keys.Settled(0), ServerTimeAsync, repeatable: true, cancellationToken);
 
     /// <summary>Publishes the event of a placed order again when nobody works on it any more.</summary>
     /// <param name="orderId">One of <see cref="FindUnsettledAsync"/>.</param>
     /// <param name="group">The group that settles orders.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public async Task<ReconcileOutcome> ReconcileAsync(string orderId, string group, CancellationToken cancellationToken)
-        => Enum.Parse<ReconcileOutcome>((string)(await redis.EvaluateAsync(s_reconcile,
-            [Key(orderId), Topics.OrderPlaced.Key, Topics.OrderPlaced.DeadLetterKey, Topics.JournalOf(orderId), s_unsettled],
-            [orderId, group], cancellationToken))!, ignoreCase: true);
+    {
+        var (_, events, _) = await FindWithEventsAsync(orderId, cancellationToken);
+        var stream = keys.OrderPlaced.Partition(orderId);
+        using var append = PlacedEventOf(events) is var (eventId, placedAt, placed)
+            ? producer.PrepareAppend(stream, placed, eventId, placedAt)
+            : null;
+        return Enum.Parse<ReconcileOutcome>((string)(await redis.EvaluateAsync(s_reconcile,
+            [keys.Order(orderId), stream.Key, stream.DeadLetterKey, keys.Unsettled(keys.PartitionOf(orderId))],
+            [orderId, group, append?.EventId ?? "", .. append?.Fields ?? []], cancellationToken))!, ignoreCase: true);
+    }
 
-    private static Order? Read(string orderId, RedisValue[] fields)
-        => fields[0].IsNull
-            ? null
-            : new Order(orderId, fields[0]!, fields[1]!, decimal.Parse((string)fields[2]!, CultureInfo.InvariantCulture),
-                JsonSerializer.Deserialize((string)fields[3]!, OrderJson.Default.IReadOnlyListOrderedLine)!,
-                Enum.Parse<OrderStatus>((string)fields[4]!, ignoreCase: true),
-                DateTimeOffset.Parse((string)fields[5]!, CultureInfo.InvariantCulture));
+    private static async Task<OrderIds?> FindNewestAsync(IDatabase database, RedisKey list, int atMost)
+    {
+        var transaction = database.CreateTransaction();
+        var length = transaction.ListLengthAsync(list);
+        var ids = transaction.ListRangeAsync(list, -atMost);
+        await transaction.ExecuteAsync(CommandFlags.DemandMaster);
+        return new OrderIds((int)(await length - (await ids).Length), (await ids).ToStringArray()!);
+    }
 
-    private static RedisKey Key(string orderId) => $"order:{{{orderId}}}";
+    private static async Task<OrderIds?> FindBeforeAsync(IDatabase database, RedisKey list, OrderCursor cursor, int atMost)
+    {
+        // It moves when older ones are deleted: then once more, from where it is now.
+        for (var (at, attempt) = ((long)cursor.Index, 0); at >= 0 && attempt < MaxMoves; attempt++)
+        {
+            var transaction = database.CreateTransaction();
+            var there = transaction.ListGetByIndexAsync(list, at);
+            var first = Math.Max(0, at - atMost);
+            var ids = at == 0 ? Task.FromResult<RedisValue[]>([]) : transaction.ListRangeAsync(list, first, at - 1);
+            await transaction.ExecuteAsync(CommandFlags.DemandMaster);
+            if (await there == cursor.OrderId)
+            {
+                return new OrderIds((int)first, (await ids).ToStringArray()!);
+            }
+            at = await database.ListPositionAsync(list, cursor.OrderId, flags: CommandFlags.DemandMaster);
+        }
+        return null;
+    }
 
-    private static RedisKey ClosedKey(string orderId) => $"order:{{{orderId}}}:closed";
+    /// <summary>The event with which the journal begins; null when it has none that can be read.</summary>
+    private static (string Id, DateTimeOffset At, OrderPlaced Event)? PlacedEventOf(IReadOnlyList<RecordedEvent> events)
+    {
+        try
+        {
+            return events.FirstOrDefault(e => e.EventType == Topics.OrderPlaced.EventType) is { EventId: { } id } first
+                && first.TryDecode(Topics.OrderPlaced, out var placed) ? (id, first.OccurredAt, placed) : null;
+        }
+        catch (StreamDecodeException)
+        {
+            return null;
+        }
+    }
 
-    private static RedisKey[] PlacingKeys(string orderId)
-        => [Key(orderId), Topics.OrderPlaced.Key, Topics.JournalOf(orderId), ClosedKey(orderId), s_unsettled];
+    private static async Task<long> ServerTimeAsync(IDatabase database)
+    {
+        var time = (RedisResult[])(await database.ExecuteAsync("TIME", [], CommandFlags.DemandMaster))!;
+        return ((long)time[0] * 1000) + ((long)time[1] / 1000);
+    }
 }

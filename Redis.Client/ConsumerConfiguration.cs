@@ -31,8 +31,8 @@ public static class ConsumerConfiguration
     }
 
     /// <summary>
-    /// Binds the section <c>Streams</c>: <c>Streams:KeepFor</c> is how long entries are kept that every group has handled;
-    /// without it, for ever.
+    /// Binds the section <c>Streams</c>: <c>Streams:KeepFor</c> is how long entries are kept that every group has handled, and
+    /// <c>Streams:DeadLettersKeepFor</c> how long dead letters are; without them, for ever.
     /// </summary>
     /// <param name="options">The options.</param>
     /// <param name="provider">Has the <see cref="IConfiguration"/>; it is what <c>AddStreamRetention</c> passes to its callback.</param>

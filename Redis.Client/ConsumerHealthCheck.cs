@@ -1,5 +1,6 @@
 using System.Globalization;
 using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Regions;
 using AspireRedis.Coordination.Streams;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
@@ -12,21 +13,26 @@ namespace AspireRedis.Client;
 /// </summary>
 internal sealed class ConsumerHealthCheck(
     StreamGroups groups, IEnumerable<ConsumerGroupRegistration> registrations, IOptions<ConsumerHealthOptions> options,
-    TimeProvider clock) : IHealthCheck
+    TimeProvider clock, RegionMonitor? region = null) : IHealthCheck
 {
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(2);
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
+        if (region?.Current is { } state && state.IsStandby())
+        {
+            return HealthCheckResult.Healthy($"A standby consumes nothing; {state.ActiveRegion} is active.");
+        }
         var data = new Dictionary<string, object>();
         List<string> problems = [];
-        foreach (var (stream, group) in registrations)
+        foreach (var registration in registrations)
         {
+            var (stream, group) = registration;
             using var timeout = new CancellationTokenSource(s_timeout, clock);
             using var bound = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
             try
             {
-                var status = await groups.DescribeAsync(stream, group, bound.Token);
+                var status = await groups.DescribeAsync(registration.Streams, group, bound.Token);
                 data[group] = status is null
                     ? "no such group yet"
                     : string.Create(CultureInfo.InvariantCulture,
@@ -34,7 +40,8 @@ internal sealed class ConsumerHealthCheck(
                         + $"oldest pending {Seconds(status.OldestPendingAge)}, dead letters of the stream {status.DeadLetters}");
                 problems.AddRange(ProblemsOf(stream, group, status));
             }
-            catch (Exception e) when (e.IsOfRedis() || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+            catch (Exception e) when (e.IsOfRedis() || e is RegionNotActiveException
+                || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
                 // The check `redis` says more.
                 problems.Add($"The state of group {group} of {stream} is not available.");

@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Routing;
 namespace AspireRedis.Client;
 
 /// <summary>A consumer group of this service and its state.</summary>
-/// <param name="Stream">The key of the stream.</param>
+/// <param name="Stream">The key of the stream: of each partition, where the topic has several.</param>
 /// <param name="Group">The name of the group.</param>
 /// <param name="Lag">Entries not delivered yet; null when the server does not know.</param>
 /// <param name="Pending">Entries delivered and not acknowledged.</param>
@@ -60,7 +60,7 @@ public static class DeadLetterEndpoints
         CancellationToken cancellationToken)
     {
         List<ConsumerGroupView> views = [];
-        foreach (var (stream, group) in registrations)
+        foreach (var (stream, group) in registrations.SelectMany(r => r.Streams.Select(stream => (stream, r.Group))))
         {
             if (await groups.DescribeAsync(stream, group, cancellationToken) is { } status)
             {
@@ -124,7 +124,7 @@ public static class DeadLetterEndpoints
             : null;
 
     private static HashSet<string> OwnGroups(IEnumerable<ConsumerGroupRegistration> registrations, string stream)
-        => [.. registrations.Where(r => r.Stream == stream).Select(r => r.Group)];
+        => [.. registrations.Where(r => r.Streams.Contains(stream)).Select(r => r.Group)];
 
     private static ProblemHttpResult NoStream(string stream)
         => TypedResults.Problem($"This service runs no consumer group of '{stream}'.", statusCode: StatusCodes.Status404NotFound,

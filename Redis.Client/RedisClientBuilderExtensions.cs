@@ -1,6 +1,7 @@
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Regions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
@@ -28,7 +29,8 @@ public static class RedisClientBuilderExtensions
     /// <param name="connectionName">
     /// The key below <c>ConnectionStrings</c>. Beside it <c>NAME_ENDPOINTMAP</c> is looked for, in capitals and with
     /// underscores for hyphens, which the AppHost sets when Redis runs in containers: <c>10.0.0.10:6379=127.0.0.1:31001,...</c>
-    /// says where to connect instead of an address that Sentinels give.
+    /// says where to connect instead of an address that Sentinels give. With <c>Regions:Name</c> the process is in one of two regions,
+    /// see <see cref="RegionConfiguration"/>; there is then a health check <c>region</c> as well, and the others are healthy in a standby.
     /// </param>
     /// <returns>The builder.</returns>
     /// <exception cref="InvalidOperationException">There is no such connection string; the message names its key.</exception>
@@ -67,14 +69,22 @@ public static class RedisClientBuilderExtensions
             .WithTracing(tracing => tracing.AddSource(CoordinationDiagnostics.Name))
             .WithMetrics(metrics => metrics.AddMeter(CoordinationDiagnostics.Name));
 
+        var health = builder.Services.AddHealthChecks();
+        if (builder.Configuration.HasRegion())
+        {
+            // Before the connection: what it waits for depends on the region.
+            builder.Services.AddRedisRegion((options, _) => options.Bind(builder.Configuration));
+            health.AddCheck<RegionHealthCheck>("region", tags: [Ready]);
+        }
         builder.Services.AddSingleton<RedisConnector>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<RedisConnector>());
         builder.Services.AddSingleton(provider => new RedisDeployment(
             () => provider.GetRequiredService<RedisConnector>().Connection,
-            () => provider.GetRequiredService<IOptions<ConfigurationOptions>>().Value));
+            () => provider.GetRequiredService<IOptions<ConfigurationOptions>>().Value,
+            provider.GetService<RegionMonitor>()));
         builder.Services.AddRedisCoordination();
         builder.Services.AddOptions<ConsumerHealthOptions>().BindConfiguration("Consumer:Health");
-        builder.Services.AddHealthChecks()
+        health
             .AddCheck<RedisHealthCheck>("redis", tags: [Ready])
             .AddCheck<ConsumerHealthCheck>("consumers", HealthStatus.Degraded, [Ready]);
         return builder;

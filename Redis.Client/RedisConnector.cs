@@ -1,4 +1,5 @@
 using System.Net;
+using AspireRedis.Coordination.Failover;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -10,7 +11,8 @@ namespace AspireRedis.Client;
 /// Opens the shared connection in the background. The first resolution of <see cref="IConnectionMultiplexer"/> blocks its
 /// thread, and every other thread that resolves it, for the duration of the attempt; without a Sentinel it throws.
 /// </summary>
-internal sealed class RedisConnector(IServiceProvider services, ILogger<RedisConnector> logger) : IHostedService, IDisposable
+internal sealed class RedisConnector(IServiceProvider services, PrimaryFollower follower, ILogger<RedisConnector> logger)
+    : IHostedService, IDisposable
 {
     private static readonly TimeSpan s_startupWait = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(500);
@@ -72,8 +74,18 @@ internal sealed class RedisConnector(IServiceProvider services, ILogger<RedisCon
 
     private void Watch(IConnectionMultiplexer connection)
     {
-        connection.ConnectionFailed += (_, e) => logger.LogWarning(
-            "The {ConnectionType} connection to {Node} failed: {FailureType}", e.ConnectionType, Text(e.EndPoint), e.FailureType);
+        connection.ConnectionFailed += (_, e) =>
+        {
+            if (follower.Route.IsHandingOver)
+            {
+                // Closed by ourselves.
+                logger.LogInformation("The {ConnectionType} connection to {Node} is led to the new primary.", e.ConnectionType,
+                    Text(e.EndPoint));
+                return;
+            }
+            logger.LogWarning("The {ConnectionType} connection to {Node} failed: {FailureType}", e.ConnectionType, Text(e.EndPoint),
+                e.FailureType);
+        };
         connection.ConnectionRestored += (_, e) => logger.LogInformation(
             "The {ConnectionType} connection to {Node} is restored.", e.ConnectionType, Text(e.EndPoint));
         if (!connection.IsConnected)

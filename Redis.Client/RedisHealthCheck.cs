@@ -1,5 +1,6 @@
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Regions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 
@@ -9,7 +10,7 @@ namespace AspireRedis.Client;
 /// Asks the current primary whether it still is the primary and accepts commands. Nothing is written. Degraded when the
 /// next failure could not be handled: in a Sentinel deployment without a replica or without a quorum of Sentinels.
 /// </summary>
-internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider clock) : IHealthCheck
+internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider clock, RegionMonitor? region = null) : IHealthCheck
 {
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(2);
 
@@ -19,6 +20,11 @@ internal sealed class RedisHealthCheck(RedisDeployment deployment, TimeProvider 
         HealthCheckResult Failed(string reason, Dictionary<string, object>? data = null)
             => new(context.Registration.FailureStatus, reason, data: data);
 
+        if (region?.Current is { } state && state.IsStandby())
+        {
+            // Its Sentinels monitor nothing, and nobody is connected.
+            return HealthCheckResult.Healthy($"The servers of standby {state.Region} answer.");
+        }
         // There is one. And not by way of its door, which would wait for a failover to end: this tells how it is now.
         var shard = deployment.Shards[0];
         IServer server;

@@ -1,6 +1,9 @@
 using System.Runtime.CompilerServices;
 using AspireRedis.Coordination.Failover;
 using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.PubSub;
+using AspireRedis.Coordination.RateLimiting;
+using AspireRedis.Coordination.Regions;
 using AspireRedis.Coordination.Streams;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -16,9 +19,11 @@ public static class RedisCoordinationServiceCollectionExtensions
 {
     /// <summary>
     /// Adds <see cref="RedisDeployment"/>, <see cref="ILeaseProvider"/> (a <see cref="RedisLeaseProvider"/>),
-    /// <see cref="ISharedLeaseProvider"/>, <see cref="ISemaphoreProvider"/>, <see cref="DurableWriter"/>, and for streams
+    /// <see cref="ISharedLeaseProvider"/>, <see cref="ISemaphoreProvider"/>, <see cref="RedisRateLimiters"/>,
+    /// <see cref="DurableWriter"/>, <see cref="LeaseInspector"/>, <see cref="DeploymentInspector"/>, and for streams
     /// <see cref="StreamProducer"/>, <see cref="Inbox"/>, <see cref="DeadLetters"/>, <see cref="StreamGroups"/> and
-    /// <see cref="StreamTrimmer"/>, all singletons. Needs an <see cref="IConnectionMultiplexer"/> and
+    /// <see cref="StreamTrimmer"/>, and for channels <see cref="ChannelPublisher"/> and <see cref="ChannelSubscriber"/>, all
+    /// singletons. Needs an <see cref="IConnectionMultiplexer"/> and
     /// <see cref="IOptions{TOptions}"/> of <see cref="ConfigurationOptions"/>, both of which <c>AddRedisClient</c> of
     /// Aspire.StackExchange.Redis registers. Where they name Sentinels, that connection follows the primary.
     /// </summary>
@@ -30,15 +35,21 @@ public static class RedisCoordinationServiceCollectionExtensions
         services.AddOptions<ConfigurationOptions>().PostConfigure<PrimaryFollower>((options, follower) => follower.Attach(options));
         services.TryAddSingleton(provider => new RedisDeployment(
             provider.GetRequiredService<IConnectionMultiplexer>,
-            () => provider.GetRequiredService<IOptions<ConfigurationOptions>>().Value));
+            () => provider.GetRequiredService<IOptions<ConfigurationOptions>>().Value,
+            provider.GetService<RegionMonitor>()));
         services.TryAddSingleton<ILeaseProvider, RedisLeaseProvider>();
         services.TryAddSingleton<ISharedLeaseProvider, SharedLeaseProvider>();
         services.TryAddSingleton<ISemaphoreProvider, SemaphoreProvider>();
+        services.TryAddSingleton<LeaseInspector>();
+        services.TryAddSingleton<DeploymentInspector>();
+        services.TryAddSingleton<RedisRateLimiters>();
         services.TryAddSingleton<StreamProducer>();
         services.TryAddSingleton<StreamGroups>();
         services.TryAddSingleton<StreamTrimmer>();
         services.TryAddSingleton<DeadLetters>();
         services.TryAddSingleton<Inbox>();
+        services.TryAddSingleton<ChannelPublisher>();
+        services.TryAddSingleton<ChannelSubscriber>();
         services.TryAddSingleton<DurableWriter>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ReplicationMonitor>());
         return services;
@@ -54,6 +65,22 @@ public static class RedisCoordinationServiceCollectionExtensions
         return services.AddSingleton<IHostedService>(provider => new DurabilityRequirement(
             provider.GetRequiredService<RedisDeployment>(), durability(provider),
             provider.GetRequiredService<ILogger<DurabilityRequirement>>()));
+    }
+
+    /// <summary>
+    /// Ends the start of the host when the data of <paramref name="topic"/> in Redis has other partitions, one or several, with a
+    /// <see cref="StreamPartitionsException"/>. Several are recorded, as by the first use.
+    /// </summary>
+    /// <param name="services">The service collection.</param>
+    /// <param name="topic">The topic.</param>
+    public static IServiceCollection RequirePartitions<T>(this IServiceCollection services, StreamTopic<T> topic)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(topic);
+        return services.AddSingleton<IHostedService>(provider => new PartitionRequirement(
+            provider.GetRequiredService<RedisDeployment>(), topic.Part.Topic, topic.Partitions ?? new StreamPartitions("-", 1),
+            provider.GetRequiredService<ILogger<PartitionRequirement>>()));
     }
 
     /// <summary>
@@ -74,7 +101,10 @@ public static class RedisCoordinationServiceCollectionExtensions
         services.TryAddSingleton<THandler>();
         // Both need the options, which want the provider.
         var configured = new ConditionalWeakTable<IServiceProvider, ConsumerGroupOptions<T>>();
-        services.AddSingleton(provider => new ConsumerGroupRegistration(topic.Key, Options(provider).Group));
+        services.AddSingleton(provider => new ConsumerGroupRegistration(topic.Key, Options(provider).Group)
+        {
+            Streams = [.. topic.AllPartitions.Select(p => p.Key)],
+        });
         // Not AddHostedService: that would add one for all groups of the same event type.
         return services.AddSingleton<IHostedService>(provider => new ConsumerGroupService<T>(new ConsumerGroup<T>(
             provider.GetRequiredService<RedisDeployment>(), topic, Options(provider), provider.GetRequiredService<THandler>(),
@@ -108,6 +138,52 @@ public static class RedisCoordinationServiceCollectionExtensions
             options.Validate();
             return ActivatorUtilities.CreateInstance<StreamRetentionService>(provider, stream, options);
         });
+    }
+
+    /// <summary>The same for all partitions of a topic.</summary>
+    /// <param name="services">The service collection.</param>
+    /// <param name="topic">The topic.</param>
+    /// <param name="configure">Sets <see cref="StreamRetentionOptions.KeepFor"/>; without it nothing is removed.</param>
+    public static IServiceCollection AddStreamRetention<T>(
+        this IServiceCollection services, StreamTopic<T> topic, Action<StreamRetentionOptions, IServiceProvider> configure)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        foreach (var partition in topic.AllPartitions)
+        {
+            services.AddStreamRetention(partition.Key, configure);
+        }
+        return services;
+    }
+
+    /// <summary>
+    /// Reports lag and pending entries of every group of a stream, for as long as the host runs: for whoever feeds the stream, and
+    /// outlives its consumers, which report these only while they run themselves.
+    /// </summary>
+    /// <param name="services">The service collection.</param>
+    /// <param name="stream">The stream's key.</param>
+    public static IServiceCollection AddStreamMonitor(this IServiceCollection services, string stream)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentException.ThrowIfNullOrWhiteSpace(stream);
+        return services.AddSingleton<IHostedService>(
+            provider => ActivatorUtilities.CreateInstance<StreamMonitor>(provider, StreamPart.Whole(stream)));
+    }
+
+    /// <summary>The same for all partitions of a topic, each with its number as <c>messaging.destination.partition.id</c>.</summary>
+    /// <param name="services">The service collection.</param>
+    /// <param name="topic">The topic.</param>
+    public static IServiceCollection AddStreamMonitor<T>(this IServiceCollection services, StreamTopic<T> topic)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(topic);
+        foreach (var partition in topic.AllPartitions)
+        {
+            services.AddSingleton<IHostedService>(
+                provider => ActivatorUtilities.CreateInstance<StreamMonitor>(provider, partition.Part));
+        }
+        return services;
     }
 
     private sealed class ConsumerGroupService<T>(ConsumerGroup<T> group) : BackgroundService

@@ -112,10 +112,7 @@ internal static class RedisDeployments
         lifetime.ApplicationStopped.Register(() => resource.Runtime.CleanUpAsync(resource).GetAwaiter().GetResult());
         try
         {
-            var options = resource.Options with
-            {
-                Password = resource.PasswordParameter is { } parameter ? await parameter.GetValueAsync(cancellationToken) : null,
-            };
+            var options = await resource.StartOptionsAsync(cancellationToken);
             resource.Prepared(await resource.Runtime.PrepareAsync(resource, options, cancellationToken));
         }
         catch (Exception e)

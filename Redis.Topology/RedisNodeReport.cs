@@ -17,8 +17,11 @@ internal sealed record RedisNodeReport
     /// <summary>How far a replica is behind; null when its primary does not see it.</summary>
     public RedisReplicaLag? Lag { get; init; }
 
-    /// <summary>How many replicas a primary has in sync.</summary>
-    public int ReplicasInSync => ReplicaLags.Count;
+    /// <summary>How many replicas a primary has in sync; of one of two regions only its own.</summary>
+    public int ReplicasInSync { get; init; }
+
+    /// <summary>Whether a Sentinel monitors nothing, as those of a standby region do.</summary>
+    public bool IsIdle { get; init; }
 
     /// <summary>How a Sentinel flags the primary: <c>master</c>, and more when it finds it down.</summary>
     public string? PrimaryFlags { get; init; }
@@ -67,6 +70,6 @@ internal sealed record RedisNodeReport
             }
         }
 
-        return new() { IsPrimary = true, ReplicaLags = lags };
+        return new() { IsPrimary = true, ReplicaLags = lags, ReplicasInSync = lags.Count };
     }
 }

@@ -67,16 +67,25 @@ public sealed class RedisTopology
 
     /// <summary>
     /// The StackExchange.Redis connection string of the shop's data: the Sentinels with <c>serviceName</c>, or the servers
-    /// themselves where there are no Sentinels. Holds the password, if there is one.
+    /// themselves where there are no Sentinels. Holds the password, if there is one; in a region it is that of a service
+    /// (<see cref="RedisRegionUsers.Application"/>).
     /// </summary>
-    public string ConnectionString => Sentinels.Count > 0
-        ? $"{string.Join(',', Sentinels.Select(n => n.Address))},serviceName={Options.ServiceName}{PasswordSuffix}"
-        : $"{string.Join(',', Servers.Select(n => n.Address))}{PasswordSuffix}";
+    public string ConnectionString => Options.Users is { } users
+        ? ConnectionStringFor(new(RedisRegionUsers.Application, users.PasswordOf(RedisRegionUsers.Application)))
+        : ConnectionStringFor(Options.Login);
+
+    /// <summary><see cref="ConnectionString"/> for somebody who administers: in a region <see cref="RedisRegionUsers.Control"/>.</summary>
+    public string ControlConnectionString => ConnectionStringFor(Options.Login);
 
     /// <summary>One StackExchange.Redis connection string per lock node, in their order. Holds the password, if there is one.</summary>
     public IReadOnlyList<string> LockNodeConnectionStrings => [.. LockNodes.Select(ConnectionStringOf)];
 
-    private string PasswordSuffix => Options.Password is null ? "" : $",password={Options.Password}";
+    /// <summary>What a replica of this deployment logs in with at its primary; null where nobody is asked.</summary>
+    internal string? ReplicationPassword => Options.Users?.PasswordOf(RedisRegionUsers.Replication) ?? Options.Password;
+
+    internal string ConnectionStringFor(RedisLogin? login) => Sentinels.Count > 0
+        ? $"{string.Join(',', Sentinels.Select(n => n.Address))},serviceName={Options.ServiceName}{login?.Suffix}"
+        : $"{string.Join(',', Servers.Select(n => n.Address))}{login?.Suffix}";
 
     /// <summary>A topology on free loopback ports.</summary>
     /// <param name="options">What to make; null for the defaults.</param>
@@ -125,13 +134,13 @@ public sealed class RedisTopology
         return new RedisTopology(options, place);
     }
 
-    /// <summary>The StackExchange.Redis connection string of one node alone.</summary>
+    /// <summary>The StackExchange.Redis connection string of one node alone, for somebody who may do everything.</summary>
     /// <param name="node">Any node.</param>
-    /// <returns><c>host:port[,password=...]</c>.</returns>
+    /// <returns><c>host:port[,user=...][,password=...]</c>.</returns>
     public string ConnectionStringOf(RedisNode node)
     {
         ArgumentNullException.ThrowIfNull(node);
-        return $"{node.Address}{PasswordSuffix}";
+        return $"{node.Address}{Options.Login?.Suffix}";
     }
 
     /// <summary>The node at an address, as Sentinel reports it.</summary>
@@ -181,12 +190,17 @@ public sealed class RedisTopology
         var text = new ConfigurationWriter();
         text.Raw($"bind {Options.Bind ?? node.Host}");
         text.Line("port", node.Port);
-        text.Line("protected-mode", Options.Password is null ? "no" : "yes");
+        text.Line("protected-mode", Options.Login is null ? "no" : "yes");
         text.Line("daemonize", "no");
         text.Line("dir", dataDirectory);
         if (Options.Password is { } password)
         {
             text.Line("requirepass", password);
+        }
+
+        if (Options.Users is { } users)
+        {
+            text.RawAll(node.Role == RedisRole.Sentinel ? users.OnSentinels() : users.OnServers());
         }
 
         if (node.Role == RedisRole.Sentinel)
@@ -202,6 +216,7 @@ public sealed class RedisTopology
         else
         {
             Persistence(text, Options.Persistence);
+            Times(text);
             Replication(text, node);
             text.RawAll(Options.ServerSettings);
         }
@@ -271,6 +286,15 @@ public sealed class RedisTopology
         }
     }
 
+    /// <summary>Of a server of a region: what a region that is lost had written, and when, is read from its file.</summary>
+    private void Times(ConfigurationWriter text)
+    {
+        if (Options.Users is not null && Options.Persistence.AppendOnly != AppendFsync.Off)
+        {
+            text.Line("aof-timestamp-enabled", "yes");
+        }
+    }
+
     private void Replication(ConfigurationWriter text, RedisNode node)
     {
         // The default of 5 s makes a replica wait for others to share its first sync with.
@@ -283,6 +307,23 @@ public sealed class RedisTopology
         {
             // The primary too: it becomes a replica one day.
             text.Line("masterauth", password);
+        }
+
+        if (Options.Users is { } users)
+        {
+            // The head of a standby is no replica of its own region.
+            var source = Options.Standby is { } active && node.Role == RedisRole.Primary ? active.Users : users;
+            text.Line("masteruser", RedisRegionUsers.Replication);
+            text.Line("masterauth", source.PasswordOf(RedisRegionUsers.Replication));
+        }
+
+        if (Options.Standby is { } standby)
+        {
+            text.Line("replica-priority", 0);
+            if (node.Role == RedisRole.Primary)
+            {
+                text.Line("replicaof", standby.Primary.Host, standby.Primary.Port);
+            }
         }
 
         if (node.Role == RedisRole.Replica)
@@ -299,6 +340,19 @@ public sealed class RedisTopology
         text.Line("sentinel", "announce-hostnames", "no");
         text.Line("sentinel", "announce-ip", node.Host);
         text.Line("sentinel", "announce-port", node.Port);
+        var users = Options.Users;
+        if (users is not null)
+        {
+            text.Line("sentinel", "sentinel-user", RedisRegionUsers.Sentinel);
+            text.Line("sentinel", "sentinel-pass", users.PasswordOf(RedisRegionUsers.Sentinel));
+        }
+
+        if (Options.Standby is not null)
+        {
+            // They would promote a server that is a replica of the other region, and cut it off from there.
+            return;
+        }
+
         text.Line("sentinel", "monitor", name, Primary.Host, Primary.Port, Options.EffectiveQuorum);
         text.Line("sentinel", "down-after-milliseconds", name, (long)Options.DownAfter.TotalMilliseconds);
         text.Line("sentinel", "failover-timeout", name, (long)Options.EffectiveFailoverTimeout.TotalMilliseconds);
@@ -306,6 +360,12 @@ public sealed class RedisTopology
         if (Options.Password is { } password)
         {
             text.Line("sentinel", "auth-pass", name, password);
+        }
+
+        if (users is not null)
+        {
+            text.Line("sentinel", "auth-user", name, RedisRegionUsers.Sentinel);
+            text.Line("sentinel", "auth-pass", name, users.PasswordOf(RedisRegionUsers.Sentinel));
         }
     }
 }

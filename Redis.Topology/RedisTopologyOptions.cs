@@ -65,6 +65,18 @@ public sealed record RedisTopologyOptions
     public string? Password { get; init; }
 
     /// <summary>
+    /// The users of one of two regions, in place of <see cref="Password"/>; then a server keeps the times of its writes too, where it
+    /// has an append-only file. Default null: no regions.
+    /// </summary>
+    public RedisRegionUsers? Users { get; init; }
+
+    /// <summary>
+    /// Whose standby this is at first: the servers replicate from there with priority 0, and the Sentinels monitor nothing until an
+    /// agent promotes them. Default null: none.
+    /// </summary>
+    public RedisStandby? Standby { get; init; }
+
+    /// <summary>
     /// Further lines of <c>redis.conf</c> for the primary and the replicas, such as <c>maxmemory 100mb</c>; they win
     /// over the generated ones. Default none.
     /// </summary>
@@ -88,6 +100,10 @@ public sealed record RedisTopologyOptions
     /// </summary>
     public TimeSpan EffectiveFailoverTimeout => FailoverTimeout
         ?? (DownAfter > s_usualFailoverTimeout ? DownAfter : s_usualFailoverTimeout);
+
+    /// <summary>Who may do everything; null where nobody is asked.</summary>
+    internal RedisLogin? Login => Users is { } users ? new(RedisRegionUsers.Control, users.PasswordOf(RedisRegionUsers.Control))
+        : Password is { } password ? new(null, password) : null;
 
     /// <summary>Checks every option.</summary>
     /// <exception cref="ArgumentException">An option is not usable; the parameter name is the option's.</exception>
@@ -115,6 +131,12 @@ public sealed record RedisTopologyOptions
         Require(Bind is null || IsLine(Bind), nameof(Bind), "must be one non-empty line");
         Require(Password is null || (Password.Length > 0 && !Password.Any(c => c == ',' || char.IsWhiteSpace(c) || char.IsControl(c))),
             nameof(Password), "must not be empty and must have neither white space nor a comma, which a connection string cannot carry");
+        Require(Users is null || Password is null, nameof(Password), $"has no place beside {nameof(Users)}");
+        Require(Users is null || (Sentinels > 0 && LockNodes == 0), nameof(Users),
+            "are for Sentinel deployments without lock nodes: witnesses stand alone, one outside of both regions");
+        Require(Standby is null || Users is not null, nameof(Standby),
+            $"needs {nameof(Users)}: nothing else keeps the active region's Sentinels from commanding its head");
+        Require(Standby?.Users is null || !ReferenceEquals(Standby.Users, Users), nameof(Standby), "must have other users than this region");
         RequireLines(ServerSettings, nameof(ServerSettings));
         RequireLines(SentinelSettings, nameof(SentinelSettings));
         RequireLines(LockNodeSettings, nameof(LockNodeSettings));

@@ -58,18 +58,38 @@ internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode,
     /// <returns>Null when all is well, else what is missing.</returns>
     /// <exception cref="IOException">A node does not answer.</exception>
     /// <exception cref="InvalidOperationException">No node answers that could tell which server is the primary.</exception>
+    /// <remarks>
+    /// A region that is a standby is whole when its head is linked to the active region, all its other servers hang below the head and
+    /// are in sync, and every Sentinel answers. The servers of the other region that an active one has as replicas are not counted.
+    /// </remarks>
     public async Task<string?> MissingAsync(CancellationToken token = default)
+    {
+        if (IsRegion && await IsStandbyAsync(token))
+        {
+            return await MissingStandbyAsync(token);
+        }
+
+        string? missing = null;
+        if (Topology.Servers.Count > 0)
+        {
+            missing = await MissingDeploymentAsync(token);
+        }
+
+        foreach (var node in Topology.LockNodes)
+        {
+            missing ??= await MissingAsync(node, token);
+        }
+
+        return missing;
+    }
+
+    private async Task<string?> MissingDeploymentAsync(CancellationToken token)
     {
         var primary = await CurrentPrimaryAsync(token);
         var missing = await MissingServersAsync(primary, token);
         foreach (var sentinel in Topology.Sentinels)
         {
             missing ??= await MissingSentinelAsync(sentinel, primary, token);
-        }
-
-        foreach (var node in Topology.LockNodes)
-        {
-            missing ??= await MissingAsync(node, token);
         }
 
         return missing;
@@ -103,6 +123,11 @@ internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode,
         await Task.WhenAll(asked.Values);
         var reports = asked.ToDictionary(a => a.Key, a => a.Value.Result);
 
+        foreach (var (node, report) in reports.Where(r => IsRegion && r.Value is { IsPrimary: true }).ToList())
+        {
+            reports[node] = report! with { ReplicasInSync = report.ReplicaLags.Keys.Count(a => Topology.NodeAt(a) is not null) };
+        }
+
         // How far a replica is behind is known where its acknowledgements arrive.
         foreach (var lag in reports.Values.OfType<RedisNodeReport>().SelectMany(r => r.ReplicaLags))
         {
@@ -123,7 +148,7 @@ internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode,
             return $"{primary.Name} is not yet the primary";
         }
 
-        var inSync = ((object?[])role[2]!).Length;
+        var inSync = ((object?[])role[2]!).Count(replica => !IsRegion || IsOwn((object?[])replica!));
         if (inSync != Topology.Servers.Count - 1)
         {
             return $"{primary.Name} has {inSync} of {Topology.Servers.Count - 1} replicas in sync";
@@ -140,13 +165,87 @@ internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode,
         }
 
         return null;
+
+        bool IsOwn(object?[] replica)
+            => Topology.NodeAt(new((string)replica[0]!, int.Parse((string)replica[1]!, CultureInfo.InvariantCulture))) is not null;
     }
+
+    /// <summary>Whether the region is a standby, whose Sentinels monitor nothing.</summary>
+    /// <exception cref="IOException">No Sentinel answers.</exception>
+    public async Task<bool> IsStandbyAsync(CancellationToken token = default)
+    {
+        IOException? silent = null;
+        var answers = Topology.Sentinels.Select(async sentinel =>
+        {
+            try
+            {
+                return ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "MASTERS"))!).Length > 0;
+            }
+            catch (IOException e)
+            {
+                silent = e;
+                return (bool?)null;
+            }
+        });
+        var monitors = await Task.WhenAll(answers);
+        // One that monitors is enough: a promotion tells one after the other.
+        return monitors.Contains(true) ? false : monitors.Contains(false) ? true : throw silent!;
+    }
+
+    private async Task<string?> MissingStandbyAsync(CancellationToken token)
+    {
+        RedisNode? head = null;
+        var followed = new Dictionary<RedisNode, RedisAddress>();
+        foreach (var server in Topology.Servers)
+        {
+            if ((object?[])(await AskAsync(server, token, "ROLE"))! is not ["slave", string host, long port, string link, ..])
+            {
+                return $"{server.Name} is a primary, and no Sentinel monitors it";
+            }
+
+            if (link != "connected")
+            {
+                return $"{server.Name} is not in sync with {host}:{port} ({link})";
+            }
+
+            followed[server] = new(host, (int)port);
+            if (Topology.NodeAt(followed[server]) is null)
+            {
+                if (head is not null)
+                {
+                    return $"{head.Name} and {server.Name} both replicate from outside of the region";
+                }
+
+                head = server;
+            }
+        }
+
+        if (head is null)
+        {
+            return "no server replicates from the active region";
+        }
+
+        foreach (var sentinel in Topology.Sentinels)
+        {
+            if (await MissingAsync(sentinel, token) is { } missing)
+            {
+                return missing;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether it is one of two, of which the other's head is a replica of this one's primary.</summary>
+    private bool IsRegion => Topology.Options.Users is not null;
 
     private async Task<string?> MissingSentinelAsync(RedisNode sentinel, RedisNode primary, CancellationToken token)
     {
         var name = Topology.Options.ServiceName;
         var master = Fields(await AskAsync(sentinel, token, "SENTINEL", "MASTER", name));
-        var replicas = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "REPLICAS", name))!).Select(Fields).ToList();
+        var replicas = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "REPLICAS", name))!).Select(Fields)
+            // The head of the standby too, which is down for them: they cannot log in there.
+            .Where(r => !IsRegion || Topology.NodeAt(AddressOf(r)) is not null).ToList();
         var others = ((object?[])(await AskAsync(sentinel, token, "SENTINEL", "SENTINELS", name))!).Select(Fields).ToList();
         // More flags than these mean down, disconnected or a failover in progress.
         return AddressOf(master) != primary.Address || master["flags"] != "master"
@@ -187,6 +286,11 @@ internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode,
 
     private async Task<RedisNodeReport> SentinelReportAsync(RedisNode node, CancellationToken token)
     {
+        if (IsRegion && ((object?[])(await AskAsync(node, token, "SENTINEL", "MASTERS"))!).Length == 0)
+        {
+            return new() { IsIdle = true };
+        }
+
         var master = Fields(await AskAsync(node, token, "SENTINEL", "MASTER", Topology.Options.ServiceName));
         bool canFailOver;
         try
@@ -225,7 +329,7 @@ internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode,
         await AskAsync(server, token, "ROLE") is object?[] and ["master", ..] ? (server.Address, 0) : null;
 
     private Task<object?> AskAsync(RedisNode node, CancellationToken token, params string[] command) =>
-        RespConnection.OnceAsync(reachedAt?.Invoke(node) ?? node.Address, Topology.Options.Password, token, command);
+        RespConnection.OnceAsync(reachedAt?.Invoke(node) ?? node.Address, Topology.Options.Login, token, command);
 
     private static RedisAddress AddressOf(Dictionary<string, string> instance) =>
         new(instance["ip"], int.Parse(instance["port"], CultureInfo.InvariantCulture));

@@ -20,7 +20,7 @@ internal sealed class RespConnection : IDisposable
     /// <summary>How long connecting, and each command, may take when the caller's token does not end it before.</summary>
     public static TimeSpan Timeout { get; } = TimeSpan.FromSeconds(2);
 
-    public static async Task<RespConnection> ConnectAsync(RedisAddress address, string? password, CancellationToken cancellationToken)
+    public static async Task<RespConnection> ConnectAsync(RedisAddress address, RedisLogin? login, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(Timeout);
@@ -29,9 +29,9 @@ internal sealed class RespConnection : IDisposable
         {
             await client.ConnectAsync(address.Host, address.Port, deadline.Token);
             var connection = new RespConnection(client);
-            if (password is not null)
+            if (login is not null)
             {
-                await connection.ExecuteAsync(cancellationToken, "AUTH", password);
+                await connection.ExecuteAsync(cancellationToken, login.Command);
             }
 
             return connection;
@@ -44,10 +44,10 @@ internal sealed class RespConnection : IDisposable
     }
 
     /// <summary>Connects, runs one command and disconnects.</summary>
-    public static async Task<object?> OnceAsync(RedisAddress address, string? password, CancellationToken cancellationToken,
+    public static async Task<object?> OnceAsync(RedisAddress address, RedisLogin? login, CancellationToken cancellationToken,
         params string[] command)
     {
-        using var connection = await ConnectAsync(address, password, cancellationToken);
+        using var connection = await ConnectAsync(address, login, cancellationToken);
         return await connection.ExecuteAsync(cancellationToken, command);
     }
 

@@ -33,15 +33,18 @@ public static class DefaultEndpointsExtensions
         builder.Add(endpoint =>
         {
             var handle = endpoint.RequestDelegate!;
-            endpoint.RequestDelegate = context =>
+            endpoint.RequestDelegate = async context =>
             {
                 if (context.Features.Get<IHttpActivityFeature>()?.Activity is { } span)
                 {
-                    // Exporters skip it, and the child spans of the checks inherit the decision.
+                    // Exporters skip it.
                     span.IsAllDataRequested = false;
                     span.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
                 }
-                return handle(context);
+                // Children would inherit the decision from a sampler that asks the parent. An AppHost sets always_on, which
+                // does not; a command without a span above it has none.
+                Activity.Current = null;
+                await handle(context);
             };
         });
     }

@@ -30,6 +30,7 @@ internal sealed class HeadAsGetFilter : IStartupFilter
                 return;
             }
             context.Request.Method = HttpMethods.Get;
+            HeadRequests.Mark(context);
             try
             {
                 await handle(context);

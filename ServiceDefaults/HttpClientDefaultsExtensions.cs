@@ -1,3 +1,4 @@
+using AspireRedis.Coordination.Regions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Http.Resilience;
@@ -28,6 +29,8 @@ internal static class HttpClientDefaultsExtensions
                     args.Outcome.Exception is HttpRequestException or TimeoutRejectedException);
             });
             http.AddServiceDiscovery();
+            // Behind the others: what it throws is not tried again.
+            http.AddHttpMessageHandler(provider => new RegionRefusalHandler(provider.GetService<RegionMonitor>()));
         });
     }
 }

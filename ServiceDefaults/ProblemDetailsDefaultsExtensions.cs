@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AspireRedis.Coordination.Regions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -62,6 +63,10 @@ public static class ProblemDetailsDefaultsExtensions
             var status = context.HttpContext.Response.StatusCode;
             return TypedResults.Problem(Explain(status), statusCode: status).ExecuteAsync(context.HttpContext);
         });
+        if (app.Services.GetService<RegionMonitor>() is { } region)
+        {
+            app.Use(new StandbyMiddleware(region).InvokeAsync);
+        }
         app.Use(JsonBodyMiddleware.InvokeAsync);
         return app;
     }

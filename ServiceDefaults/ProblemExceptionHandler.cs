@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using AspireRedis.Coordination.Regions;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
@@ -24,14 +25,23 @@ internal sealed partial class ProblemExceptionHandler(IProblemDetailsService pro
         httpContext.Response.StatusCode = status;
         if (status == StatusCodes.Status503ServiceUnavailable)
         {
-            logger.LogWarning("{Method} {Path} was answered with 503: {Reason}", httpContext.Request.Method, httpContext.Request.Path,
+            // Of a standby it is expected, and counted by redis.region.rejected_writes.
+            logger.Log(exception is RegionNotActiveException ? LogLevel.Debug : LogLevel.Warning, "{Method} {Path} was answered with 503: {Reason}", httpContext.Request.Method, httpContext.Request.Path,
                 exception.Message);
+        }
+        var problem = new ProblemDetails { Status = status, Detail = detail };
+        if (exception is RegionNotActiveException { ActiveRegion: { } active } refused)
+        {
+            // For whoever can go there.
+            problem.Extensions["activeRegion"] = active;
+            problem.Extensions["epoch"] = refused.Epoch;
+            RegionRefusalHandler.Mark(httpContext.Response.Headers, refused);
         }
         return await problems.TryWriteAsync(new ProblemDetailsContext
         {
             HttpContext = httpContext,
             Exception = exception,
-            ProblemDetails = new ProblemDetails { Status = status, Detail = detail },
+            ProblemDetails = problem,
         });
     }
 

@@ -70,7 +70,7 @@ internal static class Growth
         foreach (var node in deployment.Redis.Topology.Nodes)
         {
             // The client library would treat a Sentinel specially; this only asks.
-            var clients = await RespConnection.OnceAsync(node.Address, deployment.Redis.Topology.Options.Password, CancellationToken.None,
+            var clients = await RespConnection.OnceAsync(node.Address, deployment.Redis.Topology.Options.Login, CancellationToken.None,
                 "CLIENT", "LIST");
             count += ((string)clients!).Split('\n').Count(line => line.Contains(" name=benchmark", StringComparison.Ordinal));
         }

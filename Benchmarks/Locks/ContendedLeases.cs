@@ -55,7 +55,10 @@ internal static class ContendedLeases
         return result;
     }
 
-    /// <summary>A worker process: prints contender, time acquired and time released of each turn.</summary>
+    /// <summary>
+    /// A worker process: prints contender, time acquired and time released of each turn. The last argument may name a
+    /// <see cref="DotNetPeer"/>.
+    /// </summary>
     public static async Task WorkAsync(string[] arguments)
     {
         var connectionString = arguments[0];
@@ -63,14 +66,17 @@ internal static class ContendedLeases
         var start = long.Parse(arguments[2], CultureInfo.InvariantCulture);
         var end = start + (long)TimeSpan.FromSeconds(double.Parse(arguments[3], CultureInfo.InvariantCulture)).TotalNanoseconds;
         await using var client = await LockClient.ConnectAsync(connectionString);
-        await Task.Delay(TimeSpan.FromMilliseconds(Math.Max(0, (start - Now()) / 1_000_000)));
         var options = new LeaseOptions { WaitTimeout = TimeSpan.FromSeconds(60) };
+        Func<string, Task<IAsyncDisposable>> acquire = arguments is [_, _, _, _, var name]
+            ? DotNetPeer.All.Single(p => p.Name == name).Connect(client.Database.Multiplexer)
+            : async resource => await client.Leases.AcquireAsync(resource, options);
+        await Task.Delay(TimeSpan.FromMilliseconds(Math.Max(0, (start - Now()) / 1_000_000)));
         var turns = await Task.WhenAll(Enumerable.Range(0, contenders).Select(contender => Task.Run(async () =>
         {
             var mine = new List<(int Contender, long Acquired, long Released)>();
             while (Now() < end)
             {
-                await using (await client.Leases.AcquireAsync(Resource, options))
+                await using (await acquire(Resource))
                 {
                     var acquired = Now();
                     await Task.Delay(s_hold);

@@ -27,6 +27,14 @@ internal sealed class LocksSuite : ISuite
         measurements.AddRange(local.Measurements("lease.contended50.local", "at least 0.98", "below 0.1", "at most 1.1"));
         measurements.Add(await RedlockRounds.RunAsync(round));
         List<ContendedResult> contended = [spread, local];
+        foreach (var dotNet in DotNetPeer.All)
+        {
+            measurements.Add(await UncontendedLeases.RunAsync(dotNet, topology.ConnectionString, 1, round));
+            measurements.Add(await UncontendedLeases.RunAsync(dotNet, topology.ConnectionString, 50, round));
+            var result = await ContendedAsync(dotNet.Name, 4, dotNet.Name);
+            measurements.AddRange(result.Measurements($"peer.{dotNet.Name.ToLowerInvariant()}.contended50", "a peer", "a peer", "a peer"));
+            contended.Add(result);
+        }
         if (await NpmRedlock.RunAsync(topology.Primary.Port, 4, window) is { } peer)
         {
             measurements.AddRange(peer.Measurements("peer.redlock-npm.contended50", "a peer", "a peer", "a peer"));
@@ -34,9 +42,9 @@ internal sealed class LocksSuite : ISuite
         }
         return new SuiteResult(measurements) { Charts = [.. LeaseCharts.Of(contended)] };
 
-        Task<ContendedResult> ContendedAsync(string name, int processes)
+        Task<ContendedResult> ContendedAsync(string name, int processes, params string[] library)
             => ContendedLeases.RunAsync(name, processes, window, (contenders, start, length)
-            => Worker.Start(this, topology.ConnectionString, Text(contenders), Text(start), Text(length.TotalSeconds)));
+            => Worker.Start(this, [topology.ConnectionString, Text(contenders), Text(start), Text(length.TotalSeconds), .. library]));
     }
 
     public Task WorkAsync(string[] arguments) => ContendedLeases.WorkAsync(arguments);

@@ -27,6 +27,28 @@ internal static class UncontendedLeases
         return new Measurement(name, Statistics.Median(ratios), "1", "at most 1.25");
     }
 
+    /// <summary>The same for a peer.</summary>
+    public static async Task<Measurement> RunAsync(DotNetPeer peer, string connectionString, int concurrency, TimeSpan round)
+    {
+        await using var client = await LockClient.ConnectAsync(connectionString);
+        var acquire = peer.Connect(client.Database.Multiplexer);
+        await RoundAsync(concurrency, round, PeerAsync);
+        await RoundAsync(concurrency, round, i => BareAsync(client, i));
+        var ratios = new List<double>();
+        for (var i = 0; i < 5; i++)
+        {
+            var bare = await RoundAsync(concurrency, round, n => BareAsync(client, n));
+            ratios.Add(await RoundAsync(concurrency, round, PeerAsync) / bare);
+        }
+        Console.WriteLine($"  uncontended at {concurrency}: {peer.Name} {Statistics.Median(ratios):0.00} times two script calls");
+        return new Measurement($"peer.{peer.Name.ToLowerInvariant()}.uncontended{concurrency}.p50.ratio", Statistics.Median(ratios), "1", "a peer");
+
+        async Task PeerAsync(int worker)
+        {
+            await using var taken = await acquire($"peer:{worker}");
+        }
+    }
+
     /// <summary>Makes the provider subscribe, after which its attempts can queue at once.</summary>
     private static async Task WaitOnceAsync(LockClient client)
     {

@@ -12,6 +12,7 @@ namespace AspireRedis.Inventory.Products;
 /// <param name="Name">Display name.</param>
 /// <param name="Price">Unit price with at most two decimals.</param>
 /// <param name="Stock">How many can be sold.</param>
+/// <param name="UnderLease">See <see cref="Product"/>. Default true.</param>
 public sealed record ProductRequest(
     [property: Required(ErrorMessage = "name is required."), PlainText("name"),
      StringLength(200, MinimumLength = 1, ErrorMessage = "name must have 1 to 200 characters.")]
@@ -23,14 +24,16 @@ public sealed record ProductRequest(
     decimal? Price,
     [property: Required(ErrorMessage = "stock is required."),
      Range(0, 1_000_000, ErrorMessage = "stock must be a whole number from 0 to 1000000.")]
-    int? Stock);
+    int? Stock,
+    bool UnderLease = true);
 
 /// <summary>A product.</summary>
 /// <param name="Sku">The stock keeping unit.</param>
 /// <param name="Name">What the customer sees.</param>
 /// <param name="Price">Price of one.</param>
 /// <param name="Stock">How many can be sold now; reserved items are not among them.</param>
-public sealed record Product(string Sku, string Name, decimal Price, int Stock)
+/// <param name="UnderLease">Whether it is sold under its lease <c>inventory_lock:{sku}</c>; false: by one script alone.</param>
+public sealed record Product(string Sku, string Name, decimal Price, int Stock, bool UnderLease = true)
 {
     /// <summary>Price as it is stored.</summary>
     internal string StoredPrice => Price.ToString("0.00", CultureInfo.InvariantCulture);
@@ -41,7 +44,7 @@ public sealed record Product(string Sku, string Name, decimal Price, int Stock)
     /// </summary>
     internal EntityTagHeaderValue EntityTag()
     {
-        var stored = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Name}\n{StoredPrice}\n{Stock}"));
+        var stored = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Name}\n{StoredPrice}\n{Stock}{(UnderLease ? "" : "\nunleased")}"));
 #pragma warning disable CA5350 // The hash that scripts have; nothing is protected with it.
         return new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA1.HashData(stored))}\"");
 #pragma warning restore CA5350

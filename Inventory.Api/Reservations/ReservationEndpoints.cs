@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace AspireRedis.Inventory.Reservations;
 
-/// <summary>What Orders.Api calls. PUT and DELETE may be repeated with the same order id.</summary>
+/// <summary>What Orders.Api calls. Both may be repeated with the same order id.</summary>
 internal static class ReservationEndpoints
 {
     private const int MaxLines = 50;
@@ -16,12 +16,9 @@ internal static class ReservationEndpoints
         reservations.MapPut("/reservations/{orderId}", PutAsync).WithName("PutReservation")
             .WithSummary("Sets items aside for an order; all of them or none.")
             .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict);
-        reservations.MapDelete("/reservations/{orderId}", DeleteAsync).WithName("DeleteReservation")
-            .WithSummary("Gives the items of an order back.");
         reservations.MapPut("/reservations/{orderId}/return", ReturnAsync).WithName("ReturnReservation")
             .WithSummary("Gives the items of a placed order back.")
-            .WithDescription("As DELETE, but for an order that was placed for certain: its items go back also when "
-                + "the record of its reservation has expired.");
+            .WithDescription("They go back also when the record of the reservation has expired, so the order must be one that was placed.");
     }
 
     private static async Task<Results<Ok<Reservation>, ValidationProblem, ProblemHttpResult>> PutAsync(
@@ -38,22 +35,11 @@ internal static class ReservationEndpoints
                 $"There is no product '{unknown.Sku}'."),
             ReserveResult.OutOfStock shortOf => Problem(StatusCodes.Status409Conflict, ProblemTypes.OutOfStock, "Out of stock",
                 $"There is not enough '{shortOf.Sku}' in stock."),
-            ReserveResult.Ended ended => Problem(StatusCodes.Status409Conflict, ProblemTypes.ReservationEnded, "Reservation has ended",
-                ended.Reason),
+            ReserveResult.Ended => Problem(StatusCodes.Status409Conflict, ProblemTypes.ReservationEnded, "Reservation has ended",
+                "The items of this order went back."),
             _ => Problem(StatusCodes.Status409Conflict, ProblemTypes.ReservationDiffers, "Reservation differs",
-                "This order has a reservation of other items."),
+                "This order has a reservation of another quantity."),
         };
-    }
-
-    private static async Task<Results<NoContent, ValidationProblem>> DeleteAsync(
-        string orderId, ReservationService service, CancellationToken cancellationToken)
-    {
-        if (!Sku.IsValid(orderId))
-        {
-            return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["orderId"] = ["orderId is not an order id."] });
-        }
-        await service.GiveBackAsync(orderId, "It was given back.", cancellationToken);
-        return TypedResults.NoContent();
     }
 
     private static async Task<Results<NoContent, ValidationProblem>> ReturnAsync(
@@ -63,7 +49,7 @@ internal static class ReservationEndpoints
         {
             return TypedResults.ValidationProblem(errors);
         }
-        await service.ReturnAsync(orderId, request.Lines, "Its order was rejected.", cancellationToken);
+        await service.ReturnAsync(orderId, request.Lines, cancellationToken);
         return TypedResults.NoContent();
     }
 

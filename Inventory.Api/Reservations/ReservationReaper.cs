@@ -1,15 +1,15 @@
-using Microsoft.Extensions.Options;
+using AspireRedis.Coordination;
 
 namespace AspireRedis.Inventory.Reservations;
 
 /// <summary>
-/// Gives items back whose order was never placed, because its caller crashed or went away. After the deadline no order
-/// can be placed on the reservation any more (the script that places it checks the same clock), and Orders.Api, when it
-/// does not know the order, sees to it that it will never exist. It works until nothing is overdue, whatever has piled up.
+/// Gives items back whose order was never placed, because its caller crashed or went away. After the deadline Orders.Api closes
+/// the order: if it does not know it, it sees to it that it will never exist. No clocks are compared, so that the deadline may be
+/// off by what it likes. It works until nothing is overdue, whatever has piled up.
 /// </summary>
 internal sealed class ReservationReaper(
-    ReservationStore store, ReservationService service, IServiceScopeFactory scopes, IOptions<ReservationOptions> options,
-    TimeProvider clock, ILogger<ReservationReaper> logger)
+    RedisDeployment redis, ReservationStore store, ReservationService service, ProductKeys keys, IOrders orders, TimeProvider clock,
+    ILogger<ReservationReaper> logger)
     : BackgroundService
 {
     private const int Batch = 256;
@@ -24,7 +24,13 @@ internal sealed class ReservationReaper(
         {
             try
             {
-                await SettleOverdueAsync(stoppingToken);
+                await redis.WaitUntilActiveAsync(stoppingToken);
+                // Those of now: what fails is put behind them, and comes with the next tick.
+                var until = await store.ServerTimeAsync(stoppingToken);
+                foreach (var partition in keys.Partitions)
+                {
+                    await SettleOverdueAsync(partition, until, stoppingToken);
+                }
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
@@ -33,56 +39,57 @@ internal sealed class ReservationReaper(
         }
     }
 
-    private async Task SettleOverdueAsync(CancellationToken cancellationToken)
+    private async Task SettleOverdueAsync(int partition, long until, CancellationToken cancellationToken)
     {
-        // Those of now: what fails is put behind them, and comes with the next tick.
-        var until = await store.OverdueBeforeAsync(cancellationToken);
-        int found, settled;
-        do
+        while (await store.FindOverdueAsync(partition, until, Batch, cancellationToken) is { Length: > 0 } overdue)
         {
-            settled = 0;
-            var overdue = await store.FindOverdueAsync(until, Batch, cancellationToken);
-            found = overdue.Length;
-            await Parallel.ForEachAsync(overdue,
-                new ParallelOptions { MaxDegreeOfParallelism = options.Value.ReapConcurrency, CancellationToken = cancellationToken },
-                async (orderId, token) =>
+            var settled = await TrySettleAsync(overdue, cancellationToken);
+            if (settled < overdue.Length)
+            {
+                // One of them may hold up the others.
+                foreach (var order in overdue.GroupBy(i => i.OrderId))
                 {
-                    if (await TrySettleAsync(orderId, token))
-                    {
-                        Interlocked.Increment(ref settled);
-                    }
-                });
+                    settled += await TrySettleAsync([.. order], cancellationToken);
+                }
+            }
+            if (overdue.Length < Batch || settled == 0)
+            {
+                // When none of them could be, the next will fare no better.
+                return;
+            }
         }
-        // When none of them could be, the next will fare no better.
-        while (found == Batch && settled > 0);
     }
 
-    private async Task<bool> TrySettleAsync(string orderId, CancellationToken cancellationToken)
+    /// <returns>How many items are settled: all or, of several orders, perhaps none.</returns>
+    private async Task<int> TrySettleAsync(ReservedItems[] items, CancellationToken cancellationToken)
     {
+        var ids = items.Select(i => i.OrderId).ToHashSet(StringComparer.Ordinal);
         try
         {
-            await SettleAsync(orderId, cancellationToken);
-            return true;
+            var placed = await orders.FindPlacedOrElseCloseAsync(ids, cancellationToken);
+            var sold = items.Where(i => placed.Contains(i.OrderId)).ToArray();
+            if (sold.Length > 0)
+            {
+                await store.UnwatchAsync(sold, cancellationToken);
+            }
+            var abandoned = items.Where(i => !placed.Contains(i.OrderId)).ToArray();
+            await service.GiveBackAsync(abandoned, cancellationToken);
+            foreach (var order in abandoned.Select(i => i.OrderId).Distinct())
+            {
+                logger.LogInformation("The items reserved for {OrderId} are back in stock: the order was not placed in time.", order);
+            }
+            return items.Length;
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // Redis or Orders.Api is unavailable, or this one cannot be settled: moved behind the others it does not block them.
-            logger.LogWarning("The overdue reservation of {OrderId} could not be settled; it will be retried: {Reason}", orderId,
-                e.Message);
-            await store.PostponeAsync(orderId, cancellationToken);
-            return false;
+            if (ids.Count == 1)
+            {
+                // Redis or Orders.Api is unavailable, or this one cannot be settled: moved behind the others it does not block them.
+                logger.LogWarning("The overdue reservation of {OrderId} could not be settled; it will be retried: {Reason}", ids.Single(),
+                    e.Message);
+                await store.PostponeAsync(items, cancellationToken);
+            }
+            return 0;
         }
-    }
-
-    private async Task SettleAsync(string orderId, CancellationToken cancellationToken)
-    {
-        using var scope = scopes.CreateScope();
-        if (await scope.ServiceProvider.GetRequiredService<OrdersClient>().IsPlacedOrElseCloseAsync(orderId, cancellationToken))
-        {
-            await service.MarkPlacedAsync(orderId, cancellationToken);
-            return;
-        }
-        await service.GiveBackAsync(orderId, "The order was not placed in time.", cancellationToken);
-        logger.LogInformation("The items reserved for {OrderId} are back in stock: the order was not placed in time.", orderId);
     }
 }

@@ -1,7 +1,7 @@
+using System.Collections.Concurrent;
 using AspireRedis.Contracts;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Inventory.Products;
-using Microsoft.Extensions.Options;
 
 namespace AspireRedis.Inventory.Reservations;
 
@@ -14,7 +14,7 @@ internal abstract record ReserveResult
     public sealed record OutOfStock(string Sku) : ReserveResult;
 
     /// <summary>The reservation of this order has ended; the order needs a new id.</summary>
-    public sealed record Ended(string Reason) : ReserveResult;
+    public sealed record Ended : ReserveResult;
 
     /// <summary>The order has a reservation of other items.</summary>
     public sealed record Different : ReserveResult;
@@ -22,143 +22,154 @@ internal abstract record ReserveResult
 
 /// <summary>
 /// Reserves items for orders. Every change of a stock happens under the lease of its SKU and in a script that checks
-/// the fencing token. One reservation is worked on by one caller at a time (<c>lock:order:{id}</c>), and each step can be
-/// repeated, so that a caller who got no answer asks again with the same order id.
+/// the fencing token, except for products that say that they need no lease. Each step can be repeated, so that a caller who got
+/// no answer asks again with the same order id. Items go back only when their order is closed (see <see cref="IOrders"/>), so
+/// that no attempt takes from another what it will place.
 /// </summary>
 internal sealed class ReservationService(
-    ReservationStore store, ProductStore products, ILeaseProvider leases, IOptions<ReservationOptions> options)
+    ReservationStore store, ProductStore products, ProductKeys keys, ILeaseProvider leases, IOrders orders)
 {
+    private readonly StockWatch _stocks = new();
+
+    // Products that were seen to need no lease.
+    private readonly ConcurrentDictionary<string, bool> _unleased = new(StringComparer.Ordinal);
+
     public async Task<ReserveResult> ReserveAsync(string orderId, IReadOnlyList<ReservationLine> lines, CancellationToken cancellationToken)
     {
-        await using var order = await leases.AcquireAsync(ReservationStore.LeaseName(orderId), cancellationToken: cancellationToken);
-        var record = await store.FindAsync(orderId, cancellationToken);
-        if (record is { State: ReservationState.GivenBack })
-        {
-            return record.Refusal is { } refusal && SameItems(record.Lines, lines)
-                ? Refused(refusal)
-                : new ReserveResult.Ended(record.Reason ?? "It was given back.");
-        }
-        if (record is not null && !SameItems(record.Lines, lines))
-        {
-            return new ReserveResult.Different();
-        }
-        if (record is not null and not { State: ReservationState.Open })
-        {
-            // Saved again: the first attempt may not have been acknowledged by a replica.
-            await store.SaveAsync(orderId, record, cancellationToken);
-            return new ReserveResult.Reserved(new Reservation(orderId, record.Lines, record.PlaceBefore));
-        }
-        if (record is null)
-        {
-            // Saved before anything is taken, so that the reaper finds everything that may have been taken.
-            var placeBefore = await store.ServerTimeAsync(cancellationToken) + options.Value.HoldFor;
-            record = new ReservationRecord(ReservationState.Open, [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, 0))],
-                placeBefore, null);
-            await store.SaveAsync(orderId, record, cancellationToken);
-        }
-
-        var prices = new Dictionary<string, decimal>(lines.Count);
+        var taken = new Dictionary<string, decimal>(lines.Count);
         // One SKU's lease at a time, so there is no deadlock. All orders take products in the same order: of two orders for
         // the same last items one gets them, instead of each taking one and both being refused.
         foreach (var line in lines.OrderBy(l => l.Sku, StringComparer.Ordinal))
         {
-            var (outcome, price) = await TakeAsync(orderId, line, order, cancellationToken);
-            if (outcome != WriteOutcome.Done)
+            var result = await TakeAsync(orderId, line, cancellationToken);
+            switch (result.Outcome)
             {
-                record = record with { Refusal = new Refusal(outcome, line.Sku) };
-                await GiveBackAsync(orderId, record, order, "Its items were not available.", cancellationToken);
-                return Refused(record.Refusal);
+                case TakeOutcome.Taken:
+                    taken.Add(line.Sku, result.Price);
+                    break;
+                // What was taken just now goes back after its deadline.
+                case TakeOutcome.Differs:
+                    return new ReserveResult.Different();
+                case TakeOutcome.Ended:
+                    return new ReserveResult.Ended();
+                default:
+                    if (taken.Count > 0)
+                    {
+                        if (await orders.IsPlacedOrElseCloseAsync(orderId, cancellationToken))
+                        {
+                            // Another attempt of the same request has placed it, and its items went back since.
+                            return new ReserveResult.Ended();
+                        }
+                        await GiveBackAsync(taken.Keys.Select(sku => new ReservedItems(orderId, sku)), cancellationToken);
+                    }
+                    return result.Outcome == TakeOutcome.Unknown ? new ReserveResult.UnknownSku(line.Sku)
+                        : new ReserveResult.OutOfStock(line.Sku);
             }
-            prices.Add(line.Sku, price);
         }
-        order.ThrowIfLost();
-        record = record with { State = ReservationState.Complete,
-            Lines = [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, prices[l.Sku]))] };
-        await store.SaveAsync(orderId, record, cancellationToken);
-        return new ReserveResult.Reserved(new Reservation(orderId, record.Lines, record.PlaceBefore));
+        return new ReserveResult.Reserved(Reserved(keys, orderId, lines, taken));
     }
 
-    /// <summary>Returns everything that was taken to stock. Final and idempotent.</summary>
-    public async Task GiveBackAsync(string orderId, string reason, CancellationToken cancellationToken)
+    /// <param name="keys">Names the receipts.</param>
+    /// <param name="orderId">The order.</param>
+    /// <param name="lines">What it wanted.</param>
+    /// <param name="prices">Price of one of each.</param>
+    public static Reservation Reserved(
+        ProductKeys keys, string orderId, IReadOnlyList<ReservationLine> lines, IReadOnlyDictionary<string, decimal> prices)
+        => new(orderId, [.. lines.Select(l => new OrderedLine(l.Sku, l.Quantity, prices[l.Sku]))],
+            [.. lines.Select(l => (string)keys.Reservation(new ReservedItems(orderId, l.Sku))!)]);
+
+    /// <summary>Returns items of closed orders to stock; those of one product under one lease. It can be repeated.</summary>
+    public async Task GiveBackAsync(IEnumerable<ReservedItems> items, CancellationToken cancellationToken)
     {
-        await using var order = await leases.AcquireAsync(ReservationStore.LeaseName(orderId), cancellationToken: cancellationToken);
-        await GiveBackAsync(orderId, await store.FindAsync(orderId, cancellationToken), order, reason, cancellationToken);
+        foreach (var product in items.GroupBy(i => i.Sku))
+        {
+            await using var lease = await leases.AcquireAsync(keys.Lease(product.Key), cancellationToken: cancellationToken);
+            await Task.WhenAll(product.Select(i => store.GiveBackAsync(lease, i, cancellationToken)));
+        }
     }
 
     /// <summary>
     /// The same for an order that was placed for certain. When so much time has passed that its reservation has expired,
-    /// <paramref name="lines"/> go back: a payment can be declined that late when it was a dead letter.
+    /// <paramref name="lines"/> go back all the same: a payment can be declined that late when it was a dead letter.
     /// </summary>
-    public async Task ReturnAsync(string orderId, IReadOnlyList<ReservationLine> lines, string reason, CancellationToken cancellationToken)
+    public async Task ReturnAsync(string orderId, IReadOnlyList<ReservationLine> lines, CancellationToken cancellationToken)
     {
-        await using var order = await leases.AcquireAsync(ReservationStore.LeaseName(orderId), cancellationToken: cancellationToken);
-        var record = await store.FindAsync(orderId, cancellationToken);
-        if (record is null)
+        foreach (var line in lines)
         {
-            foreach (var line in lines)
+            await using var lease = await leases.AcquireAsync(keys.Lease(line.Sku), cancellationToken: cancellationToken);
+            await store.ReturnAsync(lease, new ReservedItems(orderId, line.Sku), line.Quantity, cancellationToken);
+        }
+    }
+
+    private async Task<TakeResult> TakeAsync(string orderId, ReservationLine line, CancellationToken cancellationToken)
+    {
+        var items = new ReservedItems(orderId, line.Sku);
+        while (true)
+        {
+            // When a product is sold out, callers need not queue for the lease to learn it.
+            if (_stocks.WasShort(line.Sku, line.Quantity) && await FindShortAsync(items, line.Quantity, cancellationToken) is { } certain)
             {
-                await using var lease = await leases.AcquireAsync(ProductStore.LeaseName(line.Sku), cancellationToken: cancellationToken);
-                order.ThrowIfLost();
-                await store.ReturnAsync(lease, line.Sku, orderId, line.Quantity);
+                return certain;
+            }
+            if (_unleased.ContainsKey(line.Sku)
+                && await TakeAsync(null, items, line.Quantity) is { Outcome: not TakeOutcome.Lease } unleased)
+            {
+                return unleased;
+            }
+            ILease lease;
+            using (var wait = _stocks.Begin(line.Sku, line.Quantity, cancellationToken))
+            {
+                try
+                {
+                    lease = await leases.AcquireAsync(keys.Lease(line.Sku), cancellationToken: wait.Token);
+                }
+                catch (OperationCanceledException) when (wait.IsShort && !cancellationToken.IsCancellationRequested)
+                {
+                    continue;
+                }
+            }
+            try
+            {
+                return await TakeAsync(lease, items, line.Quantity);
+            }
+            finally
+            {
+                // Nobody waits for it: what was written is written, and the next in line is told by the server.
+                _ = lease.DisposeAsync().AsTask();
             }
         }
-        await GiveBackAsync(orderId, record, order, reason, cancellationToken);
     }
 
-    /// <summary>The order is placed: its items are not to be taken back by the reaper.</summary>
-    public async Task MarkPlacedAsync(string orderId, CancellationToken cancellationToken)
+    private async Task<TakeResult> TakeAsync(ILease? lease, ReservedItems items, int quantity)
     {
-        await using var order = await leases.AcquireAsync(ReservationStore.LeaseName(orderId), cancellationToken: cancellationToken);
-        if (await store.FindAsync(orderId, cancellationToken) is { State: not ReservationState.GivenBack } record)
+        var result = await store.TakeAsync(lease, items, quantity);
+        if (result.NeedsNoLease)
         {
-            await store.SaveAsync(orderId, record with { State = ReservationState.Placed }, cancellationToken);
-            return;
+            _unleased.TryAdd(items.Sku, true);
         }
-        await store.UnwatchDeadlineAsync(orderId, cancellationToken);
+        else
+        {
+            _unleased.TryRemove(items.Sku, out _);
+        }
+        if (result.Outcome != TakeOutcome.Unknown)
+        {
+            _stocks.Saw(items.Sku, result.Left);
+        }
+        return result;
     }
 
-    private async Task<(WriteOutcome Outcome, decimal Price)> TakeAsync(string orderId, ReservationLine line, ILease order,
-        CancellationToken cancellationToken)
+    /// <summary>What is certain without a lease: that there are too few, or that the order has its items already.</summary>
+    private async Task<TakeResult?> FindShortAsync(ReservedItems items, int quantity, CancellationToken cancellationToken)
     {
-        // When a product is sold out, callers need not queue for the lease to learn it. An order that has its items already
-        // must not be refused here, hence the second condition.
-        if (await products.FindAsync(line.Sku, cancellationToken) is not { } product)
+        var product = await products.FindAsync(items.Sku, cancellationToken);
+        _stocks.Saw(items.Sku, product?.Stock ?? int.MaxValue);
+        if (product is null)
         {
-            return (WriteOutcome.UnknownSku, 0);
+            return new TakeResult(TakeOutcome.Unknown, 0, 0, false);
         }
-        if (product.Stock < line.Quantity && !await store.HasItemsAsync(line.Sku, orderId, cancellationToken))
-        {
-            return (WriteOutcome.OutOfStock, 0);
-        }
-        await using var lease = await leases.AcquireAsync(ProductStore.LeaseName(line.Sku), cancellationToken: cancellationToken);
-        // Read again: the price may have changed while we waited.
-        product = await products.FindAsync(line.Sku, cancellationToken);
-        order.ThrowIfLost();
-        return product is null
-            ? (WriteOutcome.UnknownSku, 0)
-            : (await store.TakeAsync(lease, line.Sku, orderId, line.Quantity), product.Price);
+        return product.Stock >= quantity ? null
+            : !await store.HasItemsAsync(items, cancellationToken) ? new TakeResult(TakeOutcome.Short, 0, product.Stock, false)
+            : await TakeAsync(null, items, quantity) is { Outcome: not TakeOutcome.Lease } held ? held
+            : null;
     }
-
-    private async Task GiveBackAsync(string orderId, ReservationRecord? record, ILease order, string reason,
-        CancellationToken cancellationToken)
-    {
-        // Also without a record: a request that arrives later must find the reservation ended.
-        record ??= new ReservationRecord(ReservationState.Open, [], DateTimeOffset.UnixEpoch, null);
-        foreach (var line in record.Lines)
-        {
-            await using var lease = await leases.AcquireAsync(ProductStore.LeaseName(line.Sku), cancellationToken: cancellationToken);
-            order.ThrowIfLost();
-            await store.GiveBackAsync(lease, line.Sku, orderId);
-        }
-        // The items first: after a crash in between, the reaper returns them again, which is idempotent.
-        await store.SaveAsync(orderId, record with { State = ReservationState.GivenBack, Reason = record.Reason ?? reason },
-            cancellationToken);
-    }
-
-    private static ReserveResult Refused(Refusal refusal)
-        => refusal.Outcome == WriteOutcome.UnknownSku ? new ReserveResult.UnknownSku(refusal.Sku)
-        : new ReserveResult.OutOfStock(refusal.Sku);
-
-    private static bool SameItems(IReadOnlyList<OrderedLine> recorded, IReadOnlyList<ReservationLine> asked)
-        => recorded.Select(l => (l.Sku, l.Quantity)).SequenceEqual(asked.Select(l => (l.Sku, l.Quantity)));
 }

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Globalization;
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Inventory.Products;
@@ -7,142 +7,151 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Inventory.Reservations;
 
-internal enum WriteOutcome
+internal enum TakeOutcome
 {
-    Done,
-    UnknownSku,
-    OutOfStock,
+    Taken,
+
+    /// <summary>The order has another quantity of it.</summary>
+    Differs,
+
+    /// <summary>The items of the order went back.</summary>
+    Ended,
+
+    Short,
+    Unknown,
+
+    /// <summary>The product is sold under a lease, and there was none.</summary>
+    Lease,
+}
+
+/// <param name="Outcome">What happened.</param>
+/// <param name="Price">Price of one; when it was taken before, that of then.</param>
+/// <param name="Left">What is in stock now.</param>
+/// <param name="NeedsNoLease">Whether the product is sold by the script alone.</param>
+internal readonly record struct TakeResult(TakeOutcome Outcome, decimal Price, int Left, bool NeedsNoLease);
+
+/// <param name="OrderId">For which order.</param>
+/// <param name="Sku">Which product.</param>
+internal readonly record struct ReservedItems(string OrderId, string Sku)
+{
+    /// <summary>The items in the set of deadlines. Neither part has a colon.</summary>
+    public RedisValue Member => $"{OrderId}:{Sku}";
+
+    public static ReservedItems Parse(string member)
+    {
+        var parts = member.Split(':', 2);
+        return new ReservedItems(parts[0], parts.Length == 2 ? parts[1] : "");
+    }
 }
 
 /// <summary>
-/// Reservations in Redis. <c>reservation:{orderId}</c> is the record of the whole, written under the lease
-/// <c>lock:order:{id}</c>. <c>product:{sku}:reservation:ID</c> holds how many items of one product are reserved; it has the
-/// hash tag of the product, changes in the same script as the stock, and makes repetition harmless.
+/// Reservations in Redis, one for each product of an order. <c>product:{sku}:reservation:ID</c> says how many items are set
+/// aside and at which price; it changes in the same script as the stock, and makes repetition harmless.
 /// <c>reservation_deadlines</c> is what the reaper scans.
 /// </summary>
-internal sealed class ReservationStore(RedisDeployment redis, DurableWriter writer, IOptions<ReservationOptions> options)
+internal sealed class ReservationStore(
+    RedisDeployment redis, DurableWriter writer, ProductKeys keys, IOptions<ReservationOptions> options, StockChanges changes)
 {
-    private static readonly RedisKey s_deadlines = "reservation_deadlines";
-
-    private static readonly RedisScript s_save = RedisScript.Load<ReservationStore>("save-record", repeatable: true);
     private static readonly RedisScript s_take = RedisScript.Load<ReservationStore>("take-items", repeatable: true);
     private static readonly RedisScript s_giveBack = RedisScript.Load<ReservationStore>("give-items-back", repeatable: true);
 
-    public static string LeaseName(string orderId) => $"lock:order:{{{orderId}}}";
-
-    public static RedisKey ItemsKey(string sku, string orderId) => $"product:{{{sku}}}:reservation:{orderId}";
-
-    public async Task<ReservationRecord?> FindAsync(string orderId, CancellationToken cancellationToken)
-    {
-        var json = await redis.RunAsync(
-            RecordKey(orderId), database => database.StringGetAsync(RecordKey(orderId), CommandFlags.DemandMaster),
-            repeatable: true, cancellationToken);
-        return json.IsNull ? null : JsonSerializer.Deserialize((string)json!, ReservationJson.Default.ReservationRecord);
-    }
-
-    /// <summary>
-    /// Saves the record with its deadline, and waits until they, and with them every change of the stock before them, are
-    /// as durable as orders are. Otherwise an order could be placed at a new primary on items that were taken at the old
-    /// one only.
-    /// </summary>
-    /// <exception cref="RedisConnectionException">
-    /// In a failover the items were changed at another server than this one, and nothing was saved. A repetition changes
-    /// them here.
-    /// </exception>
-    public async Task SaveAsync(string orderId, ReservationRecord record, CancellationToken cancellationToken)
-    {
-        var items = record.State switch
-        {
-            ReservationState.Complete => "held",
-            ReservationState.GivenBack => "none",
-            _ => "",
-        };
-        var deadline = record.State is ReservationState.Open or ReservationState.Complete ? record.PlaceBefore.ToUnixTimeMilliseconds()
-            : RedisValue.EmptyString;
-        var outcome = (string?)await writer.EvaluateAsync(s_save,
-            [RecordKey(orderId), s_deadlines, .. record.Lines.Select(l => (RedisKey)ItemsKey(l.Sku, orderId))],
-            [JsonSerializer.Serialize(record, ReservationJson.Default.ReservationRecord), (long)options.Value.KeepFor.TotalMilliseconds,
-            orderId, deadline, items],
-            options.Value.Durability, cancellationToken);
-        if (outcome == "elsewhere")
-        {
-            throw new RedisConnectionException(ConnectionFailureType.None,
-                $"The items of {orderId} were changed at a server that is no longer the primary.");
-        }
-    }
-
-    /// <summary>The current time of the server, against which deadlines are checked.</summary>
-    public async Task<DateTimeOffset> ServerTimeAsync(CancellationToken cancellationToken)
-    {
-        var time = (RedisResult[])(await redis.RunAsync(
-            s_deadlines, database => database.ExecuteAsync("TIME", [], CommandFlags.DemandMaster), repeatable: true, cancellationToken))!;
-        return DateTimeOffset.FromUnixTimeMilliseconds(((long)time[0] * 1000) + ((long)time[1] / 1000));
-    }
-
-    /// <summary>Removes the deadline of an order that has no record to save.</summary>
-    public Task UnwatchDeadlineAsync(string orderId, CancellationToken cancellationToken)
-        => redis.RunAsync(s_deadlines, database => database.SortedSetRemoveAsync(s_deadlines, orderId),
-        repeatable: true, cancellationToken);
-
-    /// <summary>Moves a deadline behind those that are due now. It does not extend the time in which the order may be placed.</summary>
-    public async Task PostponeAsync(string orderId, CancellationToken cancellationToken)
-    {
-        var later = await OverdueBeforeAsync(cancellationToken) + 1;
-        await redis.RunAsync(
-            s_deadlines, database => database.SortedSetUpdateAsync(s_deadlines, orderId, later, SortedSetWhen.Exists),
-            repeatable: true, cancellationToken);
-    }
-
-    /// <summary>The latest deadline that, with the margin behind it, has passed, in ms.</summary>
-    public async Task<long> OverdueBeforeAsync(CancellationToken cancellationToken)
-        => (await ServerTimeAsync(cancellationToken) - options.Value.ClockMargin).ToUnixTimeMilliseconds();
-
-    /// <summary>Orders whose deadline is at or before <paramref name="until"/>, the oldest first.</summary>
-    public async Task<string[]> FindOverdueAsync(long until, int atMost, CancellationToken cancellationToken)
-    {
-        var overdue = await redis.RunAsync(
-            s_deadlines,
-            database => database.SortedSetRangeByScoreAsync(s_deadlines, stop: until, take: atMost, flags: CommandFlags.DemandMaster),
-            repeatable: true, cancellationToken);
-        return Array.ConvertAll(overdue, id => (string)id!);
-    }
-
     /// <summary>Whether items of this product are set aside for the order.</summary>
-    public Task<bool> HasItemsAsync(string sku, string orderId, CancellationToken cancellationToken)
-        => redis.RunAsync(
-            ItemsKey(sku, orderId), database => database.KeyExistsAsync(ItemsKey(sku, orderId), CommandFlags.DemandMaster),
-            repeatable: true, cancellationToken);
-
-    /// <summary>Takes items out of the stock for an order; a repetition finds them taken.</summary>
-    public async Task<WriteOutcome> TakeAsync(ILease lease, string sku, string orderId, int quantity)
-        => await WriteAsync(s_take, lease, sku, orderId, quantity) switch
-        {
-            "taken" => WriteOutcome.Done,
-            "short" => WriteOutcome.OutOfStock,
-            "unknown" => WriteOutcome.UnknownSku,
-            var other => throw new InvalidOperationException($"take-items.lua answered '{other}'."),
-        };
-
-    /// <summary>Puts the items of an order back into the stock; a repetition finds nothing to put back.</summary>
-    public Task GiveBackAsync(ILease lease, string sku, string orderId) => WriteAsync(s_giveBack, lease, sku, orderId);
+    public Task<bool> HasItemsAsync(ReservedItems items, CancellationToken cancellationToken)
+        => redis.RunAsync(keys.Reservation(items),
+            database => database.KeyExistsAsync(keys.Reservation(items), CommandFlags.DemandMaster), repeatable: true, cancellationToken);
 
     /// <summary>
-    /// The same for an order whose reservation has expired, so that nothing tells any more what was taken; a repetition finds
-    /// that it was done.
+    /// Takes items out of the stock for an order, until its deadline; a repetition finds them taken. It does not wait for
+    /// replicas: the order is placed only where its items are, and what makes the order durable makes them so.
     /// </summary>
-    public Task ReturnAsync(ILease lease, string sku, string orderId, int quantity)
-        => WriteAsync(s_giveBack, lease, sku, orderId, quantity, (long)options.Value.KeepFor.TotalMilliseconds);
-
-    private static RedisKey RecordKey(string orderId) => $"reservation:{{{orderId}}}";
-
-    private async Task<string> WriteAsync(RedisScript script, ILease lease, string sku, string orderId, params RedisValue[] arguments)
+    /// <param name="lease">That of the product; null to have the script decide alone.</param>
+    /// <param name="items">Whose and which.</param>
+    /// <param name="quantity">How many.</param>
+    public async Task<TakeResult> TakeAsync(ILease? lease, ReservedItems items, int quantity)
     {
-        var outcome = (string)(await redis.EvaluateAsync(
-            script, [ProductStore.Key(sku), ItemsKey(sku, orderId)], [lease.FencingToken, .. arguments]))!;
+        var reply = await redis.EvaluateAsync(s_take, KeysOf(items),
+            [lease?.FencingToken ?? RedisValue.EmptyString, quantity, (long)options.Value.HoldFor.TotalMilliseconds, items.Member,
+                items.Sku, keys.KeptChanges]);
+        if ((string?)reply[0] == "stale")
+        {
+            throw lease!.ReportFenceRejection();
+        }
+        var outcome = Enum.Parse<TakeOutcome>((string)reply[0]!, ignoreCase: true);
+        if (outcome == TakeOutcome.Taken)
+        {
+            changes.Add(items.Sku);
+        }
+        return new TakeResult(outcome,
+            reply[1].IsNull ? 0 : decimal.Parse((string)reply[1]!, CultureInfo.InvariantCulture), (int)reply[2], (int)reply[3] == 1);
+    }
+
+    /// <summary>
+    /// Puts the items of an order that is closed back into the stock; a repetition finds nothing to put back. When a failover loses it
+    /// the deadline is there again too.
+    /// </summary>
+    public Task GiveBackAsync(ILease lease, ReservedItems items, CancellationToken cancellationToken)
+        => GiveBackAsync(lease, items, [], Durability.Memory, cancellationToken);
+
+    /// <summary>
+    /// The same for an order that was placed, also when its reservation has expired, so that nothing tells any more what was taken.
+    /// It is as durable as orders are: the order is settled next, perhaps at another primary, and then nobody returns it again.
+    /// </summary>
+    public Task ReturnAsync(ILease lease, ReservedItems items, int quantity, CancellationToken cancellationToken)
+        => GiveBackAsync(lease, items, [quantity], options.Value.Durability, cancellationToken);
+
+    /// <summary>Forgets deadlines: what they are of is sold.</summary>
+    public Task UnwatchAsync(IEnumerable<ReservedItems> items, CancellationToken cancellationToken)
+        => Task.WhenAll(items.GroupBy(i => keys.DeadlinesOf(i.Sku)).Select(part =>
+        {
+            RedisValue[] members = [.. part.Select(i => i.Member)];
+            return redis.RunAsync(part.Key, database => database.SortedSetRemoveAsync(part.Key, members), repeatable: true,
+                cancellationToken);
+        }));
+
+    /// <summary>Moves deadlines behind those that are due now.</summary>
+    public async Task PostponeAsync(IReadOnlyList<ReservedItems> items, CancellationToken cancellationToken)
+    {
+        var later = await ServerTimeAsync(cancellationToken) + 1;
+        await Task.WhenAll(items.GroupBy(i => keys.DeadlinesOf(i.Sku)).Select(part =>
+        {
+            SortedSetEntry[] entries = [.. part.Select(i => new SortedSetEntry(i.Member, later))];
+            return redis.RunAsync(part.Key, database => database.SortedSetUpdateAsync(part.Key, entries, SortedSetWhen.Exists),
+                repeatable: true, cancellationToken);
+        }));
+    }
+
+    /// <summary>The clock of the server, by which deadlines are set, in ms.</summary>
+    public async Task<long> ServerTimeAsync(CancellationToken cancellationToken)
+    {
+        var time = (RedisResult[])(await redis.RunAsync(keys.Deadlines(0),
+            database => database.ExecuteAsync("TIME", [], CommandFlags.DemandMaster), repeatable: true, cancellationToken))!;
+        return ((long)time[0] * 1000) + ((long)time[1] / 1000);
+    }
+
+    /// <summary>Items of a partition whose deadline is at or before <paramref name="until"/>, the oldest first.</summary>
+    public async Task<ReservedItems[]> FindOverdueAsync(int partition, long until, int atMost, CancellationToken cancellationToken)
+    {
+        var deadlines = keys.Deadlines(partition);
+        var overdue = await redis.RunAsync(
+            deadlines,
+            database => database.SortedSetRangeByScoreAsync(deadlines, stop: until, take: atMost, flags: CommandFlags.DemandMaster),
+            repeatable: true, cancellationToken);
+        return Array.ConvertAll(overdue, member => ReservedItems.Parse((string)member!));
+    }
+
+    private async Task GiveBackAsync(ILease lease, ReservedItems items, RedisValue[] quantity, Durability durability,
+        CancellationToken cancellationToken)
+    {
+        var outcome = (string?)await writer.EvaluateAsync(s_giveBack, KeysOf(items),
+            [lease.FencingToken, items.Member, (long)options.Value.KeepFor.TotalMilliseconds, items.Sku, keys.KeptChanges, .. quantity],
+            durability, cancellationToken);
         if (outcome == "stale")
         {
             throw lease.ReportFenceRejection();
         }
-        return outcome;
+        changes.Add(items.Sku);
     }
+
+    private RedisKey[] KeysOf(ReservedItems items)
+        => [keys.Product(items.Sku), keys.Reservation(items), keys.DeadlinesOf(items.Sku), keys.ChangesOf(items.Sku)];
 }

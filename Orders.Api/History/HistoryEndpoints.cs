@@ -9,19 +9,19 @@ namespace AspireRedis.Orders.History;
 /// <summary>The events of an order, and whether they lead to the stored state.</summary>
 /// <param name="OrderId">The order.</param>
 /// <param name="Events">Its journal, from the first event to the last.</param>
-/// <param name="Rebuilt">The order rebuilt from the events; null when there is no OrderPlaced.</param>
+/// <param name="Rebuilt">The order rebuilt from the events; null when there is no OrderPlaced, or an event cannot be read.</param>
 /// <param name="Stored">The order as it is stored.</param>
-/// <param name="Agree">Whether the two are the same.</param>
+/// <param name="Agree">Whether the two are the same; null when an event cannot be read.</param>
 /// <param name="Differences">Names of the properties that differ.</param>
 internal sealed record OrderHistory(
-    string OrderId, IReadOnlyList<HistoryEvent> Events, OrderState? Rebuilt, OrderState Stored, bool Agree,
+    string OrderId, IReadOnlyList<HistoryEvent> Events, OrderState? Rebuilt, OrderState Stored, bool? Agree,
     IReadOnlyList<string> Differences);
 
 /// <param name="EventId">Identifies the event.</param>
 /// <param name="Type">Its name.</param>
 /// <param name="OccurredAt">When it happened.</param>
-/// <param name="EntryId">Its id in the journal.</param>
-internal sealed record HistoryEvent(string? EventId, string? Type, DateTimeOffset OccurredAt, string EntryId);
+/// <param name="Unreadable">Why it cannot be read, as one of a newer schema version; null when it can.</param>
+internal sealed record HistoryEvent(string? EventId, string? Type, DateTimeOffset OccurredAt, string? Unreadable);
 
 internal sealed record OrderState(OrderStatus Status, string UserId, decimal Total, IReadOnlyList<OrderedLine> Lines,
     DateTimeOffset PlacedAt);
@@ -40,24 +40,16 @@ internal static class HistoryEndpoints
         if (!OrderId.IsValid(orderId) || await orders.FindWithEventsAsync(orderId, cancellationToken) is not { Order: { } stored,
             Events: var events })
         {
-            return TypedResults.Problem($"There is no order '{orderId}'.", statusCode: StatusCodes.Status404NotFound,
-                title: "Unknown order", type: ProblemTypes.UnknownOrder);
+            return OrderEndpoints.Unknown(orderId);
         }
-        RebuiltOrder? rebuilt;
-        try
-        {
-            rebuilt = RebuiltOrder.From(events);
-        }
-        catch (StreamDecodeException e)
-        {
-            return TypedResults.Problem($"The journal of the order cannot be read: {e.Message}.",
-                statusCode: StatusCodes.Status500InternalServerError, title: "Unreadable journal");
-        }
-        var differences = rebuilt?.DifferencesFrom(stored) ?? ["events"];
+        var unreadable = new Dictionary<RecordedEvent, string>();
+        var rebuilt = RebuiltOrder.From(events, unreadable);
+        var known = unreadable.Count == 0;
+        var differences = known ? rebuilt?.DifferencesFrom(stored) ?? ["events"] : [];
         return TypedResults.Ok(new OrderHistory(orderId,
-            [.. events.Select(e => new HistoryEvent(e.EventId, e.EventType, e.OccurredAt, e.EntryId))],
+            [.. events.Select(e => new HistoryEvent(e.EventId, e.EventType, e.OccurredAt, unreadable.GetValueOrDefault(e)))],
             rebuilt is null ? null : new OrderState(rebuilt.Status, rebuilt.UserId, rebuilt.Total, rebuilt.Lines, rebuilt.PlacedAt),
             new OrderState(stored.Status, stored.UserId, stored.Total, stored.Lines, stored.PlacedAt),
-            differences.Count == 0, differences));
+            known ? differences.Count == 0 : null, differences));
     }
 }

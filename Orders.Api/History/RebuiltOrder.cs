@@ -10,27 +10,24 @@ namespace AspireRedis.Orders.History;
 internal sealed record RebuiltOrder(string UserId, decimal Total, IReadOnlyList<OrderedLine> Lines, OrderStatus Status,
     DateTimeOffset PlacedAt)
 {
-    /// <summary>Null without an <see cref="OrderPlaced"/> event.</summary>
-    /// <exception cref="StreamDecodeException">An event cannot be read.</exception>
-    public static RebuiltOrder? From(IEnumerable<RecordedEvent> events)
+    /// <summary>Null without an <see cref="OrderPlaced"/> event, and when an event cannot be read: it may change the state.</summary>
+    /// <param name="events">The journal.</param>
+    /// <param name="unreadable">Gets the events that cannot be read, and why.</param>
+    public static RebuiltOrder? From(IEnumerable<RecordedEvent> events, Dictionary<RecordedEvent, string> unreadable)
     {
         RebuiltOrder? order = null;
         foreach (var recorded in events)
         {
-            if (recorded.TryDecode(Topics.OrderPlaced, out var placed))
+            try
             {
-                order ??= new RebuiltOrder(placed.UserId, placed.TotalCost, placed.Lines, OrderStatus.Placed, recorded.OccurredAt);
+                order = Apply(order, recorded);
             }
-            else if (recorded.TryDecode(Topics.OrderConfirmed, out _))
+            catch (StreamDecodeException e)
             {
-                order = order?.Settle(OrderStatus.Confirmed);
-            }
-            else if (recorded.TryDecode(Topics.OrderRejected, out _))
-            {
-                order = order?.Settle(OrderStatus.Rejected);
+                unreadable[recorded] = e.Message;
             }
         }
-        return order;
+        return unreadable.Count == 0 ? order : null;
     }
 
     /// <summary>The names of the properties that differ from the stored order.</summary>
@@ -51,6 +48,13 @@ internal sealed record RebuiltOrder(string UserId, decimal Total, IReadOnlyList<
         Compare("placedAt", PlacedAt == stored.PlacedAt);
         return differences;
     }
+
+    private static RebuiltOrder? Apply(RebuiltOrder? order, RecordedEvent recorded)
+        => recorded.TryDecode(Topics.OrderPlaced, out var placed)
+            ? order ?? new RebuiltOrder(placed.UserId, placed.TotalCost, placed.Lines, OrderStatus.Placed, recorded.OccurredAt)
+            : recorded.TryDecode(Topics.OrderConfirmed, out _) ? order?.Settle(OrderStatus.Confirmed)
+            : recorded.TryDecode(Topics.OrderRejected, out _) ? order?.Settle(OrderStatus.Rejected)
+            : order;
 
     // An order is settled once.
     private RebuiltOrder Settle(OrderStatus status) => Status == OrderStatus.Placed ? this with { Status = status } : this;

@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using AspireRedis.Contracts;
-using AspireRedis.Coordination;
 using AspireRedis.Coordination.Streams;
-using Microsoft.Extensions.Options;
 
 namespace AspireRedis.Orders.Payments;
 
@@ -12,8 +10,7 @@ namespace AspireRedis.Orders.Payments;
 /// the outcome, requests the mail and acknowledges the event.
 /// </summary>
 internal sealed class PaymentHandler(
-    OrderStore orders, IPaymentGateway gateway, DurableWriter writer, IServiceScopeFactory scopes, IOptions<OrderOptions> options,
-    ILogger<PaymentHandler> logger) : IStreamHandler<OrderPlaced>
+    OrderStore orders, IPaymentGateway gateway, IServiceScopeFactory scopes, ILogger<PaymentHandler> logger) : IStreamHandler<OrderPlaced>
 {
     public const string Group = "payments";
 
@@ -21,13 +18,11 @@ internal sealed class PaymentHandler(
     {
         var placed = message.Value;
         // Nobody must be charged for an order that a failover has lost or may still lose.
-        if (!await writer.ConfirmAsync(message, options.Value.Durability, cancellationToken))
+        if (await orders.FindPayableAsync(message, cancellationToken) is not { } order)
         {
             logger.LogWarning("Order {OrderId} was lost in a failover before it counted as placed.", placed.OrderId);
             return HandlerResult.Acknowledged;
         }
-        var order = await orders.FindAsync(placed.OrderId, cancellationToken)
-            ?? throw new InvalidOperationException($"The event of order {placed.OrderId} has no order.");
         var authorised = await gateway.AuthoriseAsync(message.EventId, order.UserId, order.Total, cancellationToken);
         Activity.Current?.SetTag("payment.authorised", authorised);
         if (!authorised)
@@ -37,7 +32,7 @@ internal sealed class PaymentHandler(
             await scope.ServiceProvider.GetRequiredService<InventoryClient>().ReturnAsync(order, cancellationToken);
         }
         var status = authorised ? OrderStatus.Confirmed : OrderStatus.Rejected;
-        if (await orders.SettleAsync(message, status, Mail(order, status), cancellationToken))
+        if (await orders.SettleAsync(message, order, status, Mail(order, status), cancellationToken))
         {
             logger.LogInformation("Order {OrderId} is {Status}.", order.OrderId, status);
         }

@@ -16,27 +16,52 @@ internal abstract record PlaceResult
 }
 
 /// <summary>Reserves the items, then writes the order and its event. Every step can be repeated with the same order id.</summary>
-internal sealed class OrderPlacement(InventoryClient inventory, OrderStore orders, TimeProvider clock, ILogger<OrderPlacement> logger)
+internal sealed class OrderPlacement(
+    InventoryClient inventory, OrderStore orders, IdempotencyKeys keys, TimeProvider clock, ILogger<OrderPlacement> logger)
 {
-    public async Task<PlaceResult> PlaceAsync(string orderId, PlaceOrderRequest request, CancellationToken cancellationToken)
+    // One repetition follows a failover; a second one would be another.
+    private const int MaxAttempts = 3;
+
+    /// <param name="orderId">Of this request or, with an idempotency key, of the first request with that key.</param>
+    /// <param name="claim">The idempotency key; null without one.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="level">When the order counts as placed.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<PlaceResult> PlaceAsync(string orderId, IdempotencyClaim? claim, PlaceOrderRequest request, Durability level,
+        CancellationToken cancellationToken)
     {
         try
         {
-            return await ReserveAndPlaceAsync(orderId, request, cancellationToken);
+            // An id that is new has no order.
+            if (claim is { IsFirst: false } && await orders.FindAsync(orderId, cancellationToken) is { } earlier
+                && await orders.AcknowledgeAsync(orderId, level, cancellationToken))
+            {
+                return new PlaceResult.Placed(earlier);
+            }
+            for (var attempt = 1; ; attempt++)
+            {
+                if (await ReserveAndPlaceAsync(orderId, claim, request, level, cancellationToken) is { } result)
+                {
+                    return result;
+                }
+                if (attempt == MaxAttempts || (claim is not null && !await keys.RenewAsync(claim, cancellationToken)))
+                {
+                    throw new RedisConnectionException(ConnectionFailureType.None,
+                        $"The items of order {orderId} were reserved at a server that is no longer the primary.");
+                }
+            }
         }
-        catch (NotDurableException e) when ((string?)e.Result != OrderStore.Late)
+        catch (NotDurableException e) when ((string?)e.Result is OrderStore.Placed or OrderStore.Existed)
         {
             logger.LogError("Order {OrderId} is placed but not durable: {Reason}", orderId, e.Message);
             return new PlaceResult.NotDurable(orderId);
         }
     }
 
-    private async Task<PlaceResult> ReserveAndPlaceAsync(string orderId, PlaceOrderRequest request, CancellationToken cancellationToken)
+    /// <summary>Null when a failover came in between.</summary>
+    private async Task<PlaceResult?> ReserveAndPlaceAsync(string orderId, IdempotencyClaim? claim, PlaceOrderRequest request,
+        Durability level, CancellationToken cancellationToken)
     {
-        if (await orders.FindAsync(orderId, cancellationToken) is { } earlier && await orders.AcknowledgeAsync(orderId, cancellationToken))
-        {
-            return new PlaceResult.Placed(earlier);
-        }
         var (reservation, refusal) = await inventory.ReserveAsync(
             orderId, [.. request.Lines.Select(l => new ReservationLine(l.Sku, l.Quantity!.Value))], cancellationToken);
         if (reservation is null)
@@ -44,14 +69,18 @@ internal sealed class OrderPlacement(InventoryClient inventory, OrderStore order
             return new PlaceResult.Refused(refusal!);
         }
         var order = new Order(orderId, request.UserId, request.Email, reservation.Lines.Sum(l => l.Quantity * l.UnitPrice),
-            reservation.Lines, OrderStatus.Placed, clock.GetUtcNow());
-        // If anything fails from here on, the inventory asks for the order after the reservation's deadline, and returns the
+            reservation.Lines, OrderStatus.Placed,
+            // To the millisecond, as it is stored.
+            DateTimeOffset.FromUnixTimeMilliseconds(clock.GetUtcNow().ToUnixTimeMilliseconds()));
+        // If anything fails from here on, the inventory has the order closed after the reservation's deadline, and returns the
         // items if it does not exist.
-        switch (await orders.PlaceAsync(order, reservation.PlaceBefore, cancellationToken))
+        switch (await orders.PlaceAsync(order, claim, reservation.Receipts, level, cancellationToken))
         {
+            case PlaceOutcome.Unreserved:
+                return null;
             case PlaceOutcome.Existed:
                 return new PlaceResult.Placed(await orders.FindAsync(orderId, cancellationToken) ?? order);
-            case PlaceOutcome.Late:
+            case PlaceOutcome.Closed:
                 return new PlaceResult.Refused(new ProblemDetails
                 {
                     Status = StatusCodes.Status409Conflict,
@@ -69,8 +98,8 @@ internal sealed class OrderPlacement(InventoryClient inventory, OrderStore order
     /// After a refusal: the order, if another attempt of the same request has placed it (its payment may be declined already,
     /// and the items back); else it is closed, so that nobody can place it any more.
     /// </summary>
-    public async Task<Order?> FindOrElseCloseAsync(string orderId, CancellationToken cancellationToken)
-        => await orders.IsPlacedOrElseCloseAsync(orderId, cancellationToken)
+    public async Task<Order?> FindOrElseCloseAsync(string orderId, Durability level, CancellationToken cancellationToken)
+        => await orders.IsPlacedOrElseCloseAsync(orderId, cancellationToken, level)
             ? await orders.FindAsync(orderId, cancellationToken) ?? throw new RedisConnectionException(ConnectionFailureType.None,
                 $"Order {orderId} is placed, and was looked for at a server that is not the primary any more.")
             : null;

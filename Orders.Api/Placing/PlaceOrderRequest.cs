@@ -73,7 +73,9 @@ public sealed record PlaceOrderLine(
 /// <param name="OrderId">Its id.</param>
 /// <param name="Status"><c>placed</c>, also for a repetition: GET tells where the order stands now.</param>
 /// <param name="Total">Sum over the lines.</param>
-/// <param name="Durability">What the order survives: <c>memory</c>, or <c>replica</c> when a replica has it too.</param>
+/// <param name="Durability">
+/// What the order survives: <c>memory</c>, <c>replica</c> when a replica has it too, <c>region</c> when the standby region has it.
+/// </param>
 public sealed record PlacedOrder(string OrderId, OrderStatus Status, decimal Total, string Durability);
 
 /// <summary>An order as the customer sees it.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using AspireRedis.Coordination;
 using AspireRedis.Coordination.Failover;
 using AspireRedis.Orders.Payments;
 using Microsoft.Extensions.Options;
@@ -9,11 +10,12 @@ namespace AspireRedis.Orders.Reconciling;
 /// <summary>
 /// Finds orders that were placed long ago and are not settled, and publishes the event again of those for which nobody
 /// works any more: it was deleted, or acknowledged by a group that was reset. Candidates are in a sorted set that the
-/// scripts which place and settle an order keep, so an idle round is one command. Several instances may run it: each order
-/// is one script, which puts it back behind the others.
+/// scripts which place and settle an order keep, so an idle round is one command for each partition. Several instances may run it:
+/// each order is one script, which puts it back behind the others.
 /// </summary>
 internal sealed class OrderReconciler(
-    OrderStore orders, IOptions<OrderOptions> options, TimeProvider clock, ILogger<OrderReconciler> logger)
+    RedisDeployment redis, OrderStore orders, OrderKeys keys, IOptions<OrderOptions> options, TimeProvider clock,
+    ILogger<OrderReconciler> logger)
     : BackgroundService
 {
     /// <summary>Name of the meter.</summary>
@@ -41,9 +43,13 @@ internal sealed class OrderReconciler(
         {
             try
             {
-                foreach (var orderId in await orders.FindUnsettledAsync(after, MaxPerRound, stoppingToken))
+                await redis.WaitUntilActiveAsync(stoppingToken);
+                foreach (var partition in keys.Partitions)
                 {
-                    await ReconcileAsync(orderId, stoppingToken);
+                    foreach (var orderId in await orders.FindUnsettledAsync(partition, after, MaxPerRound, stoppingToken))
+                    {
+                        await ReconcileAsync(orderId, stoppingToken);
+                    }
                 }
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)

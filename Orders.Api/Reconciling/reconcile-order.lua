@@ -1,5 +1,5 @@
--- Looks after an order that is placed for long and not settled. KEYS: order, stream, its dead letters, journal of the
--- order, unsettled orders. ARGV: order id, group that settles it. Returns
+-- Looks after an order that is placed for long and not settled. KEYS: order, stream, its dead letters, unsettled orders. ARGV:
+-- order id, group that settles it, id of its event ('': its journal has none), the event's fields and values. Returns
 --   settled: nothing to do; it is not looked after any more.
 --   waiting: its event is with the group, or will be.
 --   dead: its event is a dead letter, which somebody has to decide on.
@@ -7,23 +7,22 @@
 --   republished: its event was gone, or acknowledged without a trace in the order; it is in the stream again.
 local time = redis.call('TIME')
 local function again(answer)
-  redis.call('ZADD', KEYS[5], time[1] * 1000 + math.floor(time[2] / 1000), ARGV[1])
+  redis.call('ZADD', KEYS[4], time[1] * 1000 + math.floor(time[2] / 1000), ARGV[1])
   return answer
 end
 local status, entry = unpack(redis.call('HMGET', KEYS[1], 'status', 'entry'))
 if status ~= 'placed' then
-  redis.call('ZREM', KEYS[5], ARGV[1])
+  redis.call('ZREM', KEYS[4], ARGV[1])
   return 'settled'
 end
 
-local event = redis.call('XRANGE', KEYS[4], '-', '+', 'COUNT', 1)[1]
-if not event then return again('lost') end
 local function event_id(fields)
   for i = 1, #fields, 2 do
     if fields[i] == 'event_id' then return fields[i + 1] end
   end
 end
-local id = event_id(event[2])
+local id = ARGV[3]
+if id == '' then return again('lost') end
 
 -- The entry by its id, and by what it is: after a failover the same id may be another event's.
 local there = entry and redis.call('XRANGE', KEYS[2], entry, entry)[1]
@@ -52,5 +51,5 @@ for _, letter in ipairs(redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1000
 end
 
 -- The same event id: whoever has handled it after all, handles it no second time.
-redis.call('HSET', KEYS[1], 'entry', redis.call('XADD', KEYS[2], '*', unpack(event[2])))
+redis.call('HSET', KEYS[1], 'entry', redis.call('XADD', KEYS[2], '*', unpack(ARGV, 4)))
 return again('republished')

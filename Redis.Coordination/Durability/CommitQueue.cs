@@ -1,23 +1,42 @@
 using System.Collections.Concurrent;
+using System.Net;
 
 namespace AspireRedis.Coordination;
 
 /// <summary>
 /// The durable writes of one shard, in the order in which they came. While one group waits for the replicas the next one
-/// gathers.
+/// gathers; where many do, it goes on a second connection as soon as the primary has answered the one before.
 /// </summary>
-/// <param name="shard">Where they go.</param>
-/// <param name="options">Those of the <see cref="DurableWriter"/>.</param>
-/// <param name="stopped">Cancelled before <see cref="DisposeAsync"/> is called: what is queued then fails.</param>
-internal sealed class CommitQueue(RedisShard shard, DurableWriterOptions options, CancellationToken stopped) : IAsyncDisposable
+internal sealed class CommitQueue : IAsyncDisposable
 {
+    // So many are worth a WAIT of their own.
+    private const int WorthAWait = 16;
+
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
 
+    private readonly RedisShard _shard;
+    private readonly DurableWriterOptions _options;
+    private readonly CancellationToken _stopped;
     private readonly ConcurrentQueue<DurableWrite> _queue = new();
     // Bounded: callers wait for a place instead of piling up behind a primary that does not answer.
-    private readonly SemaphoreSlim _room = new(options.MaxBatch * 16);
-    private TaskCompletionSource? _committing;
-    private CommitConnection? _connection;
+    private readonly SemaphoreSlim _room;
+    private readonly Lock _lock = new();
+    private readonly Lane[] _lanes;
+    private Lane? _sending;
+    private KnownFollowers? _followers;
+    private TaskCompletionSource? _drained;
+
+    /// <param name="shard">Where they go.</param>
+    /// <param name="options">Those of the <see cref="DurableWriter"/>.</param>
+    /// <param name="stopped">Cancelled before <see cref="DisposeAsync"/> is called: what is queued then fails.</param>
+    public CommitQueue(RedisShard shard, DurableWriterOptions options, CancellationToken stopped)
+    {
+        _shard = shard;
+        _options = options;
+        _stopped = stopped;
+        _room = new SemaphoreSlim(options.MaxBatch * 16);
+        _lanes = [new Lane(this), new Lane(this)];
+    }
 
     /// <summary>Queues a write. It is ended by and by; see <see cref="DurableWrite.Completion"/>.</summary>
     public async ValueTask AddAsync(DurableWrite write, CancellationToken cancellationToken)
@@ -31,11 +50,22 @@ internal sealed class CommitQueue(RedisShard shard, DurableWriterOptions options
     {
         // Whoever commits fails what is queued; what comes now commits, and so fails, itself.
         CommitQueued();
-        while (Volatile.Read(ref _committing) is { } committing)
+        Task? drained = null;
+        lock (_lock)
         {
-            await committing.Task;
+            if (Array.Exists(_lanes, static l => l.IsBusy))
+            {
+                drained = (_drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
         }
-        await DisconnectAsync();
+        if (drained is not null)
+        {
+            await drained;
+        }
+        foreach (var lane in _lanes)
+        {
+            await lane.DisconnectAsync();
+        }
     }
 
     /// <summary>
@@ -45,100 +75,180 @@ internal sealed class CommitQueue(RedisShard shard, DurableWriterOptions options
     private void CommitQueued()
     {
         // With a fence: whoever is about to leave sees what was queued, or is seen to have left.
-        if (Interlocked.CompareExchange(ref _committing, null, null) is not null)
+        if (Interlocked.CompareExchange(ref _sending, null, null) is not null)
         {
             return;
         }
-        var mine = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (Interlocked.CompareExchange(ref _committing, mine, null) is null)
+        Lane lane;
+        lock (_lock)
         {
-            // The trace of this caller is not that of the others.
-            using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
+            if (_queue.IsEmpty || _sending is not null
+                || Array.Find(_lanes, static l => !l.IsBusy) is not { } free
+                || (Array.Exists(_lanes, static l => l.IsBusy) && _queue.Count < WorthAWait))
             {
-                _ = CommitQueuedAsync(mine);
+                return;
             }
+            lane = free;
+            lane.IsBusy = true;
+            _sending = lane;
+        }
+        // The trace of this caller is not that of the others.
+        using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
+        {
+            // Not in the context of a caller who may block it: others wait for this too.
+            _ = SynchronizationContext.Current is null ? CommitQueuedAsync(lane) : Task.Run(() => CommitQueuedAsync(lane));
         }
     }
 
-    private async Task CommitQueuedAsync(TaskCompletionSource mine)
+    /// <summary>The primary has answered the group of this lane: the next may go.</summary>
+    private void Answered(Lane lane)
     {
-        var group = new List<DurableWrite>();
+        lock (_lock)
+        {
+            if (_sending != lane)
+            {
+                return;
+            }
+            _sending = null;
+        }
+        CommitQueued();
+    }
+
+    private async Task CommitQueuedAsync(Lane lane)
+    {
+        var group = lane.Group;
         try
         {
-            // What is left in the group is made again.
-            while (group.Count > 0 || !_queue.IsEmpty)
+            Dequeue(group, _options.MaxBatch);
+            // What is left in the group is made again, and what has come meanwhile with it.
+            while (group.Count > 0)
             {
-                Dequeue(group, options.MaxBatch);
-                stopped.ThrowIfCancellationRequested();
+                _stopped.ThrowIfCancellationRequested();
                 // Whoever has gone away before the write was sent is spared it.
                 group.RemoveAll(static w => w.TryCancel());
-                if (group.Count == 0)
-                {
-                    continue;
-                }
-                await CommitAsync(group);
                 if (group.Count > 0)
                 {
-                    await Task.Delay(s_pause, stopped);
+                    await CommitAsync(lane);
+                }
+                if (group.Count > 0)
+                {
+                    lane.Acknowledged.ForEach(static w => w.Complete(here: false));
+                    lane.Acknowledged.Clear();
+                    Answered(lane);
+                    await Task.Delay(s_pause, _stopped);
+                    Dequeue(group, _options.MaxBatch);
                 }
             }
         }
-        catch (Exception) when (stopped.IsCancellationRequested)
+        catch (Exception) when (_stopped.IsCancellationRequested)
         {
             Dequeue(group, int.MaxValue);
             group.ForEach(static w => w.Fail(new ObjectDisposedException(nameof(DurableWriter))));
+            group.Clear();
         }
-        Interlocked.Exchange(ref _committing, null);
-        mine.SetResult();
-        // One that came after the last look, and found us at it.
-        if (!_queue.IsEmpty)
+        End(lane);
+    }
+
+    private void End(Lane lane)
+    {
+        // Only the last of them is kept: it may go on here, where there is nothing else to do then.
+        var acknowledged = lane.Acknowledged;
+        for (var i = 0; i < acknowledged.Count - 1; i++)
         {
-            CommitQueued();
+            acknowledged[i].Complete(here: false);
         }
+        var last = acknowledged.Count > 0 ? acknowledged[^1] : null;
+        acknowledged.Clear();
+        TaskCompletionSource? drained = null;
+        lock (_lock)
+        {
+            lane.IsBusy = false;
+            if (_sending == lane)
+            {
+                _sending = null;
+            }
+            if (!Array.Exists(_lanes, static l => l.IsBusy))
+            {
+                drained = _drained;
+            }
+        }
+        // One that came after the last look, and found us at it.
+        CommitQueued();
+        drained?.TrySetResult();
+        last?.Complete(here: true);
     }
 
     private void Dequeue(List<DurableWrite> group, int upTo)
     {
+        var before = group.Count;
         while (group.Count < upTo && _queue.TryDequeue(out var write))
         {
-            _room.Release();
             group.Add(write);
+        }
+        if (group.Count > before)
+        {
+            _room.Release(group.Count - before);
         }
     }
 
     /// <summary>Makes the writes; those that are to be made again stay in the group.</summary>
-    private async Task CommitAsync(List<DurableWrite> group)
+    private async Task CommitAsync(Lane lane)
     {
+        var group = lane.Group;
         try
         {
-            var connection = await ConnectAsync(options.RetryFor - group[0].Age);
+            var connection = await ConnectAsync(lane, _options.RetryFor - group[0].Age);
+            // Connecting waits for a failover or a switchover to end.
+            group.RemoveAll(static w => w.TryCancel());
             await RefuseUnsupportedAsync(connection, group);
-            if (group.Count == 0 || await new CommitRound(shard, connection, options, group).RunAsync())
+            if (group.Count == 0 || await new CommitRound(_shard, connection, _options, group, lane.Acknowledged, lane.Answered).RunAsync())
             {
                 return;
             }
         }
-        catch (Exception e) when (!stopped.IsCancellationRequested)
+        catch (Exception e) when (!_stopped.IsCancellationRequested)
         {
             // Before anything was sent.
-            group.RemoveAll(w => w.TryFail(e, shard.Route, options.RetryFor));
+            group.RemoveAll(w => w.TryFail(e, _shard.Route, _options.RetryFor));
         }
-        await DisconnectAsync();
+        await lane.DisconnectAsync();
     }
 
-    private async Task<CommitConnection> ConnectAsync(TimeSpan bound)
+    private async ValueTask<CommitConnection> ConnectAsync(Lane lane, TimeSpan bound)
     {
-        if (shard.Route?.Gate is { } gate)
+        if (_shard.Route?.GateOfDedicated is { } gate)
         {
-            await gate.WaitAsync(stopped);
+            await gate.WaitAsync(_stopped);
         }
         // A demoted node would answer READONLY at best; the shared connection hears of the switch first.
-        if (_connection is not null && !_connection.Node.Equals(shard.Primary))
+        if (lane.Connection is { } connection && !connection.Node.Equals(_shard.Primary))
         {
-            await DisconnectAsync();
+            await lane.DisconnectAsync();
         }
-        return _connection ??= new CommitConnection(
-            await shard.OpenDedicatedAsync("durable-writer", 2 * options.AcknowledgeTimeout, bound, stopped));
+        if (lane.Connection is null)
+        {
+            var opened = await _shard.OpenDedicatedAsync("durable-writer", 2 * _options.AcknowledgeTimeout, bound, _stopped);
+            lane.Connection = new CommitConnection(opened, FollowersOf(opened.Node));
+        }
+        return lane.Connection;
+    }
+
+    /// <summary>
+    /// One for all lanes and for as long as the primary stays: one that has left it before this connection was opened may have been
+    /// promoted.
+    /// </summary>
+    private KnownFollowers FollowersOf(EndPoint node)
+    {
+        lock (_lock)
+        {
+            if (_followers?.Node.Equals(node) != true)
+            {
+                _followers = new KnownFollowers(_shard.Follower, node);
+            }
+            // Another process may have that address by now.
+            _followers.Doubt();
+            return _followers;
+        }
     }
 
     /// <summary>Fails the writes that ask for more than the server can give.</summary>
@@ -159,12 +269,29 @@ internal sealed class CommitQueue(RedisShard shard, DurableWriterOptions options
         });
     }
 
-    private async ValueTask DisconnectAsync()
+    /// <summary>One connection and the group that is under way on it.</summary>
+    private sealed class Lane
     {
-        if (_connection is { } connection)
+        public Lane(CommitQueue queue) => Answered = () => queue.Answered(this);
+
+        public bool IsBusy { get; set; }
+
+        public CommitConnection? Connection { get; set; }
+
+        public List<DurableWrite> Group { get; } = [];
+
+        public List<DurableWrite> Acknowledged { get; } = [];
+
+        /// <summary>The primary has answered its group.</summary>
+        public Action Answered { get; }
+
+        public async ValueTask DisconnectAsync()
         {
-            _connection = null;
-            await connection.DisposeAsync();
+            if (Connection is { } connection)
+            {
+                Connection = null;
+                await connection.DisposeAsync();
+            }
         }
     }
 }

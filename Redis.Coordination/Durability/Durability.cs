@@ -19,4 +19,11 @@ public enum Durability
     /// <see cref="DurabilityNotSupportedException"/> and is not made.
     /// </summary>
     Fsync = 2,
+
+    /// <summary>
+    /// As <see cref="Replica"/>, and when a server of the standby region has it too: nothing that was acknowledged is lost with the whole
+    /// active region. Costs the round trip between the regions. While the standby is away such a write fails; it is never acknowledged
+    /// for less. Without regions it fails with <see cref="DurabilityNotSupportedException"/> and is not made.
+    /// </summary>
+    Region = 3,
 }

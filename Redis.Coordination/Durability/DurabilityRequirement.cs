@@ -1,4 +1,5 @@
 using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Regions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -32,7 +33,8 @@ internal sealed class DurabilityRequirement(RedisDeployment deployment, Durabili
                 }
             }
         }
-        catch (Exception e) when (e.IsOfRedis() || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (e.IsOfRedis() || e is RegionNotActiveException
+            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             logger.LogWarning("Whether Redis can give durability {Durability} is not known yet: {Reason}", durability, e.Message);
         }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Threading.Tasks.Sources;
 using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
 using StackExchange.Redis;
@@ -8,19 +9,25 @@ namespace AspireRedis.Coordination;
 /// <summary>One write on its way through a <see cref="CommitQueue"/>.</summary>
 internal sealed class DurableWrite(
     RedisScript script, RedisKey[] keys, RedisValue[] arguments, Durability durability, Activity? span, CancellationToken cancellationToken)
+    : IValueTaskSource<RedisResult>
 {
     private readonly long _start = Stopwatch.GetTimestamp();
 
-    // Continuations on the pool: a caller must not run on the committing loop.
-    private readonly TaskCompletionSource<RedisResult> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // Continuations on the pool: a caller must not hold up those that commit. See Complete for the one that may.
+    private ManualResetValueTaskSourceCore<RedisResult> _completion = new() { RunContinuationsAsynchronously = true };
+    private RedisResult? _result;
+    private bool _isEnding;
 
     public Durability Durability => durability;
+
+    /// <summary>A server has refused it for the moment: with it, a <c>WAIT</c> behind it may have nothing to speak for.</summary>
+    public bool WasRefused { get; private set; }
 
     /// <summary>Since when it is tried.</summary>
     public TimeSpan Age => Stopwatch.GetElapsedTime(_start);
 
-    /// <summary>What its script returned, once that is acknowledged.</summary>
-    public Task<RedisResult> Completion => _completion.Task;
+    /// <summary>What its script returned, once that is acknowledged. To be awaited once.</summary>
+    public ValueTask<RedisResult> Completion => new(this, _completion.Version);
 
     public Task<RedisResult> SendHashAsync(DedicatedConnection connection)
     {
@@ -31,16 +38,51 @@ internal sealed class DurableWrite(
     public Task<RedisResult> SendTextAsync(DedicatedConnection connection) => script.SendTextAsync(connection.Database, keys, arguments);
 
     /// <summary>True when its caller has gone away.</summary>
-    public bool TryCancel() => cancellationToken.IsCancellationRequested && _completion.TrySetCanceled(cancellationToken);
+    public bool TryCancel()
+    {
+        if (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+        Cancel();
+        return true;
+    }
 
+    /// <summary>Its caller waits no longer, whatever becomes of it.</summary>
+    public void Cancel()
+    {
+        if (TryEnd())
+        {
+            _completion.SetException(new OperationCanceledException(cancellationToken));
+        }
+    }
+
+    /// <summary>It is acknowledged; <see cref="Complete"/> tells its caller.</summary>
     public void Succeed(RedisResult result, PrimaryRoute? route)
     {
         route?.Observer.Succeeded(_start);
-        _completion.TrySetResult(result);
+        _result = result;
+    }
+
+    /// <summary>Has the caller go on with what <see cref="Succeed"/> was given.</summary>
+    /// <param name="here">On this thread, which has nothing else to do.</param>
+    public void Complete(bool here)
+    {
+        if (TryEnd())
+        {
+            _completion.RunContinuationsAsynchronously = !here;
+            _completion.SetResult(_result!);
+        }
     }
 
     /// <summary>Ends it with <paramref name="exception"/>, whatever that is.</summary>
-    public void Fail(Exception exception) => _completion.TrySetException(exception);
+    public void Fail(Exception exception)
+    {
+        if (TryEnd())
+        {
+            _completion.SetException(PermissionDenied.Explain(exception, script.Name, script.Text) ?? exception);
+        }
+    }
 
     /// <summary>Ends it with what a failed attempt means for its caller; false when it is to be made again instead.</summary>
     public bool TryFail(Exception exception, PrimaryRoute? route, TimeSpan retryFor)
@@ -52,6 +94,7 @@ internal sealed class DurableWrite(
             return true;
         }
         route?.Observer.Failed(_start);
+        WasRefused |= exception is RedisServerException;
         if ((kind == RedisFailureKind.NotApplied || script.Repeatable) && Age < retryFor)
         {
             return false;
@@ -61,4 +104,14 @@ internal sealed class DurableWrite(
             : new RedisUnavailableException(exception));
         return true;
     }
+
+    RedisResult IValueTaskSource<RedisResult>.GetResult(short token) => _completion.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<RedisResult>.GetStatus(short token) => _completion.GetStatus(token);
+
+    void IValueTaskSource<RedisResult>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+        => _completion.OnCompleted(continuation, state, token, flags);
+
+    private bool TryEnd() => !Interlocked.Exchange(ref _isEnding, true);
 }

@@ -1,5 +1,9 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using AspireRedis.Coordination.Diagnostics;
+using AspireRedis.Coordination.Regions;
+using AspireRedis.Coordination.Regions.Acknowledgement;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
@@ -25,6 +29,7 @@ public sealed class DurableWriter : IAsyncDisposable
     private readonly RedisDeployment _deployment;
     private readonly DurableWriterOptions _options;
     private readonly ConcurrentDictionary<RedisShard, CommitQueue> _queues = new();
+    private readonly ConcurrentDictionary<RedisShard, StandbyAcknowledger> _standbys = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationToken _stopped;
 
@@ -40,6 +45,8 @@ public sealed class DurableWriter : IAsyncDisposable
         _stopped = _stopping.Token;
     }
 
+    internal RedisDeployment Deployment => _deployment;
+
     /// <summary>Runs <paramref name="script"/> and returns its result once it is acknowledged at <paramref name="durability"/>.</summary>
     /// <param name="script">The script.</param>
     /// <param name="keys">Its keys, at least one.</param>
@@ -53,6 +60,7 @@ public sealed class DurableWriter : IAsyncDisposable
     /// <exception cref="RedisOutcomeUnknownException">
     /// The answer was lost; it may have been applied, and may have been lost again with the primary.
     /// </exception>
+    /// <exception cref="Regions.RegionNotActiveException">Not applied: another region accepts writes.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; a write that was already sent may have been applied.</exception>
     /// <exception cref="ObjectDisposedException">The writer is disposed.</exception>
     public async Task<RedisResult> EvaluateAsync(
@@ -65,20 +73,83 @@ public sealed class DurableWriter : IAsyncDisposable
         {
             return await _deployment.EvaluateAsync(script, keys, arguments, cancellationToken);
         }
-        var queue = _queues.GetOrAdd(_deployment.ShardOf(keys), shard => new CommitQueue(shard, _options, _stopped));
+        var shard = _deployment.ShardOf(keys);
         using var span = CommandSpan.IsWanted ? CommandSpan.StartScript(script.Name) : null;
+        var start = Stopwatch.GetTimestamp();
         try
         {
-            var write = new DurableWrite(script, keys, arguments, durability, span, cancellationToken);
-            await queue.AddAsync(write, cancellationToken);
-            // Once it was sent it belongs to a group; only this caller stops waiting for it.
-            return await write.Completion.WaitAsync(cancellationToken);
+            return await CommitAsync(shard, script, keys, arguments, durability, span, cancellationToken);
         }
         catch (Exception e)
         {
             span.Fail(e);
             throw;
         }
+        finally
+        {
+            shard.Route?.Explain(span, start);
+        }
+    }
+
+    /// <summary>Where a key is written.</summary>
+    internal RedisShard ShardOf(RedisKey key) => _deployment.ShardOf(key);
+
+    /// <summary>As <see cref="EvaluateAsync"/> above level <see cref="Durability.Memory"/>, with a span of the caller.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    internal async ValueTask<RedisResult> CommitAsync(RedisShard shard, RedisScript script, RedisKey[] keys, RedisValue[] arguments,
+        Durability durability, Activity? span, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_stopped.IsCancellationRequested, this);
+        var queue = _queues.GetOrAdd(
+            shard, static (shard, writer) => new CommitQueue(shard, writer._options, writer._stopped), this);
+        try
+        {
+            var epoch = shard.Guard is { } guard ? await guard.EnterAsync(cancellationToken) : -1;
+            var standby = durability == Durability.Region ? await StandbyAsync(shard, cancellationToken) : null;
+            var write = new DurableWrite(shard.Guarded(script), keys, arguments, durability, span, cancellationToken);
+            await queue.AddAsync(write, cancellationToken);
+            RedisResult result;
+            // Once it was sent it belongs to a group; only this caller stops waiting for it.
+            using (cancellationToken.UnsafeRegister(static w => ((DurableWrite)w!).Cancel(), write))
+            {
+                result = await write.Completion;
+            }
+            if (standby is not null && !await standby.WaitAsync(cancellationToken))
+            {
+                throw new NotDurableException(1, 0, _options.AcknowledgeTimeout, result);
+            }
+            if (shard.Guard?.IsConfirmed(epoch) == false)
+            {
+                await shard.Guard.ConfirmAsync(epoch, cancellationToken);
+            }
+            return result;
+        }
+        catch (Exception e) when (shard.Guard?.Explain(e) is { } refused)
+        {
+            throw refused;
+        }
+    }
+
+    /// <exception cref="RedisUnavailableException">The standby is away; nothing was sent.</exception>
+    private async Task<StandbyAcknowledger> StandbyAsync(RedisShard shard, CancellationToken cancellationToken)
+    {
+        if (shard.Guard?.Standby is not { } region)
+        {
+            throw new DurabilityNotSupportedException(Durability.Region, "two regions must be configured.");
+        }
+        var standby = _standbys.GetOrAdd(shard, s => new StandbyAcknowledger(s, region, _options.AcknowledgeTimeout));
+        bool isAttached;
+        try
+        {
+            isAttached = await standby.IsAttachedAsync(cancellationToken);
+        }
+        catch (RedisOutcomeUnknownException e)
+        {
+            // Nothing was to be written yet.
+            throw new RedisUnavailableException(e.InnerException ?? e);
+        }
+        return isAttached ? standby
+            : throw new RedisUnavailableException(new RegionException($"No server of the standby region '{region.Name}' follows the primary."));
     }
 
     /// <summary>Stops; writes that are still queued fail with <see cref="ObjectDisposedException"/>.</summary>
@@ -92,6 +163,10 @@ public sealed class DurableWriter : IAsyncDisposable
         foreach (var queue in _queues.Values)
         {
             await queue.DisposeAsync();
+        }
+        foreach (var standby in _standbys.Values)
+        {
+            await standby.DisposeAsync();
         }
         _stopping.Dispose();
     }

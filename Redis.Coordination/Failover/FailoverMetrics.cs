@@ -28,5 +28,12 @@ internal static class FailoverMetrics
     public static readonly Gauge<long> Quorum = CoordinationDiagnostics.Meter.CreateGauge<long>(
         "redis.sentinel.quorum", "1", "1 when a Sentinel could start a failover (SENTINEL CKQUORUM, not in TILT), else 0.");
 
+    /// <summary>Shows 0 before the first: of a counter that begins with 1, no rate shows that there was something.</summary>
+    public static void Begin()
+    {
+        Failovers.Add(0, Planned(true));
+        Failovers.Add(0, Planned(false));
+    }
+
     public static KeyValuePair<string, object?> Planned(bool planned) => new("redis.failover.planned", planned);
 }

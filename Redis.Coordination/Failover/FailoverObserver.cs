@@ -8,7 +8,8 @@ namespace AspireRedis.Coordination.Failover;
 
 /// <summary>
 /// Tells what a failover cost the application: from the beginning of the first command that failed or was held up to the
-/// first that succeeded at the new primary. One failover is one span, with what the Sentinels said as its events.
+/// first that succeeded at the new primary. One failover is one span, with what the Sentinels said as its events and links to the
+/// commands that it held up.
 /// </summary>
 internal sealed class FailoverObserver(ILogger logger)
 {
@@ -20,6 +21,9 @@ internal sealed class FailoverObserver(ILogger logger)
     // How long to wait for Sentinels that announce what is known already, and for a first command where there are few.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
+    // So many commands are tied to a failover; it may have held up thousands.
+    private const int MaxLinks = 100;
+
     private readonly Lock _lock = new();
     private readonly long _origin = Stopwatch.GetTimestamp();
     private readonly DateTimeOffset _originTime = DateTimeOffset.UtcNow;
@@ -27,6 +31,10 @@ internal sealed class FailoverObserver(ILogger logger)
     private Failover? _failover;
     private long _firstTrouble;
     private volatile bool _alert;
+    private volatile FailoverReport? _last;
+
+    /// <summary>The last change of the primary; null before the first.</summary>
+    public FailoverReport? Last => _last;
 
     /// <summary>A command that began at <paramref name="start"/> has just succeeded.</summary>
     public void Succeeded(long start)
@@ -103,7 +111,7 @@ internal sealed class FailoverObserver(ILogger logger)
     /// <summary>Another node is followed from now on.</summary>
     public void Followed(EndPoint from, EndPoint to, bool planned)
     {
-        logger.LogWarning("{Primary} is the primary now, after {Former}: a {Kind}.",
+        logger.Log(planned ? LogLevel.Information : LogLevel.Warning, "{Primary} is the primary now, after {Former}: a {Kind}.",
             EndPointCollection.ToString(to), EndPointCollection.ToString(from), planned ? "planned switchover" : "failover");
         FailoverMetrics.Failovers.Add(1, FailoverMetrics.Planned(planned));
         Failover failover;
@@ -114,10 +122,24 @@ internal sealed class FailoverObserver(ILogger logger)
                 Complete(_failover);
             }
             _failover = failover = new Failover(from, to, planned, Stopwatch.GetTimestamp());
+            _last = new FailoverReport(EndPointCollection.ToString(from), EndPointCollection.ToString(to), planned, Time(failover.At),
+                IsOver: false, Blackout: null);
             _signs["followed"] = new Sign(failover.At, null);
             _alert = true;
         }
         _ = CompleteAsync(failover);
+    }
+
+    /// <summary>The command of this span was held up by the failover that is under way.</summary>
+    public void HeldUp(ActivityContext command)
+    {
+        lock (_lock)
+        {
+            if (_failover?.HeldUp is { Count: < MaxLinks } heldUp)
+            {
+                heldUp.Add(command);
+            }
+        }
     }
 
     private async Task CompleteAsync(Failover failover)
@@ -158,6 +180,7 @@ internal sealed class FailoverObserver(ILogger logger)
             activity?.SetTag("redis.failover.from", EndPointCollection.ToString(failover.From));
             activity?.SetTag("redis.failover.to", EndPointCollection.ToString(failover.To));
             activity?.SetTag("redis.failover.blackout", blackout?.TotalSeconds);
+            failover.HeldUp.ForEach(command => activity?.AddLink(new ActivityLink(command)));
             foreach (var (name, sign) in _signs.OrderBy(s => s.Value.At))
             {
                 activity?.AddEvent(new ActivityEvent(name, Time(sign.At),
@@ -172,6 +195,7 @@ internal sealed class FailoverObserver(ILogger logger)
             logger.LogInformation("The change to {Primary} held up the application for {Blackout:0.000} s.",
                 EndPointCollection.ToString(failover.To), dark.TotalSeconds);
         }
+        _last = _last! with { IsOver = true, Blackout = blackout };
         _failover = null;
         _firstTrouble = 0;
         _signs.Clear();
@@ -187,5 +211,7 @@ internal sealed class FailoverObserver(ILogger logger)
     private sealed record Failover(EndPoint From, EndPoint To, bool Planned, long At)
     {
         public long FirstSuccess { get; set; }
+
+        public List<ActivityContext> HeldUp { get; } = [];
     }
 }

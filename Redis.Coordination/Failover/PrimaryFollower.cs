@@ -14,6 +14,8 @@ namespace AspireRedis.Coordination.Failover;
 /// </summary>
 /// <remarks>
 /// It listens to every Sentinel on a connection of its own and asks each of them once a second, for messages can be lost.
+/// Which there are it knows from those that answer (<see cref="SentinelRoster"/>). The configured addresses are where it looks
+/// first and for ever, and count no more than others.
 /// A newer configuration epoch wins; one that is not newer is believed only when a majority of the Sentinels has held to it
 /// for ten seconds, as after all of them were set up anew. Nobody is followed who does not call itself a primary.
 /// While a replica is being promoted it is asked itself, every 10 ms, for the Sentinel learns of its own success by an INFO
@@ -27,7 +29,6 @@ internal sealed class PrimaryFollower : IAsyncDisposable
     internal const string SwitchoverKey = "redis:switchover";
 
     private static readonly TimeSpan s_ask = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan s_discover = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_probe = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_promotion = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_promotionLook = TimeSpan.FromMilliseconds(10);
@@ -38,13 +39,17 @@ internal sealed class PrimaryFollower : IAsyncDisposable
     private readonly SemaphoreSlim _deciding = new(1);
     private readonly ConcurrentDictionary<EndPoint, SentinelLink> _links = new();
     private readonly ConcurrentDictionary<EndPoint, bool> _watchedPromotions = new();
+    private readonly ConcurrentDictionary<EndPoint, long> _announced = new();
+    private readonly ConcurrentDictionary<EndPoint, string> _refusedBy = new();
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly PromotableReplicas _promotable = new();
+    private readonly SentinelRoster _roster = new();
     private ConfigurationOptions? _options;
     private PrimaryTunnel? _tunnel;
     private string _service = "";
     private Task? _watching;
+    private volatile string? _refusal;
     private long _epoch = -1;
     private long _began;
 
@@ -63,6 +68,9 @@ internal sealed class PrimaryFollower : IAsyncDisposable
     public int ReachableSentinels => Views().Count();
 
     internal PrimaryRoute Route { get; }
+
+    /// <summary>Who refuses to say what has to be known, and how, while no primary is known; else null.</summary>
+    internal string? Refusal => Route.Primary is null ? _refusal : null;
 
     /// <summary>
     /// Makes clients that are created with <paramref name="options"/> follow the primary. Options without a service name
@@ -149,8 +157,11 @@ internal sealed class PrimaryFollower : IAsyncDisposable
     /// How many replicas of this primary the Sentinels could promote: so many must have a write for it to survive whatever
     /// they do. <paramref name="followers"/> were seen to follow it, at these times.
     /// </summary>
-    internal int PromotableReplicasOf(EndPoint primary, IReadOnlyDictionary<string, long> followers)
-        => _promotable.Of(primary, followers, (_links.Count / 2) + 1);
+    internal PromotableCount PromotableReplicasOf(EndPoint primary, IReadOnlyDictionary<string, long> followers)
+        => _promotable.Of(primary, followers, _roster.Majority);
+
+    /// <summary>Whether that would come out as it did then.</summary>
+    internal bool IsCurrent(in PromotableCount count) => _promotable.IsCurrent(count, _roster.Majority);
 
     /// <summary>
     /// Whether a Sentinel could start a failover: it has a quorum (<c>SENTINEL CKQUORUM</c>) and is not in TILT. True as soon
@@ -173,37 +184,43 @@ internal sealed class PrimaryFollower : IAsyncDisposable
         return result;
     }
 
+    /// <summary>
+    /// The region has become active, or is not any more. Sentinels that monitor it anew begin with the first epoch; and blocked reads at
+    /// servers of a region that is none any more are ended.
+    /// </summary>
+    internal void RegionSwitched(bool isActive)
+    {
+        lock (_lock)
+        {
+            _epoch = isActive ? -1 : _epoch;
+        }
+        if (!isActive)
+        {
+            Route.CloseDedicated();
+        }
+    }
+
     private async Task WatchAsync(CancellationToken stopping)
     {
         _began = Stopwatch.GetTimestamp();
-        var discovered = _began;
-        var sentinels = _options!.EndPoints.ToList();
         using var timer = new PeriodicTimer(s_ask);
         do
         {
-            // Each on its own: one that is frozen answers by its timeout only.
-            var asked = sentinels.Select(async sentinel =>
-            {
-                if (!_links.TryGetValue(sentinel, out var link))
-                {
-                    link = await SentinelLink.OpenAsync(_options, sentinel, _service, _tunnel!.Inner, OnHeard);
-                    _links[sentinel] = link;
-                }
-                await AskAsync(link, stopping);
-            }).ToList();
             try
             {
-                await Task.WhenAll(asked);
-                if (Stopwatch.GetElapsedTime(discovered) > s_discover)
+                // Each on its own: one that is frozen answers by its timeout only.
+                var nodes = _options!.EndPoints.Concat(_roster.Silent).Concat(_announced.Keys).Union(_links.Keys);
+                await Task.WhenAll(nodes.Select(async sentinel =>
                 {
-                    discovered = Stopwatch.GetTimestamp();
-                    foreach (var other in (await Task.WhenAll(_links.Values.Select(l => l.OthersAsync()))).SelectMany(o => o)
-                        .Except(sentinels).ToList())
+                    if (!_links.TryGetValue(sentinel, out var link))
                     {
-                        _logger.LogInformation("Sentinel {Sentinel} is new.", EndPointCollection.ToString(other));
-                        sentinels.Add(other);
+                        link = await SentinelLink.OpenAsync(_options, sentinel, _service, _tunnel!.Inner, OnHeard);
+                        _links[sentinel] = link;
+                        _logger.LogDebug("Sentinel {Sentinel} is asked from now on.", EndPointCollection.ToString(sentinel));
                     }
-                }
+                    await AskAsync(link, stopping);
+                }));
+                await LookAsync();
             }
             catch (Exception e) when (!stopping.IsCancellationRequested)
             {
@@ -211,6 +228,27 @@ internal sealed class PrimaryFollower : IAsyncDisposable
             }
         }
         while (await timer.WaitForNextTickAsync(stopping));
+    }
+
+    /// <summary>Drops those that are no Sentinels of this deployment any more.</summary>
+    private async Task LookAsync()
+    {
+        foreach (var id in _roster.Look([.. Answers()], Stopwatch.GetElapsedTime(_began)))
+        {
+            _promotable.Forget(id);
+            _logger.LogInformation("Sentinel {Sentinel} neither answers nor is named by the others, and does not count any more.", id);
+        }
+        foreach (var (node, _) in _announced.Where(a => Stopwatch.GetElapsedTime(a.Value) > SentinelRoster.Patience).ToList())
+        {
+            _announced.TryRemove(node, out _);
+        }
+        foreach (var node in _links.Keys.Except(_options!.EndPoints).Except(_announced.Keys).Where(n => !_roster.IsKnown(n)).ToList())
+        {
+            if (_links.TryRemove(node, out var link))
+            {
+                await link.DisposeAsync();
+            }
+        }
     }
 
     private void OnHeard(SentinelLink link, string channel, string message)
@@ -236,7 +274,18 @@ internal sealed class PrimaryFollower : IAsyncDisposable
                     _ = WatchPromotionAsync(candidate);
                 }
                 break;
-            case "+switch-master" or "+promoted-slave" or "+config-update-from" or "+failover-end":
+            case "+sentinel" when words.Length > 3:
+                // Not at the next look: whoever says so may be replaced by then.
+                if (NodeAddress.Parse(words[2], words[3]) is { } other)
+                {
+                    _announced[other] = Stopwatch.GetTimestamp();
+                }
+                break;
+            // A replica that it lists from now on must have what is written, so not at the next look.
+            case "+slave":
+            case "-sdown" when words[0] == "slave":
+            // A region that is promoted is monitored from then on.
+            case "+switch-master" or "+promoted-slave" or "+config-update-from" or "+failover-end" or "+monitor":
                 _ = AskAsync(link, _stopping.Token);
                 break;
         }
@@ -289,8 +338,30 @@ internal sealed class PrimaryFollower : IAsyncDisposable
     {
         if (await link.AskAsync() is { } view && !stopping.IsCancellationRequested)
         {
-            _promotable.Heard(link.Node, view);
+            _refusedBy.TryRemove(link.Node, out _);
+            _promotable.Heard(view);
             await ConsiderAsync(view);
+        }
+        else if (link.Refusal is { } refusal)
+        {
+            Refused(link.Node, refusal);
+        }
+    }
+
+    /// <summary>Says it once of each: every look is refused again.</summary>
+    private void Refused(EndPoint node, RedisServerException refusal)
+    {
+        var text = $"{EndPointCollection.ToString(node)} answers '{refusal.Message}'";
+        if (PermissionDenied.Is(refusal))
+        {
+            text += "; to follow the primary the user needs ROLE on the servers and SENTINEL on the Sentinels, see docs/security.md";
+        }
+        _refusal = text;
+        var isNew = !_refusedBy.TryGetValue(node, out var before) || before != text;
+        _refusedBy[node] = text;
+        if (isNew)
+        {
+            _logger.LogError("The primary cannot be followed: {Refusal}.", text);
         }
     }
 
@@ -319,6 +390,10 @@ internal sealed class PrimaryFollower : IAsyncDisposable
         catch (Exception e) when (e is OperationCanceledException || e.IsOfRedis())
         {
             // It is to be the primary and is not yet, or is gone already. The next look finds out.
+            if (e is RedisServerException refusal && RedisFailure.Of(e) == RedisFailureKind.Final)
+            {
+                Refused(view.Primary, refusal);
+            }
             _logger.LogDebug(e, "{Node} should be the primary and does not say so.", EndPointCollection.ToString(view.Primary));
         }
     }
@@ -329,13 +404,12 @@ internal sealed class PrimaryFollower : IAsyncDisposable
     {
         force = false;
         var views = Views().ToList();
-        var majority = (_options!.EndPoints.Count / 2) + 1;
         lock (_lock)
         {
             if (Route.Primary is null)
             {
                 // A Sentinel that was cut off may be the first to answer.
-                return (views.Count >= majority || Stopwatch.GetElapsedTime(_began) > s_ask)
+                return (views.Count > _options!.EndPoints.Count / 2 || Stopwatch.GetElapsedTime(_began) > s_ask)
                     && view.Epoch >= views.Max(v => v.Epoch);
             }
             if (view.Epoch > _epoch)
@@ -343,14 +417,15 @@ internal sealed class PrimaryFollower : IAsyncDisposable
                 return true;
             }
             return force = Stopwatch.GetElapsedTime(Math.Max(Route.ChangedAt, _began)) > s_settled
-                && views.Count(v => v.Primary.Equals(view.Primary)) >= Math.Max(majority,
-                (_links.Values.DistinctBy(l => l.Id).Count() / 2) + 1);
+                && views.Count(v => v.Primary.Equals(view.Primary)) >= _roster.Majority;
         }
     }
 
-    private IEnumerable<SentinelView> Views()
-        => _links.Values.DistinctBy(l => l.Id).Select(l => l.View).OfType<SentinelView>()
-        .Where(v => Stopwatch.GetElapsedTime(v.At) < 3 * s_ask);
+    private IEnumerable<SentinelView> Views() => Answers().Select(a => a.View).DistinctBy(v => v.Id);
+
+    private IEnumerable<(EndPoint At, SentinelView View)> Answers()
+        => _links.Values.Select(l => (l.Node, l.View)).Where(l => l.View is { } view && Stopwatch.GetElapsedTime(view.At) < 3 * s_ask)
+        .Select(l => (l.Node, l.View!));
 
     /// <param name="node">Who calls itself a primary.</param>
     /// <param name="probe">A connection to it.</param>
@@ -377,24 +452,23 @@ internal sealed class PrimaryFollower : IAsyncDisposable
             }
             if (former is null)
             {
-                Route.Follow(node, closeGate: false);
-                _logger.LogInformation("{Primary} is the primary.", EndPointCollection.ToString(node));
+                Route.Follow(node, planned: false);
+                FailoverMetrics.Begin();
                 _known.TrySetResult();
+                _logger.LogInformation("{Primary} is the primary.", EndPointCollection.ToString(node));
                 return;
             }
             var planned = (string?)await probe.Database.StringGetAsync(SwitchoverKey) == EndPointCollection.ToString(former);
             _promotable.Followed(node);
-            Route.Follow(node, closeGate: planned);
-            Route.Observer.Followed(former, node, planned);
-            if (planned)
+            Route.Follow(node, planned);
+            try
             {
-                // The old primary is alive and answers, as soon as it is a replica, all that it got. Not waited for here:
-                // the next decision must not wait.
-                _ = new SwitchoverHandOver(Route, _logger).RunAsync();
+                Route.Observer.Followed(former, node, planned);
             }
-            else
+            finally
             {
-                Route.Fence(dedicated: true);
+                // Also when a listener of ours has thrown: the gate is closed. Not waited for: the next decision must not wait.
+                _ = new HandOver(Route, planned, _logger).RunAsync();
             }
         }
         finally

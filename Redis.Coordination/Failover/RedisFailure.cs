@@ -14,7 +14,7 @@ public enum RedisFailureKind
 
     /// <summary>
     /// It was certainly not applied and may be repeated: never sent, or refused by a server that is no primary at the
-    /// moment.
+    /// moment, or takes no such command at the moment.
     /// </summary>
     NotApplied,
 
@@ -25,9 +25,11 @@ public enum RedisFailureKind
 /// <summary>Tells the failures of commands apart.</summary>
 public static class RedisFailure
 {
-    // A server that is starting, that was demoted, or that has lost its primary. It runs nothing of a script before the
-    // first write, which it refuses.
-    private static readonly string[] s_notNow = ["READONLY", "LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"];
+    // A server that is starting, that was demoted, that has lost its primary or its replicas (min-replicas-to-write), or that is
+    // at a slow script. Of a script it refuses the first write, and never a later one. OOM and MISCONF are not here, though
+    // nothing is applied: they do not pass by themselves, and whoever asked is to hear it at once.
+    private static readonly string[] s_notNow =
+        ["READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "BUSY", "TRYAGAIN", "CLUSTERDOWN"];
 
     /// <summary>
     /// What the exception of a command tells about its effect: one of <see cref="RedisDeployment"/>, or one that the client
@@ -46,8 +48,7 @@ public static class RedisFailure
         RedisTimeoutException { Commandstatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog }
             => RedisFailureKind.NotApplied,
         RedisTimeoutException => RedisFailureKind.Unknown,
-        RedisServerException e when Array.Exists(s_notNow, code => e.Message.StartsWith(code, StringComparison.Ordinal))
-            => RedisFailureKind.NotApplied,
+        RedisServerException e when IsNotNow(e.Message) => RedisFailureKind.NotApplied,
         // The connection knows a replica only, as in the middle of a failover.
         RedisCommandException e when e.Message.StartsWith("Command cannot be issued to a replica", StringComparison.Ordinal)
             => RedisFailureKind.NotApplied,
@@ -59,6 +60,11 @@ public static class RedisFailure
         InvalidOperationException { Source: "System.IO.Pipelines" } => RedisFailureKind.Unknown,
         _ => RedisFailureKind.Final,
     };
+
+    /// <summary>By the whole code: BUSYGROUP and BUSYKEY are something else.</summary>
+    private static bool IsNotNow(string message)
+        => Array.Exists(s_notNow, code => message.StartsWith(code, StringComparison.Ordinal)
+            && (message.Length == code.Length || message[code.Length] == ' '));
 
     /// <summary>Whether it comes from Redis or from the way there, and not from the caller: a cancellation, or a mistake.</summary>
     internal static bool IsOfRedis(this Exception exception)

@@ -29,11 +29,11 @@ internal sealed class SentinelLink : IAsyncDisposable
 
     public EndPoint Node { get; }
 
-    /// <summary>Its own id: the same Sentinel may be known by a name and by an address. Null before it answered.</summary>
-    public string? Id { get; private set; }
-
     /// <summary>What it said last; null when it never answered or its last answer is old.</summary>
     public SentinelView? View { get; private set; }
+
+    /// <summary>What it last refused to answer, as for want of a permission; null when it answers or is away.</summary>
+    public RedisServerException? Refusal { get; private set; }
 
     /// <summary>Options of a connection to one node with the credentials and the transport of <paramref name="options"/>.</summary>
     public static ConfigurationOptions OptionsFor(ConfigurationOptions options, EndPoint node, string purpose, Tunnel? tunnel)
@@ -45,6 +45,8 @@ internal sealed class SentinelLink : IAsyncDisposable
         own.Tunnel = tunnel;
         own.TieBreaker = "";
         own.ConfigurationChannel = "";
+        // Is for the channels of the application: a Sentinel would be listened to on none that it uses.
+        own.ChannelPrefix = default;
         own.Protocol = RedisProtocol.Resp2;
         own.ReconnectRetryPolicy = new PromptReconnect(route: null);
         own.ClientName = $"{options.ClientName ?? options.Defaults.ClientName}:{purpose}".Replace(' ', '-');
@@ -75,21 +77,26 @@ internal sealed class SentinelLink : IAsyncDisposable
                     (channel, message) => _heard(this, channel.ToString(), (string?)message ?? ""));
                 _subscribed = true;
             }
-            Id ??= (string?)await _server.ExecuteAsync("SENTINEL", "MYID");
+            // Each time: another one may be behind the same address.
+            var id = _server.ExecuteAsync("SENTINEL", "MYID");
             // In this order: an address that is newer than the epoch beside it is at worst ignored for a moment, while an
             // old one beside a new epoch would be believed.
             var state = _server.SentinelMasterAsync(_service);
             var replicas = _server.SentinelReplicasAsync(_service);
+            var others = _server.SentinelSentinelsAsync(_service);
             var address = _server.SentinelGetMasterAddressByNameAsync(_service);
-            var fields = (await state).ToDictionary(f => f.Key, f => f.Value, StringComparer.Ordinal);
+            Refusal = null;
+            var fields = Fields(await state);
             return View = await address is { } primary
-                ? new SentinelView(primary, Number("config-epoch"), fields["flags"], Up(await replicas), Stopwatch.GetTimestamp())
+                ? new SentinelView((string)(await id)!, primary, Number("config-epoch"), fields["flags"], (int)Number("quorum"),
+                    Up(await replicas), Others(await others), Stopwatch.GetTimestamp())
                 : null;
 
             long Number(string name) => long.Parse(fields[name], CultureInfo.InvariantCulture);
         }
         catch (Exception e) when (e is ObjectDisposedException || e.IsOfRedis())
         {
+            Refusal = e as RedisServerException;
             return View = null;
         }
     }
@@ -97,7 +104,7 @@ internal sealed class SentinelLink : IAsyncDisposable
     private static List<SentinelReplicaView> Up(KeyValuePair<string, string>[][] replicas)
     {
         var up = new List<SentinelReplicaView>();
-        foreach (var fields in replicas.Select(r => r.ToDictionary(f => f.Key, f => f.Value, StringComparer.Ordinal)))
+        foreach (var fields in replicas.Select(Fields))
         {
             if (fields["flags"].Split(',').Any(f => f is "s_down" or "o_down" or "disconnected"))
             {
@@ -113,18 +120,12 @@ internal sealed class SentinelLink : IAsyncDisposable
         return up;
     }
 
-    /// <summary>The other Sentinels that it knows; none when it does not answer.</summary>
-    public async Task<EndPoint[]> OthersAsync()
-    {
-        try
-        {
-            return await _server.SentinelGetSentinelAddressesAsync(_service);
-        }
-        catch (Exception e) when (e is ObjectDisposedException || e.IsOfRedis())
-        {
-            return [];
-        }
-    }
+    private static List<(string Id, EndPoint Node)> Others(KeyValuePair<string, string>[][] sentinels)
+        => [.. sentinels.Select(Fields).Select(f => (f["runid"], Node: NodeAddress.Parse(f["ip"], f["port"])))
+            .Where(s => s.Node is not null).Select(s => (s.Item1, s.Node!))];
+
+    private static Dictionary<string, string> Fields(KeyValuePair<string, string>[] fields)
+        => fields.ToDictionary(f => f.Key, f => f.Value, StringComparer.Ordinal);
 
     /// <summary>
     /// Whether it could start a failover with the Sentinels that it reaches (<c>SENTINEL CKQUORUM</c>, and not in TILT, in

@@ -7,6 +7,6 @@ local function fencing_accepts(key, token, permit)
   local field = permit and 'fence:' .. permit or 'fence'
   local seen = tonumber(redis.call('HGET', key, field) or '0')
   if tonumber(token) < seen then return false end
-  redis.call('HSET', key, field, token)
+  if tonumber(token) > seen then redis.call('HSET', key, field, token) end
   return true
 end

@@ -10,7 +10,9 @@ public interface ILeaseProvider
     /// <param name="resource">The name of the lease: 1 to 1024 bytes.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <param name="cancellationToken">Ends the wait. A lease that the server grants meanwhile is given back.</param>
-    /// <exception cref="ArgumentException">The name is empty or too long, or an option is out of range.</exception>
+    /// <exception cref="ArgumentException">
+    /// The name is empty, too long, or may be a key of another lease; or an option is out of range.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The provider is disposed.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     /// <exception cref="RedisException">

@@ -273,6 +273,16 @@ internal abstract class Lease : ILease
                 // Given back or lost meanwhile, whatever became of the renewal.
             }
         }
+        lock (_gate)
+        {
+            // The timer tells of the loss, unless the lease is extended before it gets to it: then it is to be renewed again.
+            _renewing = false;
+            if (_state == State.Held)
+            {
+                // Extended between the last look and this: set as long as it counted as renewing, the timer would come too late.
+                _timer.Change(UntilNextRenewal(), Timeout.InfiniteTimeSpan);
+            }
+        }
     }
 
     private void Renewed(long validUntil)

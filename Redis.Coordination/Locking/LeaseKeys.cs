@@ -8,6 +8,9 @@ internal readonly struct LeaseKeys
 {
     private const int MaxNameBytes = 1024;
 
+    // What companions end in, and the kinds of leases that stand before it.
+    private static readonly string[] s_reserved = [":fence", ":queue", ":holders", ":permits", ":shared", ":semaphore"];
+
     private readonly string _resource;
     private readonly string _stem;
     private readonly string _end;
@@ -35,7 +38,7 @@ internal readonly struct LeaseKeys
     /// <summary>A further key of the same slot.</summary>
     public RedisKey Companion(string suffix) => string.Concat(_stem, ":", suffix, _end);
 
-    /// <exception cref="ArgumentException">The name is empty or too long.</exception>
+    /// <exception cref="ArgumentException">The name is empty, too long, or may be that of a companion.</exception>
     public static void Validate(string resource)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(resource);
@@ -43,6 +46,20 @@ internal readonly struct LeaseKeys
         if (resource.Length > MaxNameBytes / 3 && Encoding.UTF8.GetByteCount(resource) > MaxNameBytes)
         {
             throw new ArgumentException($"The name of a lease has at most {MaxNameBytes} bytes.", nameof(resource));
+        }
+        // Without a hash tag it is none: each companion has one. The colon behind is that of companions of "{a}".
+        var name = resource.AsSpan(0, resource.Length - (resource[^1] == ':' ? 1 : 0));
+        if (TagStart(resource) >= 0)
+        {
+            foreach (var end in s_reserved)
+            {
+                if (name.EndsWith(end, StringComparison.Ordinal))
+                {
+                    throw new ArgumentException(
+                        $"A lease with a hash tag cannot be named '{resource}': what ends in '{end}' may be a key that belongs to another lease.",
+                        nameof(resource));
+                }
+            }
         }
     }
 

@@ -14,7 +14,12 @@ public sealed record LeaseOptions
     /// </summary>
     public TimeSpan Ttl { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long to wait for a lease that is held. Zero tries once. Default 10 s.</summary>
+    /// <summary>
+    /// How long to wait for a lease that is held. Zero tries once. Default 10 s. A server that does not answer is waited for
+    /// for one second longer, and then acquire throws <see cref="RedisOutcomeUnknownException"/> or
+    /// <see cref="RedisUnavailableException"/>; what it grants later is given back. To have a replica confirm the lease, see
+    /// <see cref="Durability"/>, takes its own time.
+    /// </summary>
     public TimeSpan WaitTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
@@ -35,8 +40,16 @@ public sealed record LeaseOptions
     /// </summary>
     public Durability Durability { get; init; } = Durability.Memory;
 
+    /// <summary>How many permits, where one owner can have several.</summary>
+    internal int Weight { get; init; } = 1;
+
     internal void Validate()
     {
+        if (Durability == Durability.Region)
+        {
+            throw new ArgumentOutOfRangeException(nameof(Durability), Durability,
+                $"{nameof(LeaseOptions)}.{nameof(Durability)}: a lease is for one region; what it protects may be written at that level.");
+        }
         if (!Enum.IsDefined(Durability))
         {
             throw new ArgumentOutOfRangeException(

@@ -12,6 +12,8 @@ internal sealed class LeaseTelemetry(string kind, ILogger logger)
 
     private readonly KeyValuePair<string, object?> _kind = new("redis.lock.kind", kind);
 
+    private bool _begun;
+
     public ILogger Logger { get; } = logger;
 
     /// <summary>Whether anybody listens to what <see cref="AcquireAsync"/> reports.</summary>
@@ -23,6 +25,7 @@ internal sealed class LeaseTelemetry(string kind, ILogger logger)
     {
         using var activity = CoordinationDiagnostics.ActivitySource.StartActivity(
             LeaseKeys.Family(resource) is { } family ? $"lease acquire {family}" : "lease acquire", ActivityKind.Client);
+        Begin();
         activity?.SetTag("db.system.name", "redis");
         activity?.SetTag("redis.lock.kind", kind);
         activity?.SetTag("redis.lock.resource", resource);
@@ -86,5 +89,16 @@ internal sealed class LeaseTelemetry(string kind, ILogger logger)
         Activity.Current?.AddEvent(new ActivityEvent("lease.fence_rejection"));
         Logger.LogWarning(
             "A write under the lease {Resource} was refused: fencing token {FencingToken} is stale.", lease.Resource, lease.FencingToken);
+    }
+
+    /// <summary>Shows 0 before the first: of a counter that begins with 1, no rate shows that there was something.</summary>
+    private void Begin()
+    {
+        if (!_begun)
+        {
+            _begun = true;
+            LeaseMetrics.Lost.Add(0, _kind);
+            LeaseMetrics.FenceRejections.Add(0, _kind);
+        }
     }
 }

@@ -1,4 +1,5 @@
 using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Regions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
@@ -9,36 +10,53 @@ namespace AspireRedis.Coordination;
 /// The Redis deployment that the services coordinate through, and the one door to it: every script and command goes
 /// through <see cref="EvaluateAsync"/> or <see cref="RunAsync"/>, which run it again when a failover kept it from being
 /// run, and tell by the exception whether it may have been applied. With a Sentinel connection string
-/// (<c>host:port,...,serviceName=NAME</c>) the connection follows the primary.
+/// (<c>host:port,...,serviceName=NAME</c>) the connection follows the primary, where <c>ConnectAsync</c> or
+/// <c>AddRedisCoordination</c> has made it.
 /// </summary>
 /// <remarks>
 /// One shared connection serves ordinary commands. Work that blocks (stream reads, <c>WAIT</c>), which would stall
 /// everybody else, gets connections of its own.
-/// Safe for concurrent use. It owns the shared connection only when <see cref="ConnectAsync(ConfigurationOptions, ILoggerFactory?)"/>
+/// Safe for concurrent use. It owns the shared connection only when <see cref="ConnectAsync(ConfigurationOptions, ILoggerFactory?, RegionMonitor?)"/>
 /// made it.
 /// </remarks>
 public sealed class RedisDeployment : IAsyncDisposable
 {
     private readonly RedisShard _shard;
+    private readonly Func<ConfigurationOptions> _options;
     private readonly PrimaryFollower? _owned;
 
-    /// <summary>Creates the deployment; nothing is connected before the first use.</summary>
+    /// <summary>
+    /// Creates the deployment over a connection of yours; nothing is connected before the first use. What you connect is what it
+    /// uses: with Sentinels it is left to the client to find the next primary, within its own time, and planned switchovers are
+    /// not known as such. To follow the primary use <see cref="ConnectAsync(ConfigurationOptions, ILoggerFactory?, RegionMonitor?)"/>, or
+    /// <c>AddRedisCoordination</c> in a host.
+    /// </summary>
     /// <param name="shared">Gives the shared connection. It is called at each use, so it may throw while Redis is away.</param>
     /// <param name="options">
     /// Gives the options that the shared connection was made with; dedicated connections are derived from them.
     /// </param>
-    public RedisDeployment(Func<IConnectionMultiplexer> shared, Func<ConfigurationOptions> options)
-        : this(shared, options, owned: null)
+    /// <param name="region">
+    /// The region of this deployment: every script is then checked on the server, and does nothing where that region may not write.
+    /// Null without regions.
+    /// </param>
+    public RedisDeployment(Func<IConnectionMultiplexer> shared, Func<ConfigurationOptions> options, RegionMonitor? region = null)
+        : this(shared, options, region, owned: null)
     {
     }
 
-    private RedisDeployment(Func<IConnectionMultiplexer> shared, Func<ConfigurationOptions> options, PrimaryFollower? owned)
+    private RedisDeployment(Func<IConnectionMultiplexer> shared, Func<ConfigurationOptions> options, RegionMonitor? region,
+        PrimaryFollower? owned)
     {
         ArgumentNullException.ThrowIfNull(shared);
         ArgumentNullException.ThrowIfNull(options);
-        _shard = new RedisShard(shared, options);
+        _shard = new RedisShard(shared, options, region?.Guard);
         Shards = [_shard];
+        _options = options;
         _owned = owned;
+        if (region is not null)
+        {
+            region.Switched += state => _shard.Follower?.RegionSwitched(state.IsActive);
+        }
     }
 
     /// <summary>The shared connection. Do not send blocking commands through it.</summary>
@@ -52,6 +70,9 @@ public sealed class RedisDeployment : IAsyncDisposable
     /// <inheritdoc cref="Connection" path="/exception"/>
     public IDatabase Database => _shard.Database;
 
+    /// <summary>What the shared connection puts before its channels, as <c>channelPrefix</c> says; empty for nothing.</summary>
+    internal string ChannelPrefix => (string?)_options().ChannelPrefix ?? "";
+
     /// <summary>All there are.</summary>
     internal IReadOnlyList<RedisShard> Shards { get; }
 
@@ -61,8 +82,10 @@ public sealed class RedisDeployment : IAsyncDisposable
     /// </summary>
     /// <param name="options">Servers, or Sentinels with a service name, and credentials. Not changed.</param>
     /// <param name="loggers">Where to log; null for nowhere.</param>
+    /// <param name="region">The region of this deployment; null without regions. Dispose of it afterwards.</param>
     /// <exception cref="RedisConnectionException">Nothing answers and the options say that this is an error.</exception>
-    public static async Task<RedisDeployment> ConnectAsync(ConfigurationOptions options, ILoggerFactory? loggers = null)
+    public static async Task<RedisDeployment> ConnectAsync(
+        ConfigurationOptions options, ILoggerFactory? loggers = null, RegionMonitor? region = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         var own = options.Clone();
@@ -72,7 +95,7 @@ public sealed class RedisDeployment : IAsyncDisposable
         try
         {
             var connection = await ConnectionMultiplexer.ConnectAsync(own);
-            return new RedisDeployment(() => connection, () => own, follower);
+            return new RedisDeployment(() => connection, () => own, region, follower);
         }
         catch
         {
@@ -86,7 +109,7 @@ public sealed class RedisDeployment : IAsyncDisposable
     /// </param>
     /// <param name="loggers">Where to log; null for nowhere.</param>
     /// <exception cref="ArgumentException">The connection string cannot be read.</exception>
-    /// <inheritdoc cref="ConnectAsync(ConfigurationOptions, ILoggerFactory?)"/>
+    /// <inheritdoc cref="ConnectAsync(ConfigurationOptions, ILoggerFactory?, RegionMonitor?)"/>
     public static Task<RedisDeployment> ConnectAsync(string connectionString, ILoggerFactory? loggers = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
@@ -138,7 +161,11 @@ public sealed class RedisDeployment : IAsyncDisposable
         return ShardOf(key).RunAsync(command, repeatable, cancellationToken);
     }
 
-    /// <summary>Closes what <see cref="ConnectAsync(ConfigurationOptions, ILoggerFactory?)"/> opened; otherwise does nothing.</summary>
+    /// <summary>Until the region of this deployment accepts writes, as far as is known; at once without regions.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public Task WaitUntilActiveAsync(CancellationToken cancellationToken = default) => _shard.WaitUntilActiveAsync(cancellationToken);
+
+    /// <summary>Closes what <see cref="ConnectAsync(ConfigurationOptions, ILoggerFactory?, RegionMonitor?)"/> opened; otherwise does nothing.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_owned is not null)

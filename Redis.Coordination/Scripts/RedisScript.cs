@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
+using AspireRedis.Coordination.Regions.Permission;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination;
@@ -17,8 +19,14 @@ namespace AspireRedis.Coordination;
 public sealed class RedisScript
 {
     private const string IncludeDirective = "--@include ";
+    private const string HandOverDirective = "--@unless-region-is-handed-over\n";
+
+    private static readonly Lazy<string> s_fence = new(() => Expand(Read(typeof(RedisScript).Assembly,
+        $"{typeof(RedisScript).Namespace}.Scripts.fence-first.lua")));
 
     private readonly byte[] _hash;
+    private RedisScript? _fenced;
+    private ConcurrentDictionary<string, RedisScript>? _guarded;
 
     private RedisScript(string name, string text, bool repeatable)
     {
@@ -42,6 +50,16 @@ public sealed class RedisScript
     /// is as good as the first: it is then run again when the first answer is lost.
     /// </summary>
     public bool Repeatable { get; }
+
+    /// <summary>
+    /// The same script behind <c>fence-first.lua</c>: it has one more key, the last, for a fence, and one more argument, the last, for
+    /// the fencing token, and does nothing when another has come after that.
+    /// </summary>
+    internal RedisScript Fenced
+        => _fenced ??= Behind(s_fence.Value);
+
+    /// <summary>Whether it only reads, for people to look at, and may do so in a region that is a standby.</summary>
+    internal bool IsForAnyRegion { get; private init; }
 
     /// <summary>What the server knows the script by.</summary>
     internal string Hash { get; }
@@ -68,6 +86,27 @@ public sealed class RedisScript
         return new RedisScript(name, Expand(Read(owner.Assembly, $"{owner.Namespace ?? owner.Assembly.GetName().Name}.{name}.lua")),
             repeatable);
     }
+
+    /// <summary>The same script, which only reads, and may do so in a region that is a standby.</summary>
+    internal RedisScript ForAnyRegion() => new(Name, Text, Repeatable) { IsForAnyRegion = true };
+
+    /// <summary>The same script, which does nothing where the region of <paramref name="guard"/> may not write.</summary>
+    internal RedisScript Guarded(RegionGuard guard)
+        => LazyInitializer.EnsureInitialized(ref _guarded, static () => new(StringComparer.Ordinal))
+            .GetOrAdd(guard.Region, static (_, a) => a.Script.With(RegionGuard.HandOverCheck).Behind(a.Guard.Check),
+                (Script: this, Guard: guard));
+
+    private RedisScript With(string handOverCheck)
+        => Text.Contains(HandOverDirective, StringComparison.Ordinal)
+            ? new RedisScript(Name, Text.Replace(HandOverDirective, handOverCheck, StringComparison.Ordinal), Repeatable)
+            : this;
+
+    /// <summary>The same script behind another text.</summary>
+    private RedisScript Behind(string check)
+        // A line that starts with #! must stay the first.
+        => Text.StartsWith("#!", StringComparison.Ordinal) && Text.IndexOf('\n', StringComparison.Ordinal) is var end and > 0
+            ? new RedisScript(Name, Text[..(end + 1)] + check + Text[(end + 1)..], Repeatable)
+            : new RedisScript(Name, check + Text, Repeatable);
 
     /// <summary>One <c>EVALSHA</c> and nothing else; it fails when the server does not know the script.</summary>
     internal Task<RedisResult> SendHashAsync(
@@ -109,6 +148,9 @@ public sealed class RedisScript
             ?? throw new InvalidOperationException($"No library script '{name}.lua' to include.");
         return Expand(Read(assembly, resource));
     }
+
+    /// <summary>The text of a script beside a class, as it is.</summary>
+    internal static string Read(Type owner, string name) => Read(owner.Assembly, $"{owner.Namespace}.{name}.lua");
 
     private static string Read(Assembly assembly, string resource)
     {

@@ -3,6 +3,7 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Regions.Permission;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination;
@@ -14,7 +15,8 @@ namespace AspireRedis.Coordination;
 /// </summary>
 /// <param name="shared">Gives the shared connection; see <see cref="RedisDeployment"/>.</param>
 /// <param name="options">Gives the options from which dedicated connections are derived.</param>
-internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<ConfigurationOptions> options)
+/// <param name="guard">Lets writes be made in the active region only; null without regions.</param>
+internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<ConfigurationOptions> options, RegionGuard? guard = null)
 {
     /// <summary>How long a command is tried: 5 s, the client's default timeout, which a failover fits into.</summary>
     public static readonly TimeSpan Bound = TimeSpan.FromSeconds(5);
@@ -69,6 +71,16 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
 
     /// <summary>Who follows the primary; null without Sentinels.</summary>
     public PrimaryFollower? Follower => (_follower ??= new((options().Tunnel as PrimaryTunnel)?.Follower)).Value;
+
+    /// <summary>Lets writes be made in the active region only; null without regions.</summary>
+    public RegionGuard? Guard => guard;
+
+    /// <summary>The script as it is to be sent.</summary>
+    public RedisScript Guarded(RedisScript script) => guard is null || script.IsForAnyRegion ? script : script.Guarded(guard);
+
+    /// <summary>Until the region of this deployment is the active one: at once without regions.</summary>
+    public Task WaitUntilActiveAsync(CancellationToken cancellationToken)
+        => guard?.WaitUntilActiveAsync(cancellationToken) ?? Task.CompletedTask;
 
     /// <summary>Where the connections go and what commands report to; null without Sentinels.</summary>
     public PrimaryRoute? Route => Follower?.Route;
@@ -132,7 +144,8 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         }
     }
 
-    private static RedisConnectionException NoPrimary() => new(ConnectionFailureType.UnableToConnect, "No primary is connected.");
+    private RedisConnectionException NoPrimary() => new(ConnectionFailureType.UnableToConnect,
+        Follower?.Refusal is { } refusal ? $"No primary is known: {refusal}" : "No primary is connected.");
 
     /// <summary>
     /// As <see cref="EvaluateAsync"/>, without a span. Each attempt is one command, so what a cancellation abandons is not
@@ -145,6 +158,8 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         var start = Stopwatch.GetTimestamp();
         var route = Route;
         var byText = false;
+        var epoch = guard is null || script.IsForAnyRegion ? -1 : await guard.EnterAsync(cancellationToken);
+        script = Guarded(script);
         while (true)
         {
             var database = await EnterAsync(route, cancellationToken);
@@ -156,16 +171,37 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
                 // Here and below is where a command that was sent is abandoned.
                 var result = cancellationToken.CanBeCanceled ? await sent.WaitAsync(cancellationToken) : await sent;
                 route?.Observer.Succeeded(start);
+                if (epoch >= 0 && !guard!.IsConfirmed(epoch))
+                {
+                    await guard.ConfirmAsync(epoch, cancellationToken);
+                }
                 return result;
+            }
+            catch (RedisOutcomeUnknownException)
+            {
+                throw;
+            }
+            catch (Exception e) when (guard?.Explain(e) is { } refused)
+            {
+                throw refused;
             }
             catch (Exception e) when (!byText && RedisScript.IsUnknown(e))
             {
                 byText = true;
             }
+            catch (Exception e) when (PermissionDenied.Explain(e, script.Name, script.Text) is { } denied)
+            {
+                throw denied;
+            }
             catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
             {
                 await AgainAsync(e, script.Repeatable, start, cancellationToken);
                 byText = false;
+                if (epoch >= 0 && RedisFailure.Of(e) == RedisFailureKind.NotApplied)
+                {
+                    // Another region may have been promoted meanwhile, or the state be known by now.
+                    epoch = await guard!.EnterAsync(cancellationToken);
+                }
             }
         }
     }
@@ -174,6 +210,11 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     {
         var start = Stopwatch.GetTimestamp();
         var route = Route;
+        if (guard is not null && route is { Primary: null })
+        {
+            // The Sentinels of a standby know of no primary: not to be waited for.
+            await guard.EnterAsync(cancellationToken);
+        }
         while (true)
         {
             var database = await EnterAsync(route, cancellationToken);
@@ -187,6 +228,10 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
             catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
             {
                 await AgainAsync(e, repeatable, start, cancellationToken);
+                if (guard is not null && RedisFailure.Of(e) == RedisFailureKind.NotApplied)
+                {
+                    await guard.EnterAsync(cancellationToken);
+                }
             }
         }
     }
@@ -195,6 +240,7 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         using var span = CommandSpan.StartScript(script.Name);
+        var start = Stopwatch.GetTimestamp();
         try
         {
             return await TryAsync(script, keys, arguments, cancellationToken);
@@ -207,12 +253,14 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         finally
         {
             span?.SetServer(KnownPrimary);
+            Route?.Explain(span, start);
         }
     }
 
     private async Task<T> TraceAsync<T>(Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken)
     {
         using var span = CommandSpan.StartCommands();
+        var start = Stopwatch.GetTimestamp();
         var profile = span is null ? null : CommandProfile.Begin(shared);
         try
         {
@@ -227,6 +275,7 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         {
             span?.SetCommands(profile!.FinishProfiling().Select(c => c.Command));
             span?.SetServer(KnownPrimary);
+            Route?.Explain(span, start);
         }
     }
 
@@ -266,7 +315,8 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         Route?.Observer.Failed(start);
         if ((unknown && !repeatable) || Stopwatch.GetElapsedTime(start) >= Bound)
         {
-            throw unknown ? new RedisOutcomeUnknownException(failed) : new RedisUnavailableException(failed);
+            throw unknown ? new RedisOutcomeUnknownException(failed)
+                : new RedisUnavailableException(Follower?.Refusal is null ? failed : NoPrimary());
         }
         await Task.Delay(s_pause, cancellationToken);
     }
@@ -290,7 +340,8 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         // Below the block time the client would give up on a reply that is still to come, and the entries in it
         // would be pending although nobody has them.
         own.AsyncTimeout = (int)longestReply.TotalMilliseconds + Math.Max(own.AsyncTimeout, 2000);
-        own.CommandMap = ConnectionAttempt.WithoutSubscriptions;
+        // The client would select the database anew behind each command that it has no method for, as WAIT and XREADGROUP are.
+        own.CommandMap = own.DefaultDatabase is null or 0 ? ConnectionAttempt.ForOneDatabase : ConnectionAttempt.WithoutSubscriptions;
         var tunnel = new SingleConnectionTunnel(own.Tunnel);
         own.Tunnel = tunnel;
         var connection = await ConnectionAttempt.ConnectAsync(own, cancellationToken);

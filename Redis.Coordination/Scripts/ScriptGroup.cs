@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 using AspireRedis.Coordination.Diagnostics;
@@ -15,13 +16,16 @@ namespace AspireRedis.Coordination;
 /// No call waits for the answer to another: what has come by the time a thread of the pool gets to it goes together. One that
 /// comes alone goes at once and as itself. All are sent in the order in which they were made.
 /// A group that the server refuses, for one of its calls or as it spans slots of a Redis Cluster, is made again one by one.
+/// A group of scripts that are not repeatable is not made again when its answer is lost; calls that are made one by one may have been made
+/// in the group before.
 /// Safe for concurrent use.
 /// </remarks>
 /// <param name="script">
 /// Has as <c>KEYS</c> the keys of all calls, and as <c>ARGV</c> for each the number of its script in
-/// <paramref name="members"/>, from 1, and its arguments. Answers with all answers in their order. Must be repeatable.
+/// <paramref name="members"/>, from 1, and its arguments. Answers with all answers in their order. May be
+/// a member itself, which is answered as it is when it is called alone.
 /// </param>
-/// <param name="members">What it can do: repeatable scripts that have as many keys and arguments as each other.</param>
+/// <param name="members">What it can do: scripts that have as many keys and arguments as each other.</param>
 internal sealed class ScriptGroup(RedisScript script, params RedisScript[] members) : IThreadPoolWorkItem
 {
     // About a third of a millisecond in which the server does nothing else.
@@ -41,6 +45,7 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
     private async ValueTask<RedisResult> TraceAsync(RedisDeployment deployment, RedisScript member, RedisKey[] keys, RedisValue[] arguments)
     {
         using var span = CommandSpan.StartScript(member.Name);
+        var start = Stopwatch.GetTimestamp();
         try
         {
             return await QueueAsync(deployment, member, keys, arguments);
@@ -52,7 +57,9 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
         }
         finally
         {
-            span?.SetServer(deployment.ShardOf(keys).KnownPrimary);
+            var shard = deployment.ShardOf(keys);
+            span?.SetServer(shard.KnownPrimary);
+            shard.Route?.Explain(span, start);
         }
     }
 

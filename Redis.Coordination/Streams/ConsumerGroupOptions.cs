@@ -1,3 +1,5 @@
+using AspireRedis.Coordination.Locking;
+
 namespace AspireRedis.Coordination.Streams;
 
 /// <summary>Options of a <see cref="ConsumerGroup{T}"/> that do not depend on the type of the event.</summary>
@@ -19,7 +21,7 @@ public class ConsumerGroupOptions
     /// <summary>Maximum number of entries per read. Default 100.</summary>
     public int BatchSize { get; set; } = 100;
 
-    /// <summary>Maximum number of handlers that run concurrently in this instance. Default 8.</summary>
+    /// <summary>Maximum number of handlers that run concurrently in this instance, over all of its partitions. Default 8.</summary>
     public int MaxConcurrency { get; set; } = 8;
 
     /// <summary>How long one blocking read waits on the server. Not a polling interval: new entries arrive at once. Default 5 s.</summary>
@@ -27,7 +29,8 @@ public class ConsumerGroupOptions
 
     /// <summary>
     /// How long an entry must have been idle before another consumer claims it. A living consumer resets the idle time
-    /// of the entries that it is working on, so handlers may take longer. Default 15 s.
+    /// of the entries that it is working on, so handlers may take longer. Of a topic with partitions it is how long the partitions of an
+    /// instance that shows no sign of life are left to it, at most an hour. Default 15 s.
     /// </summary>
     public TimeSpan MinIdle { get; set; } = TimeSpan.FromSeconds(15);
 
@@ -69,6 +72,9 @@ public class ConsumerGroupOptions
 
     internal virtual int MaxParked => 0;
 
+    /// <summary>MinIdle is the TTL of the leases of partitions.</summary>
+    internal void ValidateForPartitions() => ArgumentOutOfRangeException.ThrowIfGreaterThan(MinIdle, LeaseOptions.MaxTtl);
+
     internal virtual void Validate()
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(Group);
@@ -100,7 +106,9 @@ public sealed class ConsumerGroupOptions<T> : ConsumerGroupOptions
     /// default, means no ordering.
     /// </summary>
     /// <remarks>
-    /// The order holds among the entries that one instance has read. Instances of a group share a stream entry by entry:
+    /// Of a topic with partitions the order holds over the whole group, and null means the key of the topic; another selector must give
+    /// the same key only to events of one partition.
+    /// Otherwise the order holds among the entries that one instance has read. Instances of a group share a stream entry by entry:
     /// where the order must hold for the whole group, run one instance. Entries that are claimed from a dead instance
     /// arrive late.
     /// </remarks>
@@ -108,7 +116,7 @@ public sealed class ConsumerGroupOptions<T> : ConsumerGroupOptions
 
     /// <summary>
     /// How many entries may wait in memory behind an earlier entry with the same key. When the limit is reached, nothing
-    /// new is read. Default 1000.
+    /// new is read. Of a topic with partitions it counts for each. Default 1000.
     /// </summary>
     public int MaxWaitingInOrder { get; set; } = 1000;
 

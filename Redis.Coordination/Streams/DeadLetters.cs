@@ -61,6 +61,48 @@ public sealed class DeadLetters
         }
     }
 
+    /// <summary>
+    /// Lists dead letters of a topic, partition after partition, the oldest of each first. To requeue or delete one, say its
+    /// <see cref="DeadLetter.Stream"/>.
+    /// </summary>
+    /// <param name="topic">The topic they come from.</param>
+    /// <param name="group">Only dead letters of this group; null for all.</param>
+    /// <param name="after"><see cref="DeadLetterPage.Next"/> of the previous page; null for the first page.</param>
+    /// <param name="count">Maximum number of dead letters, 1 to <see cref="MaxPage"/>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ArgumentException"><paramref name="after"/> is not from a page of this topic.</exception>
+    public async Task<DeadLetterPage> ListAsync<T>(
+        StreamTopic<T> topic, string? group = null, string? after = null, int count = 100, CancellationToken cancellationToken = default)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        var partitions = topic.AllPartitions;
+        // NUMBER/ID, and NUMBER/ where the partition begins.
+        var slash = after?.IndexOf('/', StringComparison.Ordinal) ?? -1;
+        var number = 0;
+        if (after is not null && (slash < 0 || !int.TryParse(after[..slash], CultureInfo.InvariantCulture, out number)
+            || number < 0 || number >= partitions.Count))
+        {
+            throw new ArgumentException($"'{after}' is not the end of a page of '{topic.Key}'.", nameof(after));
+        }
+        var id = after is null || slash == after.Length - 1 ? null : after[(slash + 1)..];
+        List<DeadLetter> items = [];
+        for (; number < partitions.Count; number++, id = null)
+        {
+            var page = await ListAsync(partitions[number].Key, group, id, count - items.Count, cancellationToken);
+            items.AddRange(page.Items);
+            if (page.Next is not null)
+            {
+                return new DeadLetterPage(items, string.Create(CultureInfo.InvariantCulture, $"{number}/{page.Next}"));
+            }
+            if (items.Count == count && number + 1 < partitions.Count)
+            {
+                return new DeadLetterPage(items, string.Create(CultureInfo.InvariantCulture, $"{number + 1}/"));
+            }
+        }
+        return new DeadLetterPage(items, null);
+    }
+
     /// <summary>Returns one dead letter, or null when it does not exist.</summary>
     public async Task<DeadLetter?> FindAsync(string stream, string id, CancellationToken cancellationToken = default)
     {
@@ -109,6 +151,19 @@ public sealed class DeadLetters
         return requeued;
     }
 
+    /// <summary>The same for all partitions of a topic.</summary>
+    public async Task<int> RequeueAllAsync<T>(StreamTopic<T> topic, string group, CancellationToken cancellationToken = default)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        var requeued = 0;
+        foreach (var partition in topic.AllPartitions)
+        {
+            requeued += await RequeueAllAsync(partition.Key, group, cancellationToken);
+        }
+        return requeued;
+    }
+
     /// <summary>Deletes a dead letter permanently.</summary>
     /// <returns>Whether it existed.</returns>
     public async Task<bool> DeleteAsync(string stream, string id, CancellationToken cancellationToken = default)
@@ -117,6 +172,47 @@ public sealed class DeadLetters
         var key = StreamTopic.DeadLettersOf(stream);
         RedisValue[] ids = [StreamEntryId.Normalise(id)];
         return await _deployment.RunAsync(key, database => database.StreamDeleteAsync(key, ids), repeatable: false, cancellationToken) == 1;
+    }
+
+    /// <summary>Deletes dead letters that are older than <paramref name="keepFor"/>.</summary>
+    /// <param name="stream">The stream they come from.</param>
+    /// <param name="keepFor">How long they are kept, from when they became dead letters.</param>
+    /// <param name="mayGo">Whether an old one may go; null for all. What somebody has to decide on stays.</param>
+    /// <param name="cancellationToken">Ends it; some may be deleted.</param>
+    /// <returns>How many were deleted.</returns>
+    public async Task<int> RemoveOlderAsync(string stream, TimeSpan keepFor,
+        Func<DeadLetter, CancellationToken, ValueTask<bool>>? mayGo = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(stream);
+        ArgumentOutOfRangeException.ThrowIfLessThan(keepFor, TimeSpan.Zero);
+        var key = StreamTopic.DeadLettersOf(stream);
+        // By the clock that made the ids.
+        var time = (RedisResult[])(await _deployment.RunAsync(key,
+            database => database.ExecuteAsync("TIME", [], CommandFlags.DemandMaster), repeatable: true, cancellationToken))!;
+        var until = ((long)time[0] * 1000) + ((long)time[1] / 1000) - (long)keepFor.TotalMilliseconds;
+        if (until <= 0)
+        {
+            return 0;
+        }
+        var removed = 0;
+        var from = "-";
+        StreamEntry[] entries;
+        do
+        {
+            entries = await RangeAsync(stream, from, string.Create(CultureInfo.InvariantCulture, $"({until}-0"), MaxPage, Order.Ascending,
+                cancellationToken);
+            foreach (var entry in entries)
+            {
+                // What is no dead letter was not put there by the library.
+                if (Read(stream, entry) is { } letter && (mayGo is null || await mayGo(letter, cancellationToken)))
+                {
+                    removed += await DeleteAsync(stream, letter.Id, cancellationToken) ? 1 : 0;
+                }
+                from = $"({entry.Id}";
+            }
+        }
+        while (entries.Length == MaxPage);
+        return removed;
     }
 
     private Task<StreamEntry[]> RangeAsync(string stream, string from, string to, int count, Order order,

@@ -1,3 +1,4 @@
+using AspireRedis.Coordination.Locking;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
@@ -34,6 +35,9 @@ public sealed record InboxResult(bool IsFirst, RedisResult Value);
 ///   return 1
 /// end)
 /// </code>
+/// A third result false says that nothing need be remembered, because the state itself tells (as <c>status</c> does above): the event
+/// then leaves no record, of some 200 bytes each, and a second delivery runs the effect again, which must find nothing to do.
+/// <see cref="InboxResult.IsFirst"/> is true each time.
 /// Redis does not roll a script back: the effect must check everything that can fail before it writes. For an effect
 /// outside Redis use <see cref="StreamMessage{T}.EventId"/>, which is the same at each redelivery, as the idempotency
 /// key. Safe for concurrent use.
@@ -42,6 +46,7 @@ public sealed class Inbox
 {
     private readonly DurableWriter _writer;
     private readonly InboxOptions _options;
+    private readonly PartitionRecords _records;
 
     /// <summary>Creates it.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
@@ -52,6 +57,7 @@ public sealed class Inbox
         options.Value.Validate();
         _writer = writer;
         _options = options.Value;
+        _records = new PartitionRecords(writer.Deployment);
     }
 
     /// <summary>
@@ -65,6 +71,10 @@ public sealed class Inbox
     /// <param name="events">Resulting events, from <see cref="StreamProducer.PrepareAppend"/>; derive their ids from the cause.</param>
     /// <param name="durability">When the commit counts.</param>
     /// <param name="cancellationToken">Ends the wait; the commit may happen all the same.</param>
+    /// <exception cref="LeaseLostException">
+    /// Not committed: another instance has taken over the partition, and handles the event.
+    /// </exception>
+    /// <exception cref="StreamPartitionsException">Not committed: the topic of a resulting event has other partitions.</exception>
     /// <exception cref="NotDurableException">Committed, but not acknowledged by enough replicas in time.</exception>
     /// <exception cref="RedisServerException">The script raised an error; the entry stays pending.</exception>
     /// <exception cref="DurabilityNotSupportedException">Not committed: the servers cannot give this level.</exception>
@@ -82,7 +92,11 @@ public sealed class Inbox
         ArgumentNullException.ThrowIfNull(events);
         try
         {
-            var reply = await _writer.EvaluateAsync(script,
+            foreach (var append in events)
+            {
+                await _records.EnsureAsync(append.Part.Topic, append.Partitions, cancellationToken);
+            }
+            var reply = await cause.EvaluateAsync(_writer, script,
                 [cause.Topic.Key, StreamKeys.InboxOf(cause.Topic.Key, cause.Group, cause.EventId),
                     StreamKeys.EarlierInboxOf(cause.Topic.Key, cause.Group, cause.EventId),
                     .. events.Select(e => (RedisKey)e.Stream), .. keys],

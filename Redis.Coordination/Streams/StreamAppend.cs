@@ -9,22 +9,29 @@ public sealed class StreamAppend : IDisposable
 {
     private readonly Activity? _activity;
 
-    internal StreamAppend(Activity? activity, string stream, string eventId, RedisValue[] fields)
+    internal StreamAppend(Activity? activity, StreamPart part, StreamPartitions? partitions, string eventId, RedisValue[] fields)
     {
         _activity = activity;
-        Stream = stream;
+        Part = part;
+        Partitions = partitions;
         EventId = eventId;
         Fields = fields;
     }
 
     /// <summary>The key of the stream to append to.</summary>
-    public string Stream { get; }
+    public string Stream => Part.Key;
 
     /// <summary>Identifies the event.</summary>
     public string EventId { get; }
 
     /// <summary>Names and values in turn, the arguments of <c>XADD key *</c>.</summary>
     public RedisValue[] Fields { get; }
+
+    /// <summary>Where the stream belongs.</summary>
+    internal StreamPart Part { get; }
+
+    /// <summary>The partitions of its topic.</summary>
+    internal StreamPartitions? Partitions { get; }
 
     /// <summary>The fields preceded by their count: the form in which scripts take several events.</summary>
     internal IEnumerable<RedisValue> Packed => [Fields.Length, .. Fields];

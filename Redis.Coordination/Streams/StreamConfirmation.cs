@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using AspireRedis.Coordination.Locking;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Streams;
@@ -5,7 +8,8 @@ namespace AspireRedis.Coordination.Streams;
 /// <summary>Confirms that an event is durable before a handler acts on it.</summary>
 public static class StreamConfirmation
 {
-    private static readonly RedisScript s_confirm = RedisScript.Load(typeof(StreamConfirmation), "confirm-entry", repeatable: true);
+    private static readonly ConditionalWeakTable<DurableWriter, ConcurrentDictionary<(string Stream, Durability), EntryConfirmations>>
+        s_underWay = [];
 
     /// <summary>
     /// Confirms that the event, and everything written before it, is in its stream with the given durability. Events are
@@ -17,6 +21,7 @@ public static class StreamConfirmation
     /// <param name="durability">What it must survive. With <see cref="Durability.Memory"/> nothing is checked.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>False when the event was lost: there is nothing to handle.</returns>
+    /// <exception cref="LeaseLostException">Another instance has taken over the partition, and handles the event.</exception>
     /// <exception cref="NotDurableException">Not enough replicas acknowledged it in time.</exception>
     /// <exception cref="DurabilityNotSupportedException">The servers cannot give this level.</exception>
     /// <exception cref="RedisUnavailableException">No primary answered in time.</exception>
@@ -27,8 +32,18 @@ public static class StreamConfirmation
     {
         ArgumentNullException.ThrowIfNull(writer);
         ArgumentNullException.ThrowIfNull(message);
-        return durability == Durability.Memory
-            || (int)await writer.EvaluateAsync(
-                s_confirm, [(RedisKey)message.Topic.Key], [message.EntryId, message.EventId], durability, cancellationToken) == 1;
+        if (durability == Durability.Memory)
+        {
+            return true;
+        }
+        if (message.Fence is not null)
+        {
+            // Each shows the fencing token of its owner, so they do not go together.
+            return (int)(await message.EvaluateAsync(writer, EntryConfirmations.Confirm, [(RedisKey)message.Topic.Key],
+                [message.EntryId, message.EventId], durability, cancellationToken))[0] == 1;
+        }
+        return await s_underWay.GetOrCreateValue(writer)
+            .GetOrAdd((message.Topic.Key, durability), static (of, writer) => new EntryConfirmations(writer, of.Stream, of.Item2), writer)
+            .ConfirmAsync(message.EntryId, message.EventId, cancellationToken);
     }
 }

@@ -50,6 +50,15 @@ internal static class StreamFields
     internal static readonly RedisValue RawJson = Raw(Json);
     internal static readonly RedisValue RawPacked = Raw(Packed);
 
+    internal static void AddMetadata(List<RedisValue> fields, string eventId, string eventType, int schemaVersion, DateTimeOffset at)
+        => fields.AddRange(
+        [
+            RawEventId, eventId,
+            RawEventType, eventType,
+            RawSchemaVersion, schemaVersion,
+            RawOccurredAt, at.UtcDateTime.ToString("O", CultureInfo.InvariantCulture),
+        ]);
+
     internal static bool IsMetadata(string name)
         => name is EventId or EventType or SchemaVersion or OccurredAt or TraceParent or TraceState or OnlyFor or Json or Packed;
 
@@ -112,8 +121,8 @@ internal static class StreamFields
 
     /// <summary>The time in an entry id; an explicit id may be outside the range of <see cref="DateTimeOffset"/>.</summary>
     internal static DateTimeOffset AppendedAt(string entryId)
-        => long.TryParse(entryId.AsSpan(0, entryId.IndexOf('-', StringComparison.Ordinal)), NumberStyles.None,
-        CultureInfo.InvariantCulture, out var ms)
+        => entryId.IndexOf('-', StringComparison.Ordinal) is var dash and > 0
+            && long.TryParse(entryId.AsSpan(0, dash), NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
             && ms <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
             ? DateTimeOffset.FromUnixTimeMilliseconds(ms)
             : DateTimeOffset.UnixEpoch;

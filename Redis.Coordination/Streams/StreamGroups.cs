@@ -10,7 +10,7 @@ namespace AspireRedis.Coordination.Streams;
 /// </remarks>
 public sealed class StreamGroups
 {
-    private static readonly RedisScript s_describe = RedisScript.Load<StreamGroups>("describe-group", repeatable: true);
+    private static readonly RedisScript s_describe = RedisScript.Load<StreamGroups>("describe-group", repeatable: true).ForAnyRegion();
 
     private readonly RedisDeployment _deployment;
 
@@ -35,6 +35,55 @@ public sealed class StreamGroups
     }
 
     /// <summary>
+    /// Returns the state of a group over all partitions of a topic: lag, pending entries and dead letters are sums, the age is that of
+    /// the oldest, and the consumers are those of the partition that has most. Null when no partition has the group.
+    /// </summary>
+    public Task<StreamGroupStatus?> DescribeAsync<T>(StreamTopic<T> topic, string group, CancellationToken cancellationToken = default)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        return DescribeAsync([.. topic.AllPartitions.Select(p => p.Key)], group, cancellationToken);
+    }
+
+    /// <summary>The same for the keys of the streams.</summary>
+    internal async Task<StreamGroupStatus?> DescribeAsync(
+        IReadOnlyList<string> streams, string group, CancellationToken cancellationToken)
+    {
+        var all = await Task.WhenAll(streams.Select(stream => DescribeAsync(stream, group, cancellationToken)));
+        return all.OfType<StreamGroupStatus>().ToList() is { Count: > 0 } found
+            ? found.Aggregate(static (sum, next) => new StreamGroupStatus(
+                sum.Lag + next.Lag, sum.Pending + next.Pending,
+                sum.OldestPendingAge is not { } age || next.OldestPendingAge > age ? next.OldestPendingAge ?? sum.OldestPendingAge : age,
+                Math.Max(sum.Consumers, next.Consumers), sum.DeadLetters + next.DeadLetters))
+            : null;
+    }
+
+    /// <summary>Returns the names of the groups of a stream; none when it does not exist.</summary>
+    public async Task<IReadOnlyList<string>> NamesAsync(string stream, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(stream);
+        try
+        {
+            return [.. (await _deployment.RunAsync(
+                stream, database => database.StreamGroupInfoAsync(stream, CommandFlags.DemandMaster), repeatable: true, cancellationToken))
+                .Select(g => g.Name)];
+        }
+        catch (RedisServerException e) when (e.Message.StartsWith("ERR no such key", StringComparison.Ordinal))
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Returns the names of the groups that any partition of a topic has, each once and in alphabetical order.</summary>
+    public async Task<IReadOnlyList<string>> NamesAsync<T>(StreamTopic<T> topic, CancellationToken cancellationToken = default)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        var names = await Task.WhenAll(topic.AllPartitions.Select(p => NamesAsync(p.Key, cancellationToken)));
+        return [.. names.SelectMany(n => n).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+    }
+
+    /// <summary>
     /// Creates a group that starts to read at <paramref name="from"/>, for a replay beside the groups that have handled the
     /// entries already. Run a <see cref="ConsumerGroup{T}"/> with that name, and delete the group after the replay: the
     /// trimmer keeps entries that it has not handled. Requeued dead letters of other groups are skipped.
@@ -54,6 +103,27 @@ public sealed class StreamGroups
         {
             return false;
         }
+    }
+
+    /// <summary>Creates the group in all partitions of a topic. Where it exists it is not changed.</summary>
+    /// <returns>False when it exists in all of them.</returns>
+    public async Task<bool> CreateAsync<T>(
+        StreamTopic<T> topic, string group, StartPosition from, CancellationToken cancellationToken = default)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        var created = await Task.WhenAll(topic.AllPartitions.Select(p => CreateAsync(p.Key, group, from, cancellationToken)));
+        return created.Contains(true);
+    }
+
+    /// <summary>Deletes the group and its pending entries lists in all partitions of a topic.</summary>
+    /// <returns>Whether it existed in any of them.</returns>
+    public async Task<bool> DeleteAsync<T>(StreamTopic<T> topic, string group, CancellationToken cancellationToken = default)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        var deleted = await Task.WhenAll(topic.AllPartitions.Select(p => DeleteAsync(p.Key, group, cancellationToken)));
+        return deleted.Contains(true);
     }
 
     /// <summary>Deletes the group and its pending entries list. An instance that is still running creates it again.</summary>

@@ -15,6 +15,18 @@ internal static class StreamKeys
     /// <summary>The living instances of the group.</summary>
     public static string InstancesOf(string stream, string group) => $"{stream}:instances:{Escape(group)}";
 
+    /// <summary>The fence of a partition.</summary>
+    public static string FenceOf(string stream, string group) => $"{stream}:fence:{Escape(group)}";
+
+    /// <summary>The living instances of a group that divides the partitions of a topic, and who is to have which.</summary>
+    public static string MembersOf(string topic, string group) => $"{topic}:members:{Escape(group)}";
+
+    /// <summary>
+    /// The lease of whoever reads a partition. The tag comes last, for what a lease with a tag may end in, and so that what comes
+    /// before is the same for all.
+    /// </summary>
+    public static string PartitionLockOf(string topic, string group, string tag) => $"partition_lock:{topic}:{Escape(group)}:{tag}";
+
     private static string Escape(string name)
         => name.Replace("%", "%25", StringComparison.Ordinal).Replace(":", "%3A", StringComparison.Ordinal);
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Globalization;
 using AspireRedis.Coordination.Diagnostics;
 
 namespace AspireRedis.Coordination.Streams;
@@ -8,7 +9,7 @@ namespace AspireRedis.Coordination.Streams;
 /// <summary>The metrics of consumer groups. Gauges show the last sample of each group that this process runs.</summary>
 internal static class StreamMetrics
 {
-    private static readonly ConcurrentDictionary<(string Stream, string Group), StreamGroupStatus> s_groups = new();
+    private static readonly ConcurrentDictionary<(StreamPart Part, string Group), StreamGroupStatus> s_groups = new();
 
     public static readonly Counter<long> Handled = CoordinationDiagnostics.Meter.CreateCounter<long>(
         "redis.stream.handled", "{message}", "Deliveries, by outcome.");
@@ -35,6 +36,9 @@ internal static class StreamMetrics
     public static readonly Counter<long> SharedNames = CoordinationDiagnostics.Meter.CreateCounter<long>(
         "redis.stream.shared_names", "{instance}", "Times that another living instance was found under the consumer name of one.");
 
+    public static readonly UpDownCounter<long> Partitions = CoordinationDiagnostics.Meter.CreateUpDownCounter<long>(
+        "redis.stream.partitions", "{partition}", "Partitions that instances of this process read for the group.");
+
     public static readonly Histogram<double> Delivery = CoordinationDiagnostics.Duration(
         "redis.stream.delivery.duration", "Time from the event to the call of its handler, at the first delivery.");
 
@@ -53,25 +57,42 @@ internal static class StreamMetrics
             "Time since the oldest pending entry was appended. Absent while none is pending.");
     }
 
-    public static TagList Tags(string stream, string group) => new()
+    public static TagList Tags(StreamPart part, string group)
     {
-        { "messaging.system", "redis" },
-        { "messaging.destination.name", stream },
-        { "messaging.consumer.group.name", group },
-    };
+        var tags = new TagList
+        {
+            { "messaging.system", "redis" },
+            { "messaging.destination.name", part.Topic },
+            { "messaging.consumer.group.name", group },
+        };
+        if (part.Number is { } number)
+        {
+            tags.Add("messaging.destination.partition.id", number.ToString(CultureInfo.InvariantCulture));
+        }
+        return tags;
+    }
 
-    public static void Report(string stream, string group, StreamGroupStatus status) => s_groups[(stream, group)] = status;
+    /// <summary>Shows 0 for what seldom happens: of a counter that begins with 1, no rate shows that there was something.</summary>
+    public static void Begin(TagList tags)
+    {
+        foreach (var counter in (Counter<long>[])[DeadLettered, Retries, Reclaimed, Vanished, Dropped, LostInFailover, SharedNames])
+        {
+            counter.Add(0, tags);
+        }
+    }
 
-    public static void Forget(string stream, string group) => s_groups.TryRemove((stream, group), out _);
+    public static void Report(StreamPart part, string group, StreamGroupStatus status) => s_groups[(part, group)] = status;
+
+    public static void Forget(StreamPart part, string group) => s_groups.TryRemove((part, group), out _);
 
     private static IEnumerable<Measurement<TValue>> Observe<TValue>(Func<StreamGroupStatus, TValue?> value)
         where TValue : struct
     {
-        foreach (var ((stream, group), status) in s_groups)
+        foreach (var ((part, group), status) in s_groups)
         {
             if (value(status) is { } known)
             {
-                yield return new Measurement<TValue>(known, Tags(stream, group));
+                yield return new Measurement<TValue>(known, Tags(part, group));
             }
         }
     }

@@ -18,6 +18,7 @@ public sealed partial class StreamProducer
 
     private readonly RedisDeployment _deployment;
     private readonly TimeProvider _clock;
+    private readonly PartitionRecords _records;
     private volatile KnownNode? _node;
 
     /// <summary>Creates the producer; nothing is connected before the first use.</summary>
@@ -27,6 +28,23 @@ public sealed partial class StreamProducer
         ArgumentNullException.ThrowIfNull(clock);
         _deployment = deployment;
         _clock = clock;
+        _records = new PartitionRecords(deployment);
+    }
+
+    /// <summary>
+    /// Records the partitions of a topic at its first use, and compares them afterwards; once for each primary. The methods that
+    /// append do so themselves: call it at the start where only scripts of your own append what <see cref="PrepareAppend"/> gives.
+    /// </summary>
+    /// <param name="topic">The topic; one with a single partition needs no record.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="StreamPartitionsException">The data in Redis has other partitions.</exception>
+    /// <exception cref="RedisUnavailableException">No primary took it in time.</exception>
+    /// <exception cref="RedisOutcomeUnknownException">The answers were lost until the time was over.</exception>
+    public async Task EnsurePartitionsAsync<T>(StreamTopic<T> topic, CancellationToken cancellationToken = default)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        await _records.EnsureAsync(topic.Part.Topic, topic.Partitions, cancellationToken);
     }
 
     /// <summary>Appends one event and returns its entry id.</summary>
@@ -37,6 +55,7 @@ public sealed partial class StreamProducer
     /// call only once, for as long as they remember the id (<c>XADD ... IDMP</c>: 100 s by default).
     /// </param>
     /// <param name="cancellationToken">Ends the wait; the entry may be appended all the same.</param>
+    /// <exception cref="StreamPartitionsException">The topic has other partitions; nothing is appended.</exception>
     /// <exception cref="RedisUnavailableException">No primary took it in time; it is certainly not appended.</exception>
     /// <exception cref="RedisOutcomeUnknownException">The answer was lost; the entry may be appended.</exception>
     public async Task<string> AppendAsync<T>(StreamTopic<T> topic, T value, string? eventId = null,
@@ -46,7 +65,10 @@ public sealed partial class StreamProducer
         using var append = PrepareAppend(topic, value, eventId);
         try
         {
-            var id = eventId is not null && (await CapabilitiesAsync(topic.Key, cancellationToken)).IdempotentAppend
+            await _records.EnsureAsync(append.Part.Topic, append.Partitions, cancellationToken);
+            // In a region only a script can be checked where it writes.
+            var id = eventId is not null && _deployment.ShardOf(append.Stream).Guard is null
+                && (await CapabilitiesAsync(append.Stream, cancellationToken)).IdempotentAppend
                 ? await AppendOnceAsync(topic.EventType, append, cancellationToken)
                 : await AppendAsync(append, cancellationToken);
             append.Succeeded(id);
@@ -55,6 +77,7 @@ public sealed partial class StreamProducer
         catch (Exception e)
         {
             append.Failed(e);
+            await ThrowIfPartitionedAsync([append], e, cancellationToken);
             throw;
         }
     }
@@ -67,6 +90,7 @@ public sealed partial class StreamProducer
     /// <param name="values">The events.</param>
     /// <param name="cancellationToken">Ends the wait; the entries may be appended all the same.</param>
     /// <returns>The entry ids.</returns>
+    /// <exception cref="StreamPartitionsException">The topic has other partitions; nothing is appended.</exception>
     /// <exception cref="RedisServerException">The server refused it, as when a key is no stream; nothing is appended.</exception>
     /// <exception cref="RedisUnavailableException">No primary took them in time; they are certainly not appended.</exception>
     /// <exception cref="RedisOutcomeUnknownException">The answer was lost; the entries may be appended.</exception>
@@ -99,6 +123,10 @@ public sealed partial class StreamProducer
         }
         try
         {
+            foreach (var append in appends)
+            {
+                await _records.EnsureAsync(append.Part.Topic, append.Partitions, cancellationToken);
+            }
             var ids = (string[])(await _deployment.EvaluateAsync(s_append,
                 [.. appends.Select(a => (RedisKey)a.Stream)], [.. appends.SelectMany(a => a.Packed)], cancellationToken))!;
             for (var i = 0; i < ids.Length; i++)
@@ -113,6 +141,7 @@ public sealed partial class StreamProducer
             {
                 append.Failed(e);
             }
+            await ThrowIfPartitionedAsync(appends, e, cancellationToken);
             throw;
         }
     }
@@ -120,7 +149,8 @@ public sealed partial class StreamProducer
     /// <summary>
     /// Prepares the fields of an entry, as alternating names and values, for a script of the caller that calls
     /// <c>redis.call('XADD', key, '*', unpack(fields))</c>. The returned object holds the producer span: dispose it after
-    /// the script has run.
+    /// the script has run. Of a topic with partitions it is for that of the event, whose key is
+    /// <see cref="StreamAppend.Stream"/>.
     /// </summary>
     /// <param name="topic">The topic to append to.</param>
     /// <param name="value">The event.</param>
@@ -133,14 +163,10 @@ public sealed partial class StreamProducer
         ArgumentNullException.ThrowIfNull(value);
         var at = occurredAt ?? _clock.GetUtcNow();
         eventId ??= Guid.CreateVersion7(at).ToString();
-        var activity = StartActivity(topic.Key, eventId);
-        var fields = new List<RedisValue>(24)
-        {
-            StreamFields.RawEventId, eventId,
-            StreamFields.RawEventType, topic.EventType,
-            StreamFields.RawSchemaVersion, topic.SchemaVersion,
-            StreamFields.RawOccurredAt, at.UtcDateTime.ToString("O", CultureInfo.InvariantCulture),
-        };
+        var part = topic.PartitionOf(value, eventId);
+        var activity = StartActivity(part.Part, eventId);
+        var fields = new List<RedisValue>(24);
+        StreamFields.AddMetadata(fields, eventId, topic.EventType, topic.SchemaVersion, at);
         // Without a listener of our own, the caller's trace context is passed on.
         if ((activity ?? Activity.Current) is { } context)
         {
@@ -153,15 +179,16 @@ public sealed partial class StreamProducer
             });
         }
         topic.Encode(value, fields);
-        return new StreamAppend(activity, topic.Key, eventId, [.. fields]);
+        return new StreamAppend(activity, part.Part, part.Partitions, eventId, [.. fields]);
     }
 
-    private static Activity? StartActivity(string stream, string eventId)
+    private static Activity? StartActivity(StreamPart part, string eventId)
     {
         if (!CoordinationDiagnostics.ActivitySource.HasListeners())
         {
             return null;
         }
+        var stream = part.Topic;
         // A hash tag holds an id, and span names must have a low cardinality.
         var template = HashTag().Replace(stream, "{}");
         // The spans of several events of one script are siblings, not nested.
@@ -178,8 +205,24 @@ public sealed partial class StreamProducer
         {
             activity?.SetTag("messaging.destination.template", template);
         }
+        if (part.Number is { } number)
+        {
+            activity?.SetTag("messaging.destination.partition.id", number.ToString(CultureInfo.InvariantCulture));
+        }
         activity?.SetTag("messaging.message.id", eventId);
         return activity;
+    }
+
+    /// <summary>Of a topic with partitions a process that knows none of them finds no stream.</summary>
+    private async Task ThrowIfPartitionedAsync(IReadOnlyList<StreamAppend> appends, Exception failed, CancellationToken cancellationToken)
+    {
+        foreach (var topic in appends.Where(a => a.Partitions is not { Count: > 1 }).Select(a => a.Part.Topic).Distinct())
+        {
+            if (await _records.ExplainAsync(topic, failed, cancellationToken) is StreamPartitionsException explained)
+            {
+                throw explained;
+            }
+        }
     }
 
     [GeneratedRegex(@"\{[^}]+\}")]
@@ -187,6 +230,12 @@ public sealed partial class StreamProducer
 
     private async Task<string> AppendAsync(StreamAppend append, CancellationToken cancellationToken)
     {
+        if (_deployment.ShardOf(append.Stream).Guard is not null)
+        {
+            // Only a script can be checked where it writes.
+            var ids = await _deployment.EvaluateAsync(s_append, [append.Stream], [.. append.Packed], cancellationToken);
+            return ((string[])ids!)[0];
+        }
         var pairs = new NameValueEntry[append.Fields.Length / 2];
         for (var i = 0; i < pairs.Length; i++)
         {

@@ -9,6 +9,14 @@ public sealed class StreamRetentionOptions
     /// <summary>Handled entries older than this are removed. Null, the default, keeps all of them.</summary>
     public TimeSpan? KeepFor { get; set; }
 
+    /// <summary>Dead letters of the stream older than this are deleted. Null, the default, keeps all of them.</summary>
+    public TimeSpan? DeadLettersKeepFor { get; set; }
+
+    /// <summary>
+    /// Whether a dead letter that old may go; null, the default, for all. It is for those without which something would stay undone.
+    /// </summary>
+    public Func<DeadLetter, CancellationToken, ValueTask<bool>>? MayDeleteDeadLetter { get; set; }
+
     /// <summary>How often the stream is trimmed. Default 1 min.</summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromMinutes(1);
 
@@ -18,18 +26,24 @@ public sealed class StreamRetentionOptions
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(keepFor, TimeSpan.Zero, nameof(KeepFor));
         }
-        ArgumentOutOfRangeException.ThrowIfLessThan(Interval, TimeSpan.FromMilliseconds(100));
+        if (DeadLettersKeepFor is { } keepLetters)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(keepLetters, TimeSpan.Zero, nameof(DeadLettersKeepFor));
+        }
+        ArgumentOutOfRangeException.ThrowIfLessThan(Interval, TimeSpan.FromMilliseconds(100), nameof(Interval));
     }
 }
 
-/// <summary>Trims one stream while the host runs. Several instances may do so, at the cost of a script call each.</summary>
+/// <summary>
+/// Trims one stream, and its dead letters, while the host runs. Several instances may do so, at the cost of a script call each.
+/// </summary>
 internal sealed class StreamRetentionService(
-    StreamTrimmer trimmer, string stream, StreamRetentionOptions options, TimeProvider clock,
-    ILogger<StreamRetentionService> logger) : BackgroundService
+    RedisDeployment deployment, StreamTrimmer trimmer, DeadLetters letters, string stream,
+    StreamRetentionOptions options, TimeProvider clock, ILogger<StreamRetentionService> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (options.KeepFor is not { } keepFor)
+        if (options is { KeepFor: null, DeadLettersKeepFor: null })
         {
             return;
         }
@@ -40,10 +54,17 @@ internal sealed class StreamRetentionService(
             {
                 try
                 {
-                    if (await trimmer.TrimAsync(stream, keepFor, stoppingToken) is > 0 and var removed)
+                    await deployment.WaitUntilActiveAsync(stoppingToken);
+                    if (options.KeepFor is { } keepFor && await trimmer.TrimAsync(stream, keepFor, stoppingToken) is > 0 and var removed)
                     {
                         logger.LogInformation(
                             "Removed {Removed} entries of {Stream} that were handled and older than {KeepFor}.", removed, stream, keepFor);
+                    }
+                    if (options.DeadLettersKeepFor is { } keepLetters && await letters.RemoveOlderAsync(
+                        stream, keepLetters, options.MayDeleteDeadLetter, stoppingToken) is > 0 and var deleted)
+                    {
+                        logger.LogWarning("Deleted {Deleted} dead letters of {Stream} that were older than {KeepFor}.", deleted, stream,
+                            keepLetters);
                     }
                 }
                 catch (Exception e) when (!stoppingToken.IsCancellationRequested)

@@ -1,7 +1,7 @@
 -- KEYS: the stream of each event. ARGV: for each event the number of its names and values, then these. Returns the ids.
 -- The key types are checked before anything is written: a script is not rolled back.
-for _, key in ipairs(KEYS) do
-  local kind = redis.call('TYPE', key)['ok']
+for i, key in ipairs(KEYS) do
+  local kind = key ~= KEYS[i - 1] and redis.call('TYPE', key)['ok'] or 'stream'
   if kind ~= 'none' and kind ~= 'stream' then
     return redis.error_reply('WRONGTYPE ' .. key .. ' is not a stream')
   end

@@ -64,19 +64,19 @@ public sealed class PlannedSwitchover
         using var activity = CoordinationDiagnostics.ActivitySource.StartActivity("redis switchover", ActivityKind.Client);
         activity?.SetTag("db.system.name", "redis");
         var began = Stopwatch.GetTimestamp();
-        var links =
-            await Task.WhenAll(_options.EndPoints.Select(e => SentinelLink.OpenAsync(_options, e, _service, _options.Tunnel,
-            static (_, _, _) => { })));
+        var links = new List<SentinelLink>();
         var probes = new List<NodeProbe>();
         try
         {
-            var (from, sentinel) = await FindPrimaryAsync(links);
+            var majority = await FindSentinelsAsync(links);
+            var (from, sentinel) = await FindPrimaryAsync(links, majority);
             activity?.SetTag("redis.failover.from", EndPointCollection.ToString(from));
             var primary = await OpenAsync(from, probes, cancellationToken);
             var replicas = await FindReplicasAsync(primary, options, probes, cancellationToken);
             var (to, paused) = await SwitchAsync(sentinel, primary, replicas, options, activity, cancellationToken);
+            await KeepRoleAsync(primary);
             activity?.SetTag("redis.failover.to", EndPointCollection.ToString(to.Node));
-            await AgreeAsync(links, to, options, began);
+            await AgreeAsync(links, majority, to, options, began);
             var result = new PlannedSwitchoverResult(from, to.Node, paused, Stopwatch.GetElapsedTime(began));
             _logger.LogInformation("{To} is the primary after {From}; writes were held up for {Paused:0} ms.",
                 EndPointCollection.ToString(result.To), EndPointCollection.ToString(result.From), result.Paused.TotalMilliseconds);
@@ -99,14 +99,30 @@ public sealed class PlannedSwitchover
         }
     }
 
-    private static async Task<(EndPoint Primary, SentinelLink Sentinel)> FindPrimaryAsync(SentinelLink[] links)
+    /// <summary>Those that are configured and those that they name, and asks them; returns how many are a majority.</summary>
+    private async Task<int> FindSentinelsAsync(List<SentinelLink> links)
     {
-        await Task.WhenAll(links.Select(l => l.AskAsync()));
-        var answered = Array.FindAll(links, l => l.View is not null);
-        if (answered.Length <= links.Length / 2)
+        var roster = new SentinelRoster();
+        var left = _options.EndPoints.ToList();
+        while (left.Count > 0)
         {
-            throw new SwitchoverException(
-                $"Only {answered.Length} of {links.Length} Sentinels answer: a majority must agree on the result.");
+            var opened = await Task.WhenAll(left.Select(e => SentinelLink.OpenAsync(_options, e, _service, _options.Tunnel,
+                static (_, _, _) => { })));
+            links.AddRange(opened);
+            await Task.WhenAll(opened.Select(l => l.AskAsync()));
+            roster.Look([.. links.Where(l => l.View is not null).Select(l => (l.Node, l.View!))], TimeSpan.Zero);
+            left = [.. roster.Silent.Except(links.Select(l => l.Node))];
+        }
+        return roster.Majority;
+    }
+
+    private static async Task<(EndPoint Primary, SentinelLink Sentinel)> FindPrimaryAsync(List<SentinelLink> links, int majority)
+    {
+        var answered = links.Where(l => l.View is not null).DistinctBy(l => l.View!.Id).ToArray();
+        if (answered.Length < majority)
+        {
+            throw new SwitchoverException(answered.Length == 0 ? "No Sentinel answers."
+                : $"Only {answered.Length} Sentinels answer and {majority} are a majority, which must agree on the result.");
         }
         var newest = answered.MaxBy(l => l.View!.Epoch)!;
         if (Array.Find(answered, l => !l.View!.Primary.Equals(newest.View!.Primary)) is { } other)
@@ -267,16 +283,24 @@ public sealed class PlannedSwitchover
         {
             // It may have died. Sentinel demotes it when it comes back.
             _logger.LogWarning("{Primary} could not be demoted; Sentinel will do so: {Reason}", Text(former.Node), e.Message);
-            return;
         }
+    }
+
+    /// <summary>Or it comes back as a primary when it is started again before Sentinel looked. Not every server has a file.</summary>
+    /// <remarks>Nobody waits for the disk: it is done when the writes go on, and the switchover has happened without it.</remarks>
+    private async Task KeepRoleAsync(NodeProbe former)
+    {
         try
         {
-            // Or it comes back as a primary when it is started again before Sentinel looked. Not every server has a file.
             await former.Database.ExecuteAsync("CONFIG", "REWRITE");
         }
         catch (RedisServerException e)
         {
             _logger.LogDebug(e, "{Primary} does not keep its role in a file.", Text(former.Node));
+        }
+        catch (Exception e) when (e.IsOfRedis())
+        {
+            _logger.LogWarning("It is not known whether {Primary} keeps its role in its file: {Reason}", Text(former.Node), e.Message);
         }
     }
 
@@ -305,12 +329,14 @@ public sealed class PlannedSwitchover
     }
 
     /// <summary>Until every Sentinel that answers names the new primary and has ended the failover.</summary>
-    private static async Task AgreeAsync(SentinelLink[] links, NodeProbe promoted, PlannedSwitchoverOptions options, long began)
+    private static async Task AgreeAsync(List<SentinelLink> links, int majority, NodeProbe promoted, PlannedSwitchoverOptions options,
+        long began)
     {
         while (true)
         {
             var views = (await Task.WhenAll(links.Select(l => l.AskAsync()))).OfType<SentinelView>().ToList();
-            if (views.Count > links.Length / 2 && views.TrueForAll(v => v.Primary.Equals(promoted.Node) && v.Flags == "master"))
+            if (views.DistinctBy(v => v.Id).Count() >= majority
+                && views.TrueForAll(v => v.Primary.Equals(promoted.Node) && v.Flags == "master"))
             {
                 return;
             }

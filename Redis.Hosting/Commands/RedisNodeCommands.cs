@@ -105,17 +105,19 @@ internal static class RedisNodeCommands
     // it, whether or not the primary asks for one, and nothing else changes for either.
     private static async Task<string> CutOffAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
+        // In regions it depends on whom it follows.
+        var password = (object?[])(await SendAsync(node, context, "CONFIG", "GET", "masterauth"))!;
         await SendAsync(node, context, "CONFIG", "SET", "masterauth", $"cut-off-{Guid.NewGuid():N}");
         await SendAsync(node, context, "CLIENT", "KILL", "TYPE", "master");
-        node.Deployment.States.CutOff(node, true);
+        node.Deployment.States.CutOff(node, password is [_, string former] ? former : "");
         await PublishAsync(node, context, ShownProperty.Flag(ShownProperty.CutOff, "Cut off", true));
         return $"{node.Name} is cut off from its primary.";
     }
 
     private static async Task<string> ReconnectAsync(IRedisNodeResource node, string instance, ExecuteCommandContext context)
     {
-        await SendAsync(node, context, "CONFIG", "SET", "masterauth", node.Deployment.Topology.Options.Password ?? "");
-        node.Deployment.States.CutOff(node, false);
+        await SendAsync(node, context, "CONFIG", "SET", "masterauth", node.Deployment.States.PasswordOf(node));
+        node.Deployment.States.Reconnected(node);
         await PublishAsync(node, context, ShownProperty.Flag(ShownProperty.CutOff, "Cut off", false));
         return $"{node.Name} may follow its primary again.";
     }
@@ -136,10 +138,10 @@ internal static class RedisNodeCommands
         => context.Services.GetRequiredService<ResourceNotificationService>().PublishUpdateAsync(
             node, snapshot => snapshot with { Properties = [.. snapshot.Properties.Where(p => p.Name != flag.Name), flag] });
 
-    private static async Task SendAsync(IRedisNodeResource node, ExecuteCommandContext context, params string[] command)
+    private static async Task<object?> SendAsync(IRedisNodeResource node, ExecuteCommandContext context, params string[] command)
     {
         var deployment = node.Deployment;
         var address = deployment.ReachedAt(deployment.NodeOf(node));
-        await RespConnection.OnceAsync(address, deployment.Topology.Options.Password, context.CancellationToken, command);
+        return await RespConnection.OnceAsync(address, deployment.Topology.Options.Login, context.CancellationToken, command);
     }
 }

@@ -100,7 +100,7 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
 
     private static bool IsDegraded(RedisNode node, RedisNodeReport report) => node.Role switch
     {
-        RedisRole.Sentinel => report.PrimaryFlags != "master" || !report.CanFailOver,
+        RedisRole.Sentinel => !report.IsIdle && (report.PrimaryFlags != "master" || !report.CanFailOver),
         RedisRole.LockNode => false,
         _ => report is { IsPrimary: false, LinkUp: false },
     };
@@ -108,6 +108,8 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
     private ResourcePropertySnapshot[] PropertiesOf(IRedisNodeResource resource, RedisNode node, RedisNodeReport report) => node.Role switch
     {
         RedisRole.LockNode => [Role("lock node"), FrozenFlag(resource)],
+        RedisRole.Sentinel when report.IsIdle =>
+            [Role("sentinel"), ShownProperty.Highlighted(ShownProperty.Primary, "Watches", "nothing: the region is a standby"), FrozenFlag(resource)],
         RedisRole.Sentinel => SentinelProperties(resource, report),
         _ => report.IsPrimary ? PrimaryProperties(resource, report) : ReplicaProperties(resource, report),
     };
@@ -126,7 +128,7 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
     private ResourcePropertySnapshot[] PrimaryProperties(IRedisNodeResource resource, RedisNodeReport report)
     {
         // A primary has nobody to be cut off from, and would not be again as a replica.
-        _states.CutOff(resource, false);
+        _states.Reconnected(resource);
         return
         [
             Role("primary"),

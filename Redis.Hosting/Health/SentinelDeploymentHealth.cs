@@ -1,3 +1,4 @@
+using System.Globalization;
 using Aspire.Hosting.ApplicationModel;
 using AspireRedis.Hosting.Resources;
 using AspireRedis.Topology;
@@ -21,6 +22,11 @@ internal sealed class SentinelDeploymentHealth(RedisSentinelResource redis) : De
         var primary = newest is { Primary: { } address } ? Deployment.Topology.NodeAt(address)
             : Deployment.Topology.Servers.FirstOrDefault(n => reports[n] is { IsPrimary: true });
         var report = primary is null ? null : reports[primary];
+        if (primary is null && redis.Regions is { } regions && reports.Values.Any(r => r is { IsIdle: true }))
+        {
+            return DescribeStandby(regions, reports);
+        }
+        redis.ReplicaLags = report?.ReplicaLags ?? new Dictionary<RedisAddress, RedisReplicaLag>();
         var answers = report is { IsPrimary: true };
         if (answers && primary != _primary)
         {
@@ -49,6 +55,28 @@ internal sealed class SentinelDeploymentHealth(RedisSentinelResource redis) : De
         // The type, which says the role of each node, is a column that the dashboard does not show unasked.
         answers ? [NodeUrl.Of(Deployment, primary!, $"{NameOf(primary)} is the primary")] : [],
         answers ? null : "No primary");
+    }
+
+    /// <summary>No Sentinel monitors it, and its head is a replica of the other region.</summary>
+    private DeploymentStatus DescribeStandby(RedisRegionsResource regions, IReadOnlyDictionary<RedisNode, RedisNodeReport?> reports)
+    {
+        var active = regions.Other(redis);
+        var head = Deployment.Topology.Servers.FirstOrDefault(
+            n => reports[n] is { Primary: { } followed } && Deployment.Topology.NodeAt(followed) is null);
+        var report = head is null ? null : reports[head];
+        var isLinked = report is { LinkUp: true };
+        return new(
+        [
+            ShownProperty.Highlighted(ShownProperty.Primary, "Primary", $"none: standby of {regions.RegionOf(active)}"),
+            ShownProperty.Highlighted("redis.head", "Head", head is null ? "none" : $"{NameOf(head)}, {(isLinked ? "linked" : "not linked")}"),
+            ShownProperty.Highlighted("redis.lag", "Lag", head is not null && active.ReplicaLags.TryGetValue(head.Address, out var lag)
+                ? string.Create(CultureInfo.InvariantCulture,
+                    $"{lag.Bytes} bytes, acknowledged {lag.SinceAcknowledgement.TotalSeconds:0} s ago")
+                : "unknown"),
+            new ResourcePropertySnapshot("redis.service", Deployment.Options.ServiceName),
+        ],
+        head is null ? [] : [NodeUrl.Of(Deployment, head, $"{NameOf(head)} is the head of the standby")],
+        head is null ? "No head" : null);
     }
 
     private string NameOf(RedisNode? node) => node is null ? "unknown" : Deployment.ResourceOf(node).Name;

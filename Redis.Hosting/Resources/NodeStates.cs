@@ -10,7 +10,7 @@ internal sealed class NodeStates(string instanceProperty)
 {
     private readonly ConcurrentDictionary<string, CustomResourceSnapshot> _snapshots = [];
     private readonly ConcurrentDictionary<string, string> _frozen = [];
-    private readonly ConcurrentDictionary<string, bool> _cutOff = [];
+    private readonly ConcurrentDictionary<string, string> _cutOff = [];
 
     /// <summary>It runs, or is frozen: sooner or later the orchestrator shows a container as paused then.</summary>
     public static bool IsThere(CustomResourceSnapshot snapshot) => snapshot.State?.Text is "Running" or "Paused";
@@ -33,7 +33,14 @@ internal sealed class NodeStates(string instanceProperty)
 
     public void Unfrozen(IRedisNodeResource node) => _frozen.TryRemove(node.Name, out _);
 
-    public bool IsCutOff(IRedisNodeResource node) => _cutOff.GetValueOrDefault(node.Name);
+    public bool IsCutOff(IRedisNodeResource node) => _cutOff.ContainsKey(node.Name);
 
-    public void CutOff(IRedisNodeResource node, bool cutOff) => _cutOff[node.Name] = cutOff;
+    /// <param name="node">A replica.</param>
+    /// <param name="password">What it logged in with at its primary before.</param>
+    public void CutOff(IRedisNodeResource node, string password) => _cutOff.TryAdd(node.Name, password);
+
+    /// <returns>What it logged in with before it was cut off; empty for nothing.</returns>
+    public string PasswordOf(IRedisNodeResource node) => _cutOff.GetValueOrDefault(node.Name, "");
+
+    public void Reconnected(IRedisNodeResource node) => _cutOff.TryRemove(node.Name, out _);
 }

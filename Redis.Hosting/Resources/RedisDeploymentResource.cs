@@ -1,4 +1,5 @@
 using Aspire.Hosting.ApplicationModel;
+using AspireRedis.Hosting.Regions;
 using AspireRedis.Hosting.Resources;
 using AspireRedis.Topology;
 
@@ -57,6 +58,15 @@ public abstract class RedisDeploymentResource : Resource, IResourceWithConnectio
     /// <exception cref="InvalidOperationException">The addresses are not known yet.</exception>
     internal RedisTopologyProbe Probe => new(Topology, ReachedAt);
 
+    /// <summary>The options with what is known only when the application starts.</summary>
+    internal virtual async Task<RedisTopologyOptions> StartOptionsAsync(CancellationToken cancellationToken) => Options with
+    {
+        Password = PasswordParameter is { } parameter ? await parameter.GetValueAsync(cancellationToken) : null,
+    };
+
+    /// <summary>Who a service logs in as, where that is not who has the password of all nodes.</summary>
+    private protected virtual (string User, RegionPasswordReference Password)? Login => null;
+
     /// <summary>The options with another persistence of the nodes that hold data.</summary>
     internal abstract RedisTopologyOptions With(RedisPersistence persistence);
 
@@ -91,6 +101,11 @@ public abstract class RedisDeploymentResource : Resource, IResourceWithConnectio
         if (PasswordParameter is not null)
         {
             builder.Append($",password={PasswordParameter}");
+        }
+        if (Login is { } login)
+        {
+            builder.AppendLiteral($",user={login.User},password=");
+            builder.Append($"{login.Password}");
         }
         return builder.Build();
     }

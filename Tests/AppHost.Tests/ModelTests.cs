@@ -93,12 +93,25 @@ public sealed class ModelTests
 
     [Theory]
     [InlineData("Redis:Topology is 'cluster'; it must be sentinel or single", "--Redis:Topology=cluster")]
+    [InlineData("Orders:Partitions is '0'; it must be a number from 1 to 1024", "--Orders:Partitions=0")]
     [InlineData("Redis:Mode must be auto or container", "--Redis:Topology=single", "--Redis:Mode=executable")]
     public async Task An_unknown_topology_and_one_that_the_mode_cannot_run_are_refused_by_their_names(string message,
         params string[] settings)
     {
         var error = await Assert.ThrowsAnyAsync<Exception>(() => BuildAsync(settings));
         Assert.Contains(message, error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("1")]
+    [InlineData("4", "--Orders:Partitions=4")]
+    public async Task All_services_get_the_one_number_of_partitions(string number, params string[] settings)
+    {
+        await using var app = await BuildAsync(["--Redis:Mode=executable", .. settings]);
+        foreach (var service in (string[])["orders-api", "inventory-api", "notifications-worker"])
+        {
+            Assert.Equal(number, (await SettingsAsync(app, service))["Orders__Partitions"]);
+        }
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
@@ -39,7 +40,7 @@ public sealed class OrderFlowTests(StartedAppHost host)
         await Eventually.TrueAsync(() => File.Exists(path), "the endpoints file is written", StartedAppHost.Bound);
         var endpoints = (await File.ReadAllLinesAsync(path)).Select(l => l.Split('=', 2)).ToDictionary(p => p[0], p => p[1]);
 
-        Assert.Equal(["DASHBOARD_URL", "INVENTORY_URL", "LOCK_NODES", "MAIL_DIR", "ORDERS_URL", "REDIS_SERVICE", "SENTINELS"],
+        Assert.Equal(["DASHBOARD_URL", "INVENTORY_URL", "LOCK_NODES", "MAIL_DIR", "ORDERS_URL", "PAGE_URL", "REDIS_SERVICE", "SENTINELS"],
             endpoints.Keys.Order());
         Assert.Equal("shop", endpoints["REDIS_SERVICE"]);
         Assert.Equal(3, endpoints["SENTINELS"].Split(',').Length);
@@ -89,11 +90,24 @@ public sealed class OrderFlowTests(StartedAppHost host)
             new InteractionInput { Name = "buyers", InputType = InputType.Number, Value = "20" },
             new InteractionInput { Name = "items", InputType = InputType.Number, Value = "5" },
         ]);
+        var earlier = (await host.SpansAsync()).Select(s => s.Trace).ToHashSet();
+        // As the dashboard calls it, whose own span is in no dashboard.
+        using var caller = new Activity("caller") { ActivityTraceFlags = ActivityTraceFlags.Recorded }.Start();
         var sale = await host.App.ResourceCommands.ExecuteCommandAsync("orders-api", "flash-sale", arguments, bound.Token);
+        caller.Stop();
         Assert.True(sale.Success, sale.Message);
         Assert.Matches("^20 buyers, 5 items of flash-[0-9a-f]+: 5 sold, 0 left", sale.Message);
         Assert.Contains("| got one | 5 |", sale.Data!.Value, StringComparison.Ordinal);
         Assert.Contains("| out of stock (409) | 15 |", sale.Data.Value, StringComparison.Ordinal);
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                var orders = (await host.SpansAsync()).Where(s => s.Name == "POST /orders" && !earlier.Contains(s.Trace)).ToList();
+                Assert.Equal(20, orders.Count);
+                Assert.Equal(20, orders.Select(s => s.Trace).Distinct().Count());
+                Assert.DoesNotContain(orders, s => s.Text.Contains(caller.SpanId.ToString(), StringComparison.Ordinal));
+            },
+            "each order is a trace of its own", StartedAppHost.Bound);
 
         var refused = await host.App.ResourceCommands.ExecuteCommandAsync("orders-api", "flash-sale", new InteractionInputCollection(
         [

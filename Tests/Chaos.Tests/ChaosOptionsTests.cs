@@ -10,13 +10,13 @@ public sealed class ChaosOptionsTests
     {
         var folder = Path.GetTempPath();
         var options = ChaosOptions.Parse(["--faults", "5", "--seed", "42", "--durability", "memory", "--only", "KillPrimary,FreezeService",
-            "--rate", "200", "--json", Path.Combine(folder, "x.json")]);
+            "--rate", "200", "--partitions", "4", "--json", Path.Combine(folder, "x.json")]);
 
         Assert.Equal((5, 42, Durability.Memory), (options.Faults, options.Seed, options.Durability));
         Assert.Equal([FaultKind.KillPrimary, FaultKind.FreezeService], options.Kinds);
-        Assert.Equal(200, options.Rate);
+        Assert.Equal((200, 4), (options.Rate, options.Partitions));
         var defaults = ChaosOptions.Parse(["--faults", "5"]);
-        Assert.Equal((20, Durability.Replica), (defaults.Rate, defaults.Durability));
+        Assert.Equal((20, Durability.Replica, 1), (defaults.Rate, defaults.Durability, defaults.Partitions));
         Assert.DoesNotContain(FaultKind.SwitchOver, defaults.Kinds);
     }
 
@@ -28,6 +28,7 @@ public sealed class ChaosOptionsTests
     [InlineData("--faults", "5", "--durability", "paper")]
     [InlineData("--faults", "5", "--only", "Earthquake")]
     [InlineData("--faults", "5", "--rate", "0")]
+    [InlineData("--faults", "5", "--partitions", "65")]
     [InlineData("--faults", "5", "--json", "/no/such/folder/x.json")]
     [InlineData("--faults", "5", "--colour", "red")]
     public void A_wrong_argument_is_named(params string[] arguments)

@@ -42,10 +42,30 @@ public sealed class ScriptedRunTests(ITestOutputHelper output)
         Assert.NotEmpty(result.Acknowledgements);
     }
 
+    [Fact]
+    public async Task Orders_survive_a_clock_that_is_behind_and_are_taken_without_a_replica_when_the_Sentinels_were_replaced()
+    {
+        var result = await RunAsync(
+            [new(FaultKind.ClockBehind, 0, TimeSpan.FromSeconds(1.5)), new(FaultKind.ReplaceSentinels, 0, TimeSpan.Zero)],
+            Durability.Replica);
+
+        Assert.Empty(result.Violations);
+    }
+
+    [Theory]
+    [InlineData(nameof(FaultKind.ClockBehindNaiveConsumer), nameof(ViolationKind.SalesMiscounted))]
+    [InlineData(nameof(FaultKind.ReplaceSentinelsWithoutReset), nameof(ViolationKind.NotRecovered))]
+    public async Task What_this_library_once_did_is_found(string fault, string violation)
+    {
+        var result = await RunAsync([new(Enum.Parse<FaultKind>(fault), 0, TimeSpan.FromSeconds(2))], Durability.Replica);
+
+        Assert.Contains(result.Violations, v => v.Kind == Enum.Parse<ViolationKind>(violation));
+    }
+
     private async Task<ChaosResult> RunAsync(IReadOnlyList<Fault> plan, Durability durability)
     {
         using var directory = new TemporaryDirectory();
-        var result = await ChaosRun.RunAsync(plan, Seed, Customers.DefaultRate, durability, directory.Path, new Silent(),
+        var result = await ChaosRun.RunAsync(plan, Seed, Customers.DefaultRate, durability, partitions: 1, directory.Path, new Silent(),
             CancellationToken.None);
         using var table = new StringWriter();
         Report.ResultTable.Write(table, result);

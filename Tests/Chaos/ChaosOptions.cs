@@ -6,19 +6,22 @@ using AspireRedis.Coordination;
 namespace AspireRedis.Chaos;
 
 /// <summary>What the command line says.</summary>
-internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKind> Kinds, int Rate, Durability Durability, string? Json,
-    string? Plot)
+internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKind> Kinds, int Rate, Durability Durability, int Partitions,
+    string? Json, string? Plot)
 {
     public const string Usage =
         """
-        usage: eng/chaos --faults N [--seed S] [--only KIND,...] [--rate N] [--durability replica|memory] [--json FILE] [--plot FILE]
+        usage: eng/chaos --faults N [--seed S] [--only KIND,...] [--rate N] [--durability replica|memory] [--partitions N] [--json FILE]
+                         [--plot FILE]
 
           --faults N      how many faults, 1 to 10000
           --seed S        repeats the faults of an earlier run: same kinds, targets and durations
           --only KIND     these kinds of faults only, such as KillPrimary,FreezeService; all when not given.
-                          SwitchOver, a planned switchover, comes only when it is given
+                          SwitchOver, a planned switchover, comes only when it is given; so do ClockBehindNaiveConsumer
+                          and ReplaceSentinelsWithoutReset, controls in which violations must be found
           --rate N        customers per second, 1 to 1000; 20 when not given
           --durability D  what the services promise: replica (the default), or memory, which must be seen to lose orders
+          --partitions N  into how many partitions the shop divides its keys, 1 to 64; 1 when not given
           --json FILE     the result for programs
           --plot FILE     the run over time, as SVG
         """;
@@ -28,7 +31,7 @@ internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKin
     {
         int? faults = null;
         var options = new ChaosOptions(0, Random.Shared.Next(1, 1_000_000), FaultPlan.AllFaults, Customers.DefaultRate, Durability.Replica,
-            null, null);
+            1, null, null);
         for (var i = 0; i < arguments.Count; i += 2)
         {
             var name = arguments[i];
@@ -58,6 +61,9 @@ internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKin
                         },
                     };
                     break;
+                case "--partitions":
+                    options = options with { Partitions = Number(name, Value(), 1, 64) };
+                    break;
                 case "--json":
                     options = options with { Json = File(name, Value()) };
                     break;
@@ -67,6 +73,10 @@ internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKin
                 default:
                     throw new ArgumentException($"There is no option '{name}'.");
             }
+        }
+        if (options.Partitions > 1 && options.Kinds.Contains(FaultKind.ClockBehindNaiveConsumer))
+        {
+            throw new ArgumentException("--partitions must be 1 with ClockBehindNaiveConsumer, which takes part in one stream.");
         }
         return options with { Faults = faults ?? throw new ArgumentException("--faults is missing.") };
     }

@@ -26,15 +26,16 @@ internal sealed class ChaosRun(ShopUnderTest shop, IReadOnlyList<Fault> plan, in
     /// <param name="seed">For what customers buy.</param>
     /// <param name="rate">Customers per second.</param>
     /// <param name="durability">What services promise.</param>
+    /// <param name="partitions">Into how many partitions they divide their keys.</param>
     /// <param name="directory">Gets data, logs and mails, and keeps them.</param>
     /// <param name="progress">Hears of it.</param>
     /// <param name="cancellationToken">Ends the run without a result; everything is stopped.</param>
     /// <exception cref="TimeoutException">The system could not be started.</exception>
     public static async Task<ChaosResult> RunAsync(
-        IReadOnlyList<Fault> plan, int seed, int rate, Durability durability, string directory, IChaosProgress progress,
+        IReadOnlyList<Fault> plan, int seed, int rate, Durability durability, int partitions, string directory, IChaosProgress progress,
         CancellationToken cancellationToken)
     {
-        await using var shop = await ShopUnderTest.StartAsync(directory, durability, cancellationToken);
+        await using var shop = await ShopUnderTest.StartAsync(directory, durability, partitions, cancellationToken);
         return await new ChaosRun(shop, plan, seed, rate, progress).RunAsync(cancellationToken);
     }
 
@@ -82,18 +83,19 @@ internal sealed class ChaosRun(ShopUnderTest shop, IReadOnlyList<Fault> plan, in
     {
         var target = "";
         var begin = _clock.GetUtcNow();
-        await new FaultInjector(shop).InjectAsync(
-            plan[number],
-            name =>
-            {
-                target = name;
-                progress.Begun(number, plan[number], name);
-            },
-            cancellationToken);
-        var end = _clock.GetUtcNow();
+        var end = begin;
         DateTimeOffset? whole = null;
         try
         {
+            await new FaultInjector(shop, UntilOrdersAreTakenAsync).InjectAsync(
+                plan[number],
+                name =>
+                {
+                    target = name;
+                    progress.Begun(number, plan[number], name);
+                },
+                cancellationToken);
+            end = _clock.GetUtcNow();
             await shop.WaitUntilWholeAsync(cancellationToken);
             await UntilOrdersAreTakenAsync(end, cancellationToken);
             whole = _clock.GetUtcNow();
@@ -141,7 +143,7 @@ internal sealed class ChaosRun(ShopUnderTest shop, IReadOnlyList<Fault> plan, in
     private async Task<Observations> SettleAsync(CancellationToken cancellationToken)
     {
         var primary = await shop.Redis.CurrentPrimaryAsync(cancellationToken);
-        await using var reader = await StateReader.ConnectAsync(shop.Redis.Topology, primary);
+        await using var reader = await StateReader.ConnectAsync(shop.Redis.Topology, primary, shop.Partitions);
         var bound = _clock.GetUtcNow() + s_settleBound;
         while (await reader.UnsettledAsync() is { } unsettled)
         {

@@ -1,8 +1,18 @@
-using System.Runtime.InteropServices;
 using AspireRedis.Chaos;
 using AspireRedis.Chaos.Faults;
+using AspireRedis.Chaos.Regions;
 using AspireRedis.Chaos.Report;
-using AspireRedis.LocalServers;
+using AspireRedis.Regions.Cli;
+
+if (args is ["region-drill", .. var drill])
+{
+    return await RegionDrillProgram.RunAsync(drill);
+}
+if (args is ["region-tool", .. var tool])
+{
+    // With somebody who knows what the shop stores.
+    return await RegionTool.RunOnConsoleAsync(tool, StoredShop.CheckAsync);
+}
 
 ChaosOptions options;
 try
@@ -15,17 +25,13 @@ catch (ArgumentException e)
     return 2;
 }
 
-using var stopping = new CancellationTokenSource();
-using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-var directory = Directory.CreateTempSubdirectory("aspire-redis-chaos-").FullName;
-var keep = true;
-try
+return await KeptDirectory.RunAsync("aspire-redis-chaos-", async (directory, stopping) =>
 {
-    Console.WriteLine($"{options.Faults} faults, seed {options.Seed}, durability {options.Durability}; data and logs in {directory}");
+    Console.WriteLine($"{options.Faults} faults, seed {options.Seed}, durability {options.Durability}, partitions {options.Partitions}; "
+        + $"data and logs in {directory}");
     var result = await ChaosRun.RunAsync(
-        FaultPlan.Create(options.Seed, options.Faults, options.Kinds), options.Seed, options.Rate, options.Durability, directory,
-        new ConsoleProgress(Console.Out, options.Faults), stopping.Token);
+        FaultPlan.Create(options.Seed, options.Faults, options.Kinds), options.Seed, options.Rate, options.Durability,
+        options.Partitions, directory, new ConsoleProgress(Console.Out, options.Faults), stopping);
     ResultTable.Write(Console.Out, result);
     if (options.Json is not null)
     {
@@ -39,31 +45,5 @@ try
     Console.WriteLine(result.Violations.Count == 0
         ? $"No violation in {result.Faults.Count} faults, {result.Acknowledgements.Count} acknowledged orders."
         : $"{result.Violations.Count} violations; repeat with --seed {options.Seed}; data and logs stay in {directory}");
-    keep = result.Violations.Count > 0;
-    return keep ? 1 : 0;
-}
-catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-{
-    keep = false;
-    Console.Error.WriteLine("Stopped.");
-    return 130;
-}
-catch (Exception e) when (e is TimeoutException or InvalidOperationException or StopWaitingException or HttpRequestException)
-{
-    Console.Error.WriteLine($"{e.Message}\nData and logs stay in {directory}");
-    return 1;
-}
-finally
-{
-    if (!keep)
-    {
-        Directory.Delete(directory, recursive: true);
-    }
-}
-
-void Stop(PosixSignalContext signal)
-{
-    // Not the default, which would end this process before its children.
-    signal.Cancel = true;
-    stopping.Cancel();
-}
+    return result.Violations.Count == 0;
+});

@@ -57,10 +57,12 @@ public sealed class ConfigurationTests
         var unlimited = new StreamRetentionOptions();
         unlimited.BindRetention(Provider());
         var week = new StreamRetentionOptions();
-        week.BindRetention(Provider(("Streams:KeepFor", "7.00:00:00")));
+        week.BindRetention(Provider(("Streams:KeepFor", "7.00:00:00"), ("Streams:DeadLettersKeepFor", "30.00:00:00")));
 
         Assert.Null(unlimited.KeepFor);
+        Assert.Null(unlimited.DeadLettersKeepFor);
         Assert.Equal(TimeSpan.FromDays(7), week.KeepFor);
+        Assert.Equal(TimeSpan.FromDays(30), week.DeadLettersKeepFor);
     }
 
     private static ServiceProvider Provider(params IEnumerable<(string Key, string? Value)> configuration)

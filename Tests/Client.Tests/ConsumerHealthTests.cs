@@ -29,6 +29,23 @@ public sealed class ConsumerHealthTests(RedisFixture redis) : IClassFixture<Redi
     }
 
     [Fact]
+    public async Task Of_a_topic_with_partitions_the_sum_counts()
+    {
+        await using var app = await StartAsync(
+            new ConsumerGroupRegistration("parts", "g") { Streams = ["parts:{p:0}", "parts:{p:1}"] }, ("Consumer:Health:MaxLag", "9"));
+        var database = app.Services.GetRequiredService<IConnectionMultiplexer>().GetDatabase();
+        await FillAsync(database, "parts:{p:0}");
+        Assert.Equal(HealthStatus.Healthy, (await CheckAsync(app)).Status);
+        await FillAsync(database, "parts:{p:1}");
+
+        var entry = await CheckAsync(app);
+
+        Assert.Equal(HealthStatus.Degraded, entry.Status);
+        Assert.Contains("Group g of parts is 10 entries behind.", entry.Description, StringComparison.Ordinal);
+        Assert.StartsWith("lag 10, pending 6, oldest pending", (string)entry.Data["g"], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Within_the_default_limits_it_is_healthy_and_an_unknown_lag_is_called_so()
     {
         await using var app = await StartAsync("sound");
@@ -43,7 +60,10 @@ public sealed class ConsumerHealthTests(RedisFixture redis) : IClassFixture<Redi
         Assert.StartsWith("lag unknown", (string)entry.Data["g"], StringComparison.Ordinal);
     }
 
-    private async Task<WebApplication> StartAsync(string stream, params (string Key, string Value)[] settings)
+    private Task<WebApplication> StartAsync(string stream, params (string Key, string Value)[] settings)
+        => StartAsync(new ConsumerGroupRegistration(stream, "g"), settings);
+
+    private async Task<WebApplication> StartAsync(ConsumerGroupRegistration registration, params (string Key, string Value)[] settings)
     {
         var builder = WebApplication.CreateBuilder();
         builder.Configuration["ConnectionStrings:redis"] = redis.ConnectionString;
@@ -53,7 +73,7 @@ public sealed class ConsumerHealthTests(RedisFixture redis) : IClassFixture<Redi
             builder.Configuration[key] = value;
         }
         builder.AddRedisCoordination();
-        builder.Services.AddSingleton(new ConsumerGroupRegistration(stream, "g"));
+        builder.Services.AddSingleton(registration);
         var app = builder.Build();
         await app.StartAsync();
         return app;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.RateLimiting;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
@@ -31,6 +32,7 @@ public sealed class RegistrationTests(RedisFixture redis) : IClassFixture<RedisF
         Assert.IsType<RedisLeaseProvider>(provider.GetRequiredService<ILeaseProvider>());
         Assert.IsType<SharedLeaseProvider>(provider.GetRequiredService<ISharedLeaseProvider>());
         Assert.IsType<SemaphoreProvider>(provider.GetRequiredService<ISemaphoreProvider>());
+        Assert.NotNull(provider.GetRequiredService<RedisRateLimiters>());
         Assert.NotNull(provider.GetRequiredService<DurableWriter>());
         var hosted = provider.GetServices<IHostedService>().ToList();
         foreach (var service in hosted)

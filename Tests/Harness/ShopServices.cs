@@ -1,3 +1,6 @@
+using System.Globalization;
+using AspireRedis.Topology;
+
 namespace AspireRedis.Testing;
 
 /// <summary>
@@ -41,6 +44,17 @@ public static class ShopServices
             }
         }
     }
+
+    /// <summary>Has them run as deployed: warnings only, and no development page.</summary>
+    /// <param name="environment">What <see cref="Environment"/> gave.</param>
+    public static void RunAsDeployed(IDictionary<string, string?> environment)
+    {
+        environment["DOTNET_ENVIRONMENT"] = environment["ASPNETCORE_ENVIRONMENT"] = "Production";
+        environment["Logging__LogLevel__Default"] = "Warning";
+    }
+
+    /// <summary>An address on which nothing listens yet.</summary>
+    public static string NewUrl() => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{PortAllocator.Next()}");
 
     /// <summary>What one instance is told.</summary>
     /// <param name="common">What <see cref="Environment"/> gave.</param>

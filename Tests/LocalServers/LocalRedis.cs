@@ -12,7 +12,8 @@ public sealed class LocalRedis : IAsyncDisposable
 
     private readonly Dictionary<string, RedisProcess> _processes = [];
     private readonly bool _deleteDirectory;
-    private readonly RedisTopologyProbe _probe;
+    private RedisTopologyProbe _probe;
+    private int _replacements;
 
     private LocalRedis(RedisTopology topology, string directory, bool deleteDirectory)
     {
@@ -23,8 +24,8 @@ public sealed class LocalRedis : IAsyncDisposable
         Processes = new ReadOnlyDictionary<string, RedisProcess>(_processes);
     }
 
-    /// <summary>What was started.</summary>
-    public RedisTopology Topology { get; }
+    /// <summary>What was started, and is there since <see cref="ReplaceSentinelsAsync"/>.</summary>
+    public RedisTopology Topology { get; private set; }
 
     /// <summary>The directory that holds the directory of each node.</summary>
     public string Directory { get; }
@@ -114,6 +115,65 @@ public sealed class LocalRedis : IAsyncDisposable
         return primary;
     }
 
+    /// <summary>
+    /// Replaces all Sentinels as an operator does: starts as many at other ports, kills the old ones, and has the new ones
+    /// forget them (<c>SENTINEL RESET</c>). <see cref="Topology"/> has the new ones then.
+    /// </summary>
+    /// <param name="place">Where the new ones are; null for free ports at the address of the old.</param>
+    /// <param name="reset">False leaves out the last step: the new ones go on naming the old ones, and wait for them.</param>
+    /// <param name="bound">How long each step may take; default <see cref="DefaultBound"/>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="TimeoutException">The new ones were not complete in time; the message says what is missing.</exception>
+    public async Task ReplaceSentinelsAsync(Func<RedisNode, RedisAddress>? place = null, bool reset = true, TimeSpan? bound = null,
+        CancellationToken cancellationToken = default)
+    {
+        var (old, former) = (Topology, Of(Topology.Sentinels).ToList());
+        var primary = await CurrentPrimaryAsync(cancellationToken);
+        var to = old.Sentinels.ToDictionary(s => s.Name, s => place?.Invoke(s) ?? new RedisAddress(s.Host, PortAllocator.Next()));
+        // Only to write their files: what they watch is the primary of the moment.
+        var watching = RedisTopology.Create(old.Options, (name, role) => role == RedisRole.Sentinel ? to[name]
+            : name == old.Primary.Name ? primary.Address
+            : name == primary.Name ? old.Primary.Address
+            : old.Nodes.First(n => n.Name == name).Address);
+        var directory = Path.Combine(Directory, $"replacement-{++_replacements}");
+        var started = new List<RedisProcess>();
+        foreach (var sentinel in watching.Sentinels)
+        {
+            started.Add(await RedisProcess.StartAsync(watching, sentinel, directory, null, bound, cancellationToken));
+        }
+        foreach (var sentinel in former.Concat(started))
+        {
+            await Poll.UntilAsync(token => SeesAsync(sentinel, (2 * started.Count) - 1, token), bound ?? DefaultBound,
+                $"{sentinel.Node} knows all the others", cancellationToken);
+        }
+        former.ForEach(p => p.Kill());
+        foreach (var sentinel in reset ? started : [])
+        {
+            // One after the other, or there is a moment in which none could fail over.
+            await sentinel.ExecuteAsync(cancellationToken, "SENTINEL", "RESET", old.Options.ServiceName);
+            await Poll.UntilAsync(token => SeesAsync(sentinel, started.Count - 1, token), bound ?? DefaultBound,
+                $"{sentinel.Node} knows the others again", cancellationToken);
+        }
+        foreach (var process in former)
+        {
+            await process.DisposeAsync();
+        }
+        started.ForEach(p => _processes[p.Node.Name] = p);
+        Topology = RedisTopology.Create(old.Options, (name, role) => role == RedisRole.Sentinel ? to[name]
+            : old.Nodes.First(n => n.Name == name).Address);
+        _probe = new RedisTopologyProbe(Topology);
+        if (reset)
+        {
+            await WaitUntilCompleteAsync(bound, cancellationToken);
+        }
+
+        async Task<string?> SeesAsync(RedisProcess sentinel, int count, CancellationToken token)
+        {
+            var seen = (object?[])(await sentinel.ExecuteAsync(token, "SENTINEL", "SENTINELS", old.Options.ServiceName))!;
+            return seen.Length == count ? null : $"it knows {seen.Length} of {count}";
+        }
+    }
+
     /// <summary>Stops every node as <see cref="RedisProcess.StopAsync"/> does: Sentinels first, lest they fail over.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>A task that ends when all processes are gone.</returns>
@@ -154,7 +214,7 @@ public sealed class LocalRedis : IAsyncDisposable
             await StartNodesAsync(byRole);
         }
 
-        if (isNew)
+        if (isNew && Topology.Options is { Standby: null, OnlyLockNodes: false })
         {
             // A Sentinel asks for the replicas when it starts and then after 10 s only.
             await Poll.UntilAsync(token => _probe.MissingServersAsync(Topology.Primary, token), bound, "The replicas are in sync",

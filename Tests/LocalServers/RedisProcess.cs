@@ -168,7 +168,7 @@ public sealed class RedisProcess : IAsyncDisposable
     }
 
     internal Task<object?> ExecuteAsync(CancellationToken cancellationToken, params string[] command) =>
-        RespConnection.OnceAsync(Node.Address, _topology.Options.Password, cancellationToken, command);
+        RespConnection.OnceAsync(Node.Address, _topology.Options.Login, cancellationToken, command);
 
     private async Task StartLockedAsync(TimeSpan bound, CancellationToken cancellationToken)
     {

@@ -1,5 +1,6 @@
 using AspireRedis.LockHistory.Checking;
 using AspireRedis.Puppet.Contending.Locks;
+using AspireRedis.LockHistory.Faults;
 using AspireRedis.LockHistory.Running;
 using AspireRedis.Testing;
 using Xunit;
@@ -32,6 +33,34 @@ public sealed class BrokenLockTests(ITestOutputHelper output)
         using var directory = new TemporaryDirectory();
         var result = await Round.RunAsync(LockSystem.OnOneServer(LockKind.Polling), Random.Shared.Next(), s_time, directory.Path);
         Assert.Empty(result.Verdict.Violations.Select(v => v.What));
+    }
+
+    [Fact]
+    public Task A_promoted_server_whose_clock_is_behind_by_more_than_a_failover_takes()
+        => IsFoundAsync(LockSystem.Sentinel, RedisFaultKind.ClockFarBehind, Rule.Tokens);
+
+    [Fact]
+    public Task Sentinels_that_are_dead_and_count()
+        => IsFoundAsync(LockSystem.Durable, RedisFaultKind.ReplaceSentinelsWithoutReset, Rule.Liveness);
+
+    // As below: two holders whose tokens are alike must both have written.
+    private async Task IsFoundAsync(LockSystem system, RedisFaultKind fault, Rule rule)
+    {
+        for (var round = 1; ; round++)
+        {
+            using var directory = new TemporaryDirectory();
+            var result = await Round.RunAsync(system with { Name = $"{fault}", Faults = [fault] }, Random.Shared.Next(), s_time,
+                directory.Path);
+            foreach (var violation in result.Verdict.Violations.Take(10))
+            {
+                output.WriteLine($"{violation.Rule}: {violation.What}");
+            }
+            if (result.Verdict.Violations.Any(v => v.Rule == rule))
+            {
+                return;
+            }
+            Assert.True(round < MaxRounds, $"{fault} broke no {rule} in {MaxRounds} rounds.");
+        }
     }
 
     // A freeze must meet a moment in which the lock is wrong: not every round has one.

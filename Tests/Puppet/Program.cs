@@ -11,6 +11,9 @@ switch (args)
     case ["queue", .. var rest]:
         await HoldingCommands.QueueAsync(rest);
         break;
+    case ["permits", .. var rest]:
+        await HoldingCommands.PermitsAsync(rest);
+        break;
     case ["consume", .. var rest]:
         await HoldingCommands.ConsumeAsync(rest);
         break;
@@ -26,8 +29,11 @@ switch (args)
     case ["stream-worker", .. var rest]:
         await StreamWorkerCommand.RunAsync(rest);
         break;
+    case ["partitions", .. var rest]:
+        await PartitionWorkerCommand.RunAsync(rest);
+        break;
     default:
-        Console.Error.WriteLine("lease | queue | consume | child | port | contend | stream-worker");
+        Console.Error.WriteLine("lease | queue | permits | consume | child | port | contend | stream-worker | partitions");
         return 2;
 }
 return 0;

@@ -38,6 +38,16 @@ public sealed class SampleTests(RedisFixture redis) : IClassFixture<RedisFixture
     }
 
     [Fact]
+    public async Task Rate_limit()
+    {
+        var output = await RunAsync("RateLimit", redis.ConnectionString);
+
+        Assert.Equal(Enumerable.Range(1, 5).Select(n => $"Request {n} is permitted."), output.Take(5));
+        Assert.Matches("^Request 6 is (refused for [0-9.]+ s|permitted).$", output[5]);
+        Assert.Equal(output[5].Contains("refused", StringComparison.Ordinal) ? ["Then it is permitted."] : [], output.Skip(6));
+    }
+
+    [Fact]
     public async Task Streams()
     {
         var output = await RunAsync("Streams", redis.ConnectionString);

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Text;
 using AspireRedis.Contracts;
 using AspireRedis.LocalServers;
 using AspireRedis.Shop.Tests.Support;
@@ -34,14 +36,16 @@ public sealed class LateEndTests(ShopFixture fixture)
         await using var behind = await _shop.StartAnotherAsync(
             ShopSystem.OrdersApi, new KeyValuePair<string, string?>("ConnectionStrings__redis", old.Topology.ConnectionString));
         await using var asking = await _shop.StartAnotherAsync(ShopSystem.InventoryApi,
-            new("services__orders-api__http__0", behind.Http.BaseAddress!.ToString()), new("Reservations__ClockMargin", "00:00:00"));
+            new KeyValuePair<string, string?>("services__orders-api__http__0", behind.Http.BaseAddress!.ToString()));
 
-        // As if the group sales had not yet told the reservation; in the margin of the other instance, which asks rightly.
-        await _shop.Database.SortedSetAddAsync(Deadlines, answer.OrderId, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
-
+        // As if the group sales had not counted it yet. The other instance, which asks rightly, may be first: then once more.
         await Eventually.TrueAsync(
-            async () => asking.Process.Output.Contains($"reservation of {answer.OrderId} could not be settled", StringComparison.Ordinal)
-                || await _shop.StockAsync(sku) != 2,
+            async () =>
+            {
+                await _shop.Database.SortedSetAddAsync(Deadlines, $"{answer.OrderId}:{sku}", 1);
+                return asking.Process.Output.Contains($"reservation of {answer.OrderId} could not be settled", StringComparison.Ordinal)
+                    || await _shop.StockAsync(sku) != 2;
+            },
             "The order was asked for", ShopSystem.LongBound);
         Assert.Equal(2, await _shop.StockAsync(sku));
         Assert.Equal(1, await _shop.UnitsSoldAsync(sku));
@@ -55,7 +59,6 @@ public sealed class LateEndTests(ShopFixture fixture)
         var key = Guid.NewGuid().ToString();
         var product = $"product:{{{sku}}}";
         var token = await _shop.Database.HashGetAsync(product, "fence");
-        var others = await DeadlinesAsync();
         // The first attempt gets no further than its reservation.
         await _shop.Database.HashSetAsync(product, "fence", long.MaxValue / 1024);
         using (var first = await _shop.PostOrderAsync(OrderRequest.For(sku), key))
@@ -63,7 +66,7 @@ public sealed class LateEndTests(ShopFixture fixture)
             await first.AssertProblemAsync(HttpStatusCode.ServiceUnavailable);
         }
         await _shop.Database.HashSetAsync(product, "fence", token);
-        var orderId = Assert.Single((await DeadlinesAsync()).Except(others));
+        var orderId = (string)(await _shop.Database.HashGetAsync(IdempotencyKeyOf(OrderRequest.For(sku).UserId, key), "order_id"))!;
 
         // Twice: it may be repeated.
         for (var attempt = 0; attempt < 2; attempt++)
@@ -81,11 +84,13 @@ public sealed class LateEndTests(ShopFixture fixture)
         Assert.NotEqual(orderId, placed.OrderId);
         using var open = await _shop.Orders.PutAsync($"/orders/{placed.OrderId}/closure", null);
         await open.AssertProblemAsync(HttpStatusCode.Conflict, ProblemTypes.OrderPlaced);
-        using var given = await _shop.Inventory.DeleteAsync($"/reservations/{orderId}");
-        Assert.Equal(1, await _shop.StockAsync(sku));
-
-        async Task<string[]> DeadlinesAsync() => (await _shop.Database.SortedSetRangeByRankAsync(Deadlines)).ToStringArray()!;
+        // What the refused attempt has reserved goes back; as if its deadline were over.
+        await _shop.Database.SortedSetAddAsync(Deadlines, $"{orderId}:{sku}", 1);
+        await _shop.WaitForStockAsync(sku, 1);
     }
+
+    private static string IdempotencyKeyOf(string userId, string key)
+        => $"idempotency:{{{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{userId.Length}:{userId}:{key}")))}}}";
 
     [Fact]
     public async Task Items_of_a_payment_that_is_declined_after_the_reservation_has_expired_go_back()
@@ -98,14 +103,13 @@ public sealed class LateEndTests(ShopFixture fixture)
         // As if the payment had been a dead letter for longer than Reservations:KeepFor.
         var database = _shop.Database;
         await database.HashSetAsync($"order:{{{answer.OrderId}}}", [new("status", "placed"), new("total", "20000.00")]);
-        await database.KeyDeleteAsync([$"{ShopSystem.OrderEvents}:inbox:payments:{answer.OrderId}-placed",
-            $"reservation:{{{answer.OrderId}}}", $"product:{{{sku}}}:reservation:{answer.OrderId}"]);
-        var journal = (await database.StreamRangeAsync(Topics.JournalOf(answer.OrderId)))[0];
+        await database.KeyDeleteAsync($"product:{{{sku}}}:reservation:{answer.OrderId}");
+        var placed = Assert.Single(await _shop.EntriesAsync(ShopSystem.OrderEvents, answer.OrderId));
         var letter = await database.StreamAddAsync($"{ShopSystem.OrderEvents}:dead",
         [
             new("dead_group", "payments"), new("dead_entry_id", "1-1"), new("dead_reason", "as if"), new("dead_deliveries", 1),
             new("dead_at_ms", 1_700_000_000_000),
-            .. journal.Values,
+            .. placed.Select(field => new NameValueEntry(field.Key, field.Value)),
         ]);
 
         using var requeued = await _shop.Orders.PostAsync($"/dead-letters/{ShopSystem.OrderEvents}/{letter}/requeue", null);
@@ -114,8 +118,7 @@ public sealed class LateEndTests(ShopFixture fixture)
         Assert.Equal(3, await _shop.StockAsync(sku));
         Assert.Equal(0, await _shop.UnitsSoldAsync(sku));
 
-        // Once, also when the service died before it had noted that they are back.
-        await database.KeyDeleteAsync($"reservation:{{{answer.OrderId}}}");
+        // Once, however often it is asked for.
         using var again = await _shop.Inventory.PutAsJsonAsync(
             $"/reservations/{answer.OrderId}/return", new { lines = new[] { new { sku, quantity = 2 } } });
         Assert.Equal(HttpStatusCode.NoContent, again.StatusCode);
@@ -129,7 +132,7 @@ public sealed class LateEndTests(ShopFixture fixture)
         const int Count = 1000;
         var bound = TimeSpan.FromSeconds(18);
         await _shop.Database.SortedSetAddAsync(
-            Deadlines, [.. Enumerable.Range(0, Count).Select(_ => new SortedSetEntry(Guid.CreateVersion7().ToString("N"), 1))]);
+            Deadlines, [.. Enumerable.Range(0, Count).Select(i => new SortedSetEntry($"{Guid.CreateVersion7():N}:no-such-{i % 10}", 1))]);
 
         await Eventually.TrueAsync(async () => await OverdueAsync() < Count, "The first is back");
         var started = Stopwatch.GetTimestamp();

@@ -19,14 +19,15 @@ public sealed class OrderHistoryTests(ShopFixture fixture)
         var sku = await _shop.NewProductAsync(stock: 3, price);
         var answer = await _shop.PlaceOrderAsync(OrderRequest.For(sku, quantity: 2));
         await _shop.WaitForStatusAsync(answer.OrderId, end);
+        await _shop.WaitUntilNotedAsMailedAsync(answer.OrderId);
 
         var history = await HistoryAsync(answer.OrderId);
 
         Assert.True(history.GetProperty("agree").GetBoolean(), history.ToString());
         Assert.Empty(history.GetProperty("differences").EnumerateArray());
-        Assert.Equal(["order-placed", $"order-{end}"], history.GetProperty("events").EnumerateArray()
+        Assert.Equal(["order-placed", $"order-{end}", "order-mailed"], history.GetProperty("events").EnumerateArray()
             .Select(e => e.GetProperty("type").GetString()));
-        Assert.Equal([$"{answer.OrderId}-placed", $"{answer.OrderId}-{end}"],
+        Assert.Equal([$"{answer.OrderId}-placed", $"{answer.OrderId}-{end}", $"{answer.OrderId}-mailed"],
             history.GetProperty("events").EnumerateArray().Select(e => e.GetProperty("eventId").GetString()));
         var rebuilt = history.GetProperty("rebuilt");
         Assert.Equal(end, rebuilt.GetProperty("status").GetString());
@@ -66,10 +67,31 @@ public sealed class OrderHistoryTests(ShopFixture fixture)
         Assert.Equal(["total", "status"], history.GetProperty("differences").EnumerateArray().Select(d => d.GetString()));
         Assert.Equal(49.90m, history.GetProperty("rebuilt").GetProperty("total").GetDecimal());
 
-        await _shop.Database.KeyDeleteAsync(Topics.JournalOf(answer.OrderId));
+        await _shop.Database.HashDeleteAsync($"order:{{{answer.OrderId}}}", ["event:1", "event:2"]);
         history = await HistoryAsync(answer.OrderId);
         Assert.Equal(["events"], history.GetProperty("differences").EnumerateArray().Select(d => d.GetString()));
         Assert.Equal(JsonValueKind.Null, history.GetProperty("rebuilt").ValueKind);
+    }
+
+    [Theory]
+    [InlineData("2", "schema version '2'")]
+    [InlineData("x", "schema version 'x'")]
+    public async Task A_journal_with_an_event_that_cannot_be_read_is_shown_with_the_reason(string version, string reason)
+    {
+        var sku = await _shop.NewProductAsync(stock: 1);
+        var answer = await _shop.PlaceOrderAsync(OrderRequest.For(sku));
+        await _shop.AssertConfirmedAndMailedOnceAsync(answer.OrderId);
+        await _shop.Database.HashSetAsync($"order:{{{answer.OrderId}}}", "event:3",
+            $$"""["order-rejected","{{version}}",500,{"event_id":"later","what":"is new"}]""");
+
+        var history = await HistoryAsync(answer.OrderId);
+
+        Assert.Equal([null, null, "later"], history.GetProperty("events").EnumerateArray()
+            .Select(e => e.GetProperty("unreadable").GetString() is null ? null : e.GetProperty("eventId").GetString()));
+        Assert.Contains(reason, history.GetProperty("events")[2].GetProperty("unreadable").GetString(), StringComparison.Ordinal);
+        Assert.Equal(JsonValueKind.Null, history.GetProperty("agree").ValueKind);
+        Assert.Equal(JsonValueKind.Null, history.GetProperty("rebuilt").ValueKind);
+        Assert.Equal("confirmed", history.GetProperty("stored").GetProperty("status").GetString());
     }
 
     [Theory]

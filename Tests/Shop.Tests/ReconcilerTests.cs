@@ -1,4 +1,3 @@
-using AspireRedis.Contracts;
 using AspireRedis.Shop.Tests.Support;
 using AspireRedis.Testing;
 using StackExchange.Redis;
@@ -93,9 +92,8 @@ public sealed class ReconcilerTests(ShopFixture fixture) : IAsyncLifetime
         await _shop.AssertConfirmedAndMailedOnceAsync(answer.OrderId);
         await _shop.WaitUntilSettledAsync();
         await _shop.Database.HashSetAsync($"order:{{{answer.OrderId}}}", "status", "placed");
-        await _shop.Database.KeyDeleteAsync($"{ShopSystem.OrderEvents}:inbox:payments:{answer.OrderId}-placed");
-        var journal = Topics.JournalOf(answer.OrderId);
-        await _shop.Database.StreamDeleteAsync(journal, [(await _shop.Database.StreamRangeAsync(journal))[1].Id]);
+        await _shop.Database.HashSetAsync($"order:{{{answer.OrderId}}}", "entry", Assert.Single(await EntriesOfAsync(answer.OrderId)));
+        await _shop.Database.HashDeleteAsync($"order:{{{answer.OrderId}}}", "event:2");
         return answer.OrderId;
     }
 

@@ -29,6 +29,16 @@ public sealed class RedisOutageTests : IAsyncLifetime
         var before = await _shop.PlaceOrderAsync(OrderRequest.For(sku));
         Assert.Equal("memory", before.Durability);
         await _shop.AssertConfirmedAndMailedOnceAsync(before.OrderId);
+        // What is looked at is known from before.
+        Dictionary<HttpClient, (string Path, string Answer)> looks = [];
+        foreach (var (api, path) in new[] { (_shop.Inventory, "/products"), (_shop.Orders, "/orders?userId=88") })
+        {
+            await Eventually.HoldsAsync(async () =>
+            {
+                looks[api] = (path, await api.GetStringAsync(path));
+                Assert.Contains(path == "/products" ? sku : "confirmed", looks[api].Answer, StringComparison.Ordinal);
+            }, $"{path} shows what there is");
+        }
         ServiceInstance[] services = [_shop.OrdersInstance, _shop.InventoryInstance, _shop.WorkerInstance];
         var redis = _shop.Redis[_shop.Redis.Topology.Primary];
 
@@ -54,6 +64,10 @@ public sealed class RedisOutageTests : IAsyncLifetime
             await response.AssertProblemAsync(HttpStatusCode.ServiceUnavailable);
             Assert.NotNull(response.Headers.RetryAfter);
             Assert.True(clock.Elapsed < s_answerBound, $"answered after {clock.Elapsed}");
+        }
+        foreach (var (api, look) in looks)
+        {
+            Assert.Equal(look.Answer, await api.GetStringAsync(look.Path));
         }
 
         await redis.StartAsync();

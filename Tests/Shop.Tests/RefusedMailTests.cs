@@ -1,7 +1,6 @@
 using System.Globalization;
 using AspireRedis.Shop.Tests.Support;
 using AspireRedis.Testing;
-using AspireRedis.Topology;
 using StackExchange.Redis;
 
 namespace AspireRedis.Shop.Tests;
@@ -54,7 +53,7 @@ public sealed class RefusedMailTests(RedisFixture redis) : IClassFixture<RedisFi
 
     private async Task<ServiceProcess> StartWorkerAsync(RefusingSmtpServer smtp)
     {
-        var url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{PortAllocator.Next()}");
+        var url = ShopServices.NewUrl();
         var environment = ShopServices.OfInstance(
             ShopServices.Environment(redis.ConnectionString, [], [], Path.GetTempPath()), ShopSystem.NotificationsWorker, url);
         environment["Mail__Durability"] = "Memory";

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using AspireRedis.Contracts;
 using AspireRedis.Shop.Tests.Support;
 using AspireRedis.Testing;
+using StackExchange.Redis;
 
 namespace AspireRedis.Shop.Tests;
 
@@ -15,8 +16,8 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
     private ServiceInstance _hasty = null!;
 
     public async Task InitializeAsync()
-        => _hasty = await _shop.StartAnotherAsync(ShopSystem.InventoryApi, new("Reservations__HoldFor", "00:00:01"),
-        new("Reservations__ClockMargin", "00:00:00"));
+        => _hasty = await _shop.StartAnotherAsync(
+            ShopSystem.InventoryApi, new KeyValuePair<string, string?>("Reservations__HoldFor", "00:00:01"));
 
     public async Task DisposeAsync()
     {
@@ -41,7 +42,7 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
         using var late = await PutAsync(orderId, (sku, 2));
         await late.AssertProblemAsync(HttpStatusCode.Conflict, "urn:aspireredis:problem:reservation-ended");
         Assert.Equal(3, await _shop.StockAsync(sku));
-        Assert.Null(await _shop.Database.SortedSetScoreAsync(Deadlines, orderId));
+        Assert.Null(await _shop.Database.SortedSetScoreAsync(Deadlines, $"{orderId}:{sku}"));
     }
 
     [Fact]
@@ -54,7 +55,7 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
         await _shop.Database.KeyDeleteAsync($"product:{{{sku}}}:reservation:{orderId}");
         var before = (long)await _shop.Database.HashGetAsync($"product:{{{sku}}}", "fence");
 
-        await DeleteAsync(orderId);
+        await GiveBackAsync(orderId, sku);
 
         Assert.True((long)await _shop.Database.HashGetAsync($"product:{{{sku}}}", "fence") > before);
     }
@@ -69,28 +70,64 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
         var second = await ReserveAsync(orderId, (sku, 2), _shop.Inventory);
         using var other = await PutAsync(orderId, (sku, 1), _shop.Inventory);
 
-        Assert.Equal(first.PlaceBefore, second.PlaceBefore);
+        Assert.Equal(first.Lines, second.Lines);
+        Assert.Equal([$"product:{{{sku}}}:reservation:{orderId}"], second.Receipts);
         await other.AssertProblemAsync(HttpStatusCode.Conflict, ProblemTypes.ReservationDiffers);
         Assert.Equal(1, await _shop.StockAsync(sku));
-        await DeleteAsync(orderId);
+        await GiveBackAsync(orderId, sku);
     }
 
     [Fact]
-    public async Task Giving_back_can_be_repeated_and_comes_before_a_request_that_is_still_on_its_way()
+    public async Task A_repetition_gets_the_price_of_the_first_attempt()
     {
         var sku = await _shop.NewProductAsync(stock: 3);
         var orderId = NewOrderId();
         await ReserveAsync(orderId, (sku, 2), _shop.Inventory);
+        await _shop.PutProductAsync(sku, stock: 1, price: 99);
 
-        await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => DeleteAsync(orderId)));
-        await DeleteAsync(orderId);
-        Assert.Equal(3, await _shop.StockAsync(sku));
+        Assert.Equal([new OrderedLine(sku, 2, 49.90m)], (await ReserveAsync(orderId, (sku, 2), _shop.Inventory)).Lines);
+        Assert.Equal(1, await _shop.StockAsync(sku));
+        await GiveBackAsync(orderId, sku);
+    }
 
-        var overtaken = NewOrderId();
-        await DeleteAsync(overtaken);
-        using var late = await PutAsync(overtaken, (sku, 1), _shop.Inventory);
+    [Fact]
+    public async Task Items_of_an_order_that_cannot_have_all_of_them_go_back_at_once_and_it_is_closed()
+    {
+        var (plenty, scarce) = (await _shop.NewProductAsync(stock: 3), await _shop.NewProductAsync(stock: 1));
+        (plenty, scarce) = string.CompareOrdinal(plenty, scarce) < 0 ? (plenty, scarce) : (scarce, plenty);
+        await _shop.PutProductAsync(plenty, 3);
+        await _shop.PutProductAsync(scarce, 1);
+        var orderId = NewOrderId();
+
+        using var refused = await _shop.Inventory.PutAsJsonAsync($"/reservations/{orderId}",
+            new { lines = new[] { new { sku = plenty, quantity = 1 }, new { sku = scarce, quantity = 2 } } });
+
+        await refused.AssertProblemAsync(HttpStatusCode.Conflict, ProblemTypes.OutOfStock);
+        Assert.Equal(3, await _shop.StockAsync(plenty));
+        Assert.True(await _shop.Database.KeyExistsAsync($"order:{{{orderId}}}:closed"));
+        using var late = await PutAsync(orderId, (plenty, 1), _shop.Inventory);
         await late.AssertProblemAsync(HttpStatusCode.Conflict, ProblemTypes.ReservationEnded);
-        Assert.Equal(3, await _shop.StockAsync(sku));
+        Assert.Equal(3, await _shop.StockAsync(plenty));
+    }
+
+    [Fact]
+    public async Task A_product_without_a_lease_is_sold_while_somebody_holds_it()
+    {
+        var sku = await _shop.NewProductAsync(stock: 2);
+        using (var put = await _shop.Inventory.PutAsJsonAsync($"/products/{sku}",
+            new { name = "Chair", price = 49.90, stock = 2, underLease = false }))
+        {
+            Assert.Equal(HttpStatusCode.OK, put.StatusCode);
+        }
+        // Learned from the first order.
+        await ReserveAsync(NewOrderId(), (sku, 1), _shop.Inventory);
+        Assert.True(await _shop.Database.StringSetAsync($"inventory_lock:{{{sku}}}", "a test", TimeSpan.FromMinutes(5), When.NotExists)
+            || await _shop.Database.KeyExistsAsync($"inventory_lock:{{{sku}}}"));
+
+        await ReserveAsync(NewOrderId(), (sku, 1), _shop.Inventory);
+
+        await _shop.Database.KeyDeleteAsync($"inventory_lock:{{{sku}}}");
+        Assert.Equal(0, await _shop.StockAsync(sku));
     }
 
     [Fact]
@@ -114,7 +151,46 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
         await _shop.Database.HashSetAsync(product, "fence", token);
         await ReserveAsync(orderId, (sku, 2), _shop.Inventory);
         Assert.Equal(1, await _shop.StockAsync(sku));
-        await DeleteAsync(orderId);
+        await GiveBackAsync(orderId, sku);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // The idempotency key too.
+    public async Task Items_that_a_failover_has_lost_are_taken_again_before_their_order_is_placed(bool keyToo)
+    {
+        var sku = await _shop.NewProductAsync(stock: 3);
+        await using var inventory = await StuckInventory.StartAsync(_shop.InventoryUrl);
+        await using var orders = await _shop.StartAnotherAsync(
+            ShopSystem.OrdersApi, new KeyValuePair<string, string?>("services__inventory-api__http__0", inventory.Url));
+        var attempts = 0;
+        inventory.OnReserved = async orderId =>
+        {
+            if (Interlocked.Increment(ref attempts) > 1)
+            {
+                return;
+            }
+            // As at a primary that had none of it.
+            await _shop.Database.KeyDeleteAsync($"product:{{{sku}}}:reservation:{orderId}");
+            await _shop.Database.SortedSetRemoveAsync(Deadlines, $"{orderId}:{sku}");
+            await _shop.Database.HashIncrementAsync($"product:{{{sku}}}", "stock", 2);
+            await foreach (var key in _shop.Database.Multiplexer.GetServers()[0].KeysAsync(pattern: "idempotency:*"))
+            {
+                if (keyToo && await _shop.Database.HashGetAsync(key, "order_id") == orderId)
+                {
+                    await _shop.Database.KeyDeleteAsync(key);
+                }
+            }
+        };
+        var idempotencyKey = Guid.NewGuid().ToString();
+
+        var answer = await _shop.PlaceOrderAsync(OrderRequest.For(sku, quantity: 2), idempotencyKey, orders.Http);
+
+        Assert.Equal(2, attempts);
+        Assert.Equal(1, await _shop.StockAsync(sku));
+        Assert.Equal(answer.OrderId, (await _shop.PlaceOrderAsync(OrderRequest.For(sku, quantity: 2), idempotencyKey)).OrderId);
+        await _shop.AssertConfirmedAndMailedOnceAsync(answer.OrderId);
+        await orders.StopAsync();
     }
 
     [Fact]
@@ -127,8 +203,8 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
         await _shop.WaitForUnitsSoldAsync(sku, 1);
 
         // As if the group sales had not yet told the reservation: then the reaper has to ask.
-        await _shop.Database.SortedSetAddAsync(Deadlines, answer.OrderId, 1);
-        await Eventually.TrueAsync(async () => await _shop.Database.SortedSetScoreAsync(Deadlines, answer.OrderId) is null,
+        await _shop.Database.SortedSetAddAsync(Deadlines, $"{answer.OrderId}:{sku}", 1);
+        await Eventually.TrueAsync(async () => await _shop.Database.SortedSetScoreAsync(Deadlines, $"{answer.OrderId}:{sku}") is null,
             "The reaper has looked after the order");
 
         Assert.Equal(2, await _shop.StockAsync(sku));
@@ -159,9 +235,11 @@ public sealed class ReservationTests(ShopFixture fixture) : IAsyncLifetime
         => (inventory ?? _hasty.Http).PutAsJsonAsync($"/reservations/{orderId}",
         new { lines = new[] { new { sku = line.Sku, quantity = line.Quantity } } });
 
-    private async Task DeleteAsync(string orderId)
+    /// <summary>Has the reaper give them back now.</summary>
+    private async Task GiveBackAsync(string orderId, string sku)
     {
-        using var response = await _shop.Inventory.DeleteAsync(new Uri($"/reservations/{orderId}", UriKind.Relative));
-        Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
+        await _shop.Database.SortedSetAddAsync(Deadlines, $"{orderId}:{sku}", 1);
+        await Eventually.TrueAsync(async () => await _shop.Database.SortedSetScoreAsync(Deadlines, $"{orderId}:{sku}") is null,
+            "The reaper has looked after the order");
     }
 }

@@ -25,6 +25,7 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
     private readonly ConcurrentDictionary<ActivitySpanId, Activity> _spans = [];
     private readonly int _ordersPort = PortAllocator.Next();
     private readonly int _inventoryPort = PortAllocator.Next();
+    private readonly int _notificationsPort = PortAllocator.Next();
     private readonly List<IAsyncDisposable> _hosts = [];
 
     // Without a span of its own for the call: the test says who the caller is.
@@ -36,7 +37,17 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
         {
             Start<InventoryApi>(_inventoryPort);
             Start<OrdersApi>(_ordersPort);
-            Start<NotificationsWorker>(PortAllocator.Next());
+            Start<NotificationsWorker>(_notificationsPort);
+            foreach (var port in new[] { _inventoryPort, _ordersPort, _notificationsPort })
+            {
+                await Eventually.HoldsAsync(
+                    async () =>
+                    {
+                        using var health = await _http.GetAsync($"{Url(port)}/health");
+                        Assert.True(health.IsSuccessStatusCode, await health.Content.ReadAsStringAsync());
+                    },
+                    "The services are warm");
+            }
         }
         catch
         {
@@ -114,6 +125,54 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
         }
     }
 
+    [Theory]
+    [InlineData("/health", HttpStatusCode.OK)]
+    [InlineData("/alive", HttpStatusCode.OK)]
+    public async Task A_probe_leaves_no_trace(string path, HttpStatusCode expected)
+    {
+        foreach (var port in new[] { _inventoryPort, _ordersPort, _notificationsPort })
+        {
+            Assert.Empty(await TraceOfAsync(new HttpRequestMessage(HttpMethod.Get, Url(port) + path), expected));
+        }
+    }
+
+    [Fact]
+    public async Task What_is_not_there_or_sold_out_is_no_error_of_the_server()
+    {
+        var product = await TraceOfAsync(new HttpRequestMessage(HttpMethod.Get, $"{Url(_inventoryPort)}/products/none"),
+            HttpStatusCode.NotFound);
+        using var put = await _http.PutAsJsonAsync($"{Url(_inventoryPort)}/products/sold-out", new { name = "Lamp", price = 1m, stock = 0 });
+        var order = await TraceOfAsync(
+            new HttpRequestMessage(HttpMethod.Post, $"{Url(_ordersPort)}/orders") { Content = JsonContent.Create(OrderRequest.For("sold-out")) },
+            HttpStatusCode.Conflict);
+
+        Assert.Contains(product, s => s.Kind == ActivityKind.Server);
+        Assert.Contains(order, s => s.DisplayName == "PUT /reservations/{orderId}" && s.Kind == ActivityKind.Server);
+        Assert.All(product.Concat(order).Where(s => s.Kind == ActivityKind.Server), span =>
+        {
+            Assert.Equal(ActivityStatusCode.Unset, span.Status);
+            Assert.Null(span.GetTagItem("error.type"));
+        });
+    }
+
+    /// <summary>The spans of a request, which have ended when that of another one is here.</summary>
+    private async Task<IReadOnlyList<Activity>> TraceOfAsync(HttpRequestMessage request, HttpStatusCode expected)
+    {
+        var trace = ActivityTraceId.CreateRandom();
+        request.Headers.Add("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01");
+        using (request)
+        {
+            using var response = await _http.SendAsync(request);
+            Assert.Equal(expected, response.StatusCode);
+        }
+        var last = ActivityTraceId.CreateRandom();
+        using var behind = new HttpRequestMessage(HttpMethod.Get, $"{Url(_ordersPort)}/orders/{new string('0', 32)}");
+        behind.Headers.Add("traceparent", $"00-{last}-{ActivitySpanId.CreateRandom()}-01");
+        using var answer = await _http.SendAsync(behind);
+        await Eventually.TrueAsync(() => _spans.Values.Any(s => s.TraceId == last && s.Kind == ActivityKind.Server), "the last span is here");
+        return [.. _spans.Values.Where(s => s.TraceId == trace)];
+    }
+
     private static string Url(int port) => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}");
 
     private void Start<TMarker>(int port)
@@ -129,6 +188,8 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
             builder.UseSetting("Reservations:Durability", "Memory");
             builder.UseSetting("Mail:Durability", "Memory");
             builder.UseSetting("OTEL_EXPORTER_OTLP_ENDPOINT", "");
+            // As an AppHost does.
+            builder.UseSetting("OTEL_TRACES_SAMPLER", "always_on");
             builder.UseUrls(Url(port));
             builder.ConfigureLogging(logging => logging.ClearProviders());
             // Last, so that it sees what an exporter would.

@@ -26,7 +26,7 @@ public sealed class RedisProcessTests : IDisposable
 
         Assert.NotEqual(first, redis.ProcessId);
         Assert.Equal("value", await redis.ExecuteAsync(default, "GET", "key"));
-        await Assert.ThrowsAsync<RespErrorException>(() => RespConnection.OnceAsync(redis.Node.Address, "wrong", default, "PING"));
+        await Assert.ThrowsAsync<RespErrorException>(() => RespConnection.OnceAsync(redis.Node.Address, new(null, "wrong"), default, "PING"));
     }
 
     [Fact]

@@ -6,6 +6,8 @@
 --@include lease-queue
 local value = redis.call('GET', KEYS[1])
 if not value then
+  -- Nothing; a server without memory lets a script write on that has begun to.
+  redis.call('DEL', KEYS[1])
   return hand_over_to_first(KEYS[1], KEYS[2], '', ARGV[1]) and tonumber(ARGV[1]) or 0
 end
 local head = redis.call('ZRANGE', KEYS[2], 0, 0)[1]

@@ -5,9 +5,11 @@
 -- {0, ms until the present lease or claim runs out, place in the queue or -1, 1 when queued by this call,
 --  the fencing token that it will have there, value of the lease}.
 local function take_or_queue(lease, queue, fence, owner, claim, ttl, time)
+--@unless-region-is-handed-over
   -- Taken if free. For speed this says in few words what mint-token says.
   local token = #time[2] == 6 and time[1] .. time[2] or string.format('%s%06d', time[1], time[2])
-  if redis.call('SET', lease, owner .. ':' .. token, 'NX', 'PX', ttl) then
+  local taken = redis.pcall('SET', lease, owner .. ':' .. token, 'NX', 'PX', ttl)
+  if taken and taken.ok then
     local last = redis.call('SET', fence, token, 'GET', 'KEEPTTL')
     -- 16 digits and no mark: nobody has queued since. When the sixth digit changes, every three hours, the fence is kept for
     -- longer; it does not live for the 28 hours in which the digit comes round.
@@ -39,6 +41,9 @@ local function take_or_queue(lease, queue, fence, owner, claim, ttl, time)
     redis.call('SET', lease, owner .. ':' .. token, 'PX', ttl)
     return { 1, token, claimed and 1 or 0, redis.call('ZRANGE', queue, 0, 0)[1] or '' }
   end
+
+  -- Refused, as for want of memory: what one had is confirmed above, behind a ZREM, which takes none. Nothing is given.
+  if taken and taken.err then error(taken) end
 
   if head and string.sub(head, 1, 1) == '*' and not held_by(value, string.sub(head, 2)) then drop_claimant(queue, head) end
 

@@ -1,6 +1,7 @@
 -- KEYS: see permit-state. ARGV: owner, TTL in ms, claim time in ms, 1 to queue when there is none to be had, mode, limit, resource.
 -- Returns {1, fencing token, 1 when it was handed over, number of the permit} or
 -- {0, ms until the first of those who have one runs out, place in the queue or -1, 1 when queued by this call}.
+--@unless-region-is-handed-over
 --@include wake-waiter
 --@include mint-token
 --@include server-ms
@@ -17,7 +18,8 @@ end
 local mine = redis.call('HGET', permits, owner)
 if mine then
   -- Handed over to us, or the reply to an earlier attempt was lost, and this one finds what that one made.
-  local handed_over = string.sub(mine, 1, 1) == '*'
+  local handed_over = is_claimed(mine)
+  begin(ttl)
   return take(handed_over and string.sub(mine, 2) or mine, handed_over and 1 or 0)
 end
 
@@ -40,10 +42,4 @@ if ARGV[4] == '1' then
     queued = 1
   end
 end
-local first = redis.call('ZRANGE', holders, 0, 0, 'WITHSCORES')
-local left = first[2] and math.max(1, first[2] - now) or claim
-if place >= 0 then
-  -- Beyond the time at which this waiter looks again, and a minute for one that was paused; never for ever.
-  keep(queue, left + 20 * claim + 60000)
-end
-return { 0, left, place, queued }
+return refuse(place, queued, claim, now)

@@ -5,6 +5,9 @@
 -- queue: how it is wanted ('x' or 's') and by whom, first come first served.
 -- Needs wake-waiter, mint-token and server-ms. A limit of 0 is none.
 local holders, permits, queue, fence = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local states = permits
+
+local function owner_of(entry) return string.sub(entry, 2) end
 
 local function forget(owner)
   redis.call('HDEL', permits, owner)
@@ -14,19 +17,7 @@ local function forget(owner)
   return removed
 end
 
--- Ends what has run out. A claim that was not confirmed is that of a process that is dead, frozen or cut off: all that
--- it has queued goes, so that it costs the others one claim and not one for each; whoever lives there queues again.
-local function expire(now)
-  for _, owner in ipairs(redis.call('ZRANGEBYSCORE', holders, '-inf', now)) do
-    if string.sub(redis.call('HGET', permits, owner) or '', 1, 1) == '*' then
-      local provider = provider_of(owner)
-      for _, entry in ipairs(redis.call('LRANGE', queue, 0, -1)) do
-        if provider_of(string.sub(entry, 2)) == provider then redis.call('LREM', queue, 1, entry) end
-      end
-    end
-    forget(owner)
-  end
-end
+--@include claims
 
 -- The number of a permit that may be granted now, or nil. An exclusive holder and one that shares without a limit have 0.
 local function free_permit(mode, limit)
@@ -48,10 +39,6 @@ local function free_permit(mode, limit)
     if not taken[number] then return number end
   end
   return nil
-end
-
-local function keep(key, ms)
-  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
 end
 
 local function grant(owner, what, now, ms)
@@ -82,7 +69,7 @@ local function admit(resource, limit, claim, now)
   while true do
     local head = redis.call('LINDEX', queue, 0)
     if not head then break end
-    local mode, owner = string.sub(head, 1, 1), string.sub(head, 2)
+    local mode, owner = string.sub(head, 1, 1), owner_of(head)
     local number = free_permit(mode, limit)
     if not number then break end
     redis.call('LPOP', queue)
@@ -90,15 +77,6 @@ local function admit(resource, limit, claim, now)
     admitted[#admitted + 1] = owner
     if not wake(owner, resource) then unheard[provider_of(owner)] = true end
   end
-  if next(unheard) then
-    -- Somebody else has to look when the claim runs out: the first in the queue who hears it.
-    for _, entry in ipairs(redis.call('LRANGE', queue, 0, -1)) do
-      local owner = string.sub(entry, 2)
-      if not unheard[provider_of(owner)] then
-        if wake(owner, resource) then break end
-        unheard[provider_of(owner)] = true
-      end
-    end
-  end
+  wake_another(unheard, resource)
   return admitted
 end

@@ -8,12 +8,4 @@
 local now = server_ms()
 expire(now)
 admit(ARGV[3], tonumber(ARGV[2]), tonumber(ARGV[1]), now)
-local left = 0
-local all = redis.call('HGETALL', permits)
-for i = 1, #all, 2 do
-  if string.sub(all[i + 1], 1, 1) == '*' then
-    local ms = math.max(1, redis.call('ZSCORE', holders, all[i]) - now)
-    if left == 0 or ms < left then left = ms end
-  end
-end
-return left
+return first_claim(now)

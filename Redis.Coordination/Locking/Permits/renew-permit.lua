@@ -3,8 +3,7 @@
 --@include mint-token
 --@include server-ms
 --@include permit-state
-local now = server_ms()
-local until_ms = redis.call('ZSCORE', holders, ARGV[1])
-if not until_ms or tonumber(until_ms) <= now then return 0 end
-grant(ARGV[1], redis.call('HGET', permits, ARGV[1]), now, tonumber(ARGV[2]))
+if not renew(ARGV[1], server_ms(), tonumber(ARGV[2])) then return 0 end
+-- As in mint-token: the last token must outlive whoever has it.
+redis.call('PEXPIRE', fence, '96400000')
 return 1

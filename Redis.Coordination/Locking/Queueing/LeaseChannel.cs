@@ -12,18 +12,23 @@ namespace AspireRedis.Coordination.Locking.Queueing;
 /// </summary>
 internal sealed class LeaseChannel : IAsyncDisposable
 {
+    private const string Prefix = "lease-wake:";
+
     private readonly RedisChannel _channel;
+    private readonly Func<string> _prefix;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private Subscription? _subscription;
     private IConnectionMultiplexer? _followed;
 
     /// <param name="providerId">See <see cref="LeaseRequests.ProviderId"/>.</param>
+    /// <param name="prefix">See <see cref="RedisDeployment.ChannelPrefix"/>.</param>
     /// <param name="logger">Hears of subscriptions that fail.</param>
-    public LeaseChannel(string providerId, ILogger logger)
+    public LeaseChannel(string providerId, Func<string> prefix, ILogger logger)
     {
+        _prefix = prefix;
         _logger = logger;
-        _channel = RedisChannel.Literal($"lease-wake:{providerId}");
+        _channel = RedisChannel.Literal($"{Prefix}{providerId}");
     }
 
     /// <summary>
@@ -107,6 +112,10 @@ internal sealed class LeaseChannel : IAsyncDisposable
         {
             // Whatever became of it, no lease was asked for.
             throw new RedisUnavailableException(e);
+        }
+        catch (Exception e) when (PermissionDenied.Explain(e, $"{_prefix()}{Prefix}*") is { } denied)
+        {
+            throw denied;
         }
     }
 

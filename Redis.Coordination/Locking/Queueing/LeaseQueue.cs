@@ -20,6 +20,9 @@ internal sealed class LeaseQueue : IAsyncDisposable
 
     private static readonly TimeSpan s_stagger = TimeSpan.FromMilliseconds(20);
 
+    // What an answer of a server that is well may take, also on a busy machine.
+    private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(1);
+
     private readonly RedisDeployment _deployment;
     private readonly ILeaseScripts _scripts;
     private readonly TimeProvider _clock;
@@ -47,7 +50,7 @@ internal sealed class LeaseQueue : IAsyncDisposable
         _releases = new LeaseReleases(deployment, scripts, _requests, clock, telemetry);
         _grants = new LeaseGrants(deployment, scripts, _requests, _releases, clock, telemetry, durable);
         _releases.HandedOver += _grants.GrantClaim;
-        _channel = new LeaseChannel(_requests.ProviderId, telemetry.Logger);
+        _channel = new LeaseChannel(_requests.ProviderId, () => deployment.ChannelPrefix, telemetry.Logger);
         _channel.HandedOver += OnHandedOver;
         _channel.Restored += OnRestored;
     }
@@ -85,13 +88,15 @@ internal sealed class LeaseQueue : IAsyncDisposable
         await _channel.DisposeAsync();
     }
 
+    private static TimeSpan AtLeastZero(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;
+
     private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_disposed, typeof(ILeaseProvider));
 
     private async Task<ILease?> AcquireOrWaitAsync(
         string resource, LeaseOptions options, Activity? activity, CancellationToken cancellationToken)
     {
         var start = _clock.GetTimestamp();
-        var request = NewRequest(resource, _requests.NewOwner(), options);
+        var request = NewRequest(resource, _requests.NewOwner(_deployment.ChannelPrefix), options);
         try
         {
             var connection = Connect();
@@ -103,13 +108,16 @@ internal sealed class LeaseQueue : IAsyncDisposable
                 // back: a message may still come, and would end the lease if it were unknown.
                 _requests.Add(request);
             }
-            var reply = await AttemptAsync(request, enqueue, cancellationToken);
+            // By then the door has given up by itself: a timer can be spared.
+            var longest = RedisShard.Bound + TimeSpan.FromMilliseconds(connection.TimeoutMilliseconds);
+            var bound = options.WaitTimeout + s_grace;
+            var reply = await AttemptAsync(request, enqueue, bound < longest ? bound : Timeout.InfiniteTimeSpan, cancellationToken);
             if (reply.FencingToken is null && options.WaitTimeout > TimeSpan.Zero)
             {
                 if (!enqueue)
                 {
                     // Confirmed before anything is queued, or the first hand-over could go unheard.
-                    await _channel.ListenAsync(connection).WaitAsync(cancellationToken);
+                    await ListenAsync(connection, bound - _clock.GetElapsedTime(start), cancellationToken);
                     _requests.Add(request);
                 }
                 if (!await WaitAsync(request, enqueue ? reply : null, start, activity, cancellationToken))
@@ -159,7 +167,7 @@ internal sealed class LeaseQueue : IAsyncDisposable
                 TimeSpan sleep;
                 try
                 {
-                    var reply = queued ?? await AttemptAsync(request, enqueue: true, cancellationToken);
+                    var reply = queued ?? await AttemptAsync(request, enqueue: true, AtLeastZero(Left()) + s_grace, cancellationToken);
                     queued = null;
                     if (reply.FencingToken is not null)
                     {
@@ -182,6 +190,16 @@ internal sealed class LeaseQueue : IAsyncDisposable
                     var held = reply.HeldFor < options.Ttl ? reply.HeldFor : options.Ttl;
                     sleep = held + (s_stagger * Math.Min(reply.Place, MaxStagger));
                 }
+                catch (RedisOutcomeUnknownException e) when (waiting && e.InnerException is TimeoutException && Left() <= TimeSpan.Zero)
+                {
+                    // It has waited in vain, unless it was granted the lease meanwhile.
+                    if (!request.TryClose())
+                    {
+                        continue;
+                    }
+                    _ = _releases.ReleaseAsync(request);
+                    return false;
+                }
                 catch (Exception e) when (
                     waiting && e is RedisException or RedisCommandException or TimeoutException && Left() > TimeSpan.Zero)
                 {
@@ -197,7 +215,8 @@ internal sealed class LeaseQueue : IAsyncDisposable
                 }
                 if (Left() <= TimeSpan.Zero && !request.IsWoken && request.TryClose())
                 {
-                    await _releases.ReleaseAsync(request);
+                    // Goes on without us when the server does not answer.
+                    await _releases.ReleaseAsync(request).CompletesWithinAsync(s_grace, _clock, CancellationToken.None);
                     return false;
                 }
             }
@@ -218,18 +237,26 @@ internal sealed class LeaseQueue : IAsyncDisposable
 
     /// <summary>Asks the server once. When the answer is yes, the request has its lease.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<AcquireReply> AttemptAsync(LeaseRequest request, bool enqueue, CancellationToken cancellationToken)
+    private async ValueTask<AcquireReply> AttemptAsync(
+        LeaseRequest request, bool enqueue, TimeSpan bound, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         // Counted from before the request: the server starts the TTL later.
         var asked = _clock.GetTimestamp();
         var call = _scripts.Acquire(request, enqueue).RunAsync(_deployment);
         RedisResult answer;
-        if (cancellationToken.CanBeCanceled)
+        if (cancellationToken.CanBeCanceled || bound != Timeout.InfiniteTimeSpan)
         {
             var attempt = call.AsTask();
             request.Attempt = attempt;
-            answer = await attempt.WaitAsync(cancellationToken);
+            try
+            {
+                answer = await attempt.WaitAsync(bound, _clock, cancellationToken);
+            }
+            catch (TimeoutException e) when (e is not RedisTimeoutException)
+            {
+                throw new RedisOutcomeUnknownException(e);
+            }
         }
         else
         {
@@ -250,6 +277,19 @@ internal sealed class LeaseQueue : IAsyncDisposable
             }
         }
         return reply;
+    }
+
+    /// <exception cref="RedisUnavailableException">The server has not confirmed it; no lease was asked for.</exception>
+    private async Task ListenAsync(IConnectionMultiplexer connection, TimeSpan bound, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _channel.ListenAsync(connection).WaitAsync(AtLeastZero(bound), _clock, cancellationToken);
+        }
+        catch (TimeoutException e) when (e is not RedisTimeoutException)
+        {
+            throw new RedisUnavailableException(e);
+        }
     }
 
     /// <exception cref="RedisUnavailableException">Redis has not been reached since the process started.</exception>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 
 namespace AspireRedis.Coordination.Locking.Queueing;
 
@@ -16,8 +17,18 @@ internal sealed class LeaseRequests
 
     public IEnumerable<LeaseRequest> All => _byOwner.Values;
 
-    /// <summary>A token that nobody else has.</summary>
-    public string NewOwner() => $"{ProviderId}.{Interlocked.Increment(ref _lastOwner):x}";
+    /// <summary>
+    /// A token that nobody else has. Whoever wakes the owner knows nothing else of it, so the token ends with the prefix of the
+    /// channel, if there is one: in hexadecimal, after an <c>@</c>.
+    /// </summary>
+    /// <param name="channelPrefix">See <see cref="RedisDeployment.ChannelPrefix"/>.</param>
+    public string NewOwner(string channelPrefix)
+    {
+        var number = Interlocked.Increment(ref _lastOwner);
+        return channelPrefix.Length == 0
+            ? $"{ProviderId}.{number:x}"
+            : $"{ProviderId}.{number:x}@{Convert.ToHexStringLower(Encoding.UTF8.GetBytes(channelPrefix))}";
+    }
 
     public void Add(LeaseRequest request) => _byOwner[request.Owner] = request;
 

@@ -127,7 +127,7 @@ internal sealed class RedlockNode : IAsyncDisposable
     /// reached again before the lease has run out.
     /// </summary>
     /// <param name="keys">Lease and last fencing token.</param>
-    /// <param name="arguments">Owner, fencing token, channel.</param>
+    /// <param name="arguments">Owner, fencing token, channel, whether it was granted in vain.</param>
     /// <param name="ttl">The TTL of the lease.</param>
     public async Task<bool> ReleaseAsync(RedisKey[] keys, RedisValue[] arguments, TimeSpan ttl)
     {

@@ -40,11 +40,13 @@ internal sealed class RedlockNodeSet : IAsyncDisposable
     /// <param name="fencingToken">Under which token.</param>
     /// <param name="ttl">For how long a node that cannot be reached now has to be told.</param>
     /// <param name="publish">Whether the nodes tell those who wait.</param>
+    /// <param name="inVain">Whether nobody was given the lease: nodes put back the last token of before.</param>
     public async Task<bool> ReleaseAsync(
-        IReadOnlyList<RedlockNode> nodes, string resource, string owner, long fencingToken, TimeSpan ttl, bool publish)
+        IReadOnlyList<RedlockNode> nodes, string resource, string owner, long fencingToken, TimeSpan ttl, bool publish,
+        bool inVain = false)
     {
         var keys = KeysOf(resource);
-        RedisValue[] arguments = [owner, fencingToken, publish ? (string)RedlockQueue.Channel(resource)! : ""];
+        RedisValue[] arguments = [owner, fencingToken, publish ? (string)RedlockQueue.Channel(resource)! : "", inVain ? 1 : 0];
         var quorum = new Quorum(nodes.Count);
         foreach (var node in nodes)
         {
@@ -52,7 +54,8 @@ internal sealed class RedlockNodeSet : IAsyncDisposable
         }
         return nodes.Count == 0 || (await quorum.DecidedAsync(_nodeTimeout, _clock, CancellationToken.None) && quorum.IsReached);
 
-        async Task OneAsync(RedlockNode node) => quorum.Vote(await node.ReleaseAsync(keys, arguments, ttl));
+        async Task OneAsync(RedlockNode node)
+            => quorum.Vote(await node.ReleaseAsync(keys, arguments, ttl));
     }
 
     /// <summary>Nodes that have not been reached yet are given a moment, and as long as it takes while there is no majority.</summary>

@@ -113,6 +113,8 @@ public sealed class RedlockOptions
         // Kept back until the node returns, a request would be granted when nobody waits for it any more.
         options.BacklogPolicy = BacklogPolicy.FailFast;
         ConfigureConnection?.Invoke(options);
+        // The connection is for the library alone, and those who take the same lease with another prefix, or none, must hear of it.
+        options.ChannelPrefix = default;
         return options;
     }
 

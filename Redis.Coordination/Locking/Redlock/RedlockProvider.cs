@@ -88,6 +88,9 @@ public sealed class RedlockProvider : ILeaseProvider, IAsyncDisposable
         return _telemetry.AcquireAsync(resource, _clock, activity => AcquireAsync(request, activity, cancellationToken));
     }
 
+    /// <summary>For leases whose holder is known by another name, see <see cref="Regions.Witnesses.RegionWitnesses"/>.</summary>
+    internal RedlockNodeSet NodeSet => _nodes;
+
     /// <summary>Ends all waits and closes the connections.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -248,7 +251,7 @@ public sealed class RedlockProvider : ILeaseProvider, IAsyncDisposable
 
             void Undo()
                 => _ = _nodes.ReleaseAsync(
-                    round.MayHaveGranted(), request.Resource, request.Owner, token, request.Options.Ttl, publish: false);
+                    round.MayHaveGranted(), request.Resource, request.Owner, token, request.Options.Ttl, publish: false, inVain: true);
         }
     }
 

@@ -93,9 +93,9 @@ internal sealed class RedlockRound
 
     private static Answer Read(RedisResult reply)
     {
-        if (reply.Resp2Type == ResultType.Integer)
+        if ((int)reply[0] == 1)
         {
-            return Granted.Instance;
+            return new Granted();
         }
         if ((int)reply[0] == -1)
         {
@@ -108,10 +108,7 @@ internal sealed class RedlockRound
 
     private abstract record Answer;
 
-    private sealed record Granted : Answer
-    {
-        public static readonly Granted Instance = new();
-    }
+    private sealed record Granted : Answer;
 
     private sealed record Held(string Holder, TimeSpan Left) : Answer;
 

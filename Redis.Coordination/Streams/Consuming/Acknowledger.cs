@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using AspireRedis.Coordination.Locking;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -15,10 +16,13 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
     private static readonly TimeSpan s_retryPause = TimeSpan.FromMilliseconds(100);
     private static readonly RedisScript s_acknowledgeAndDelete = RedisScript.Load<Acknowledger>("acknowledge-and-delete", repeatable: true);
 
+    private static readonly RedisScript s_acknowledge = RedisScript.Load<Acknowledger>("acknowledge", repeatable: true);
     private static readonly RedisScript s_verify = RedisScript.Load<Acknowledger>("verify-entries", repeatable: true);
 
     private readonly Channel<InFlightEntry> _queue = Channel.CreateBounded<InFlightEntry>(
         new BoundedChannelOptions(Math.Max(MaxBatch, 4 * group.Options.BatchSize)) { SingleReader = true });
+
+    private readonly Refusals _refusals = new();
 
     /// <summary>Waits for room in the queue when the server does not keep up.</summary>
     public ValueTask AddAsync(InFlightEntry entry) => _queue.Writer.TryWrite(entry) ? ValueTask.CompletedTask
@@ -70,7 +74,12 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
             {
                 return true;
             }
-            if (!group.Options.DeleteHandled)
+            if (group.Fence is not null)
+            {
+                await group.EvaluateAsync(commands, group.Options.DeleteHandled ? s_acknowledgeAndDelete : s_acknowledge,
+                    [group.Options.Group, .. ids]).WaitAsync(giveUp);
+            }
+            else if (!group.Options.DeleteHandled)
             {
                 await commands.Database.StreamAcknowledgeAsync(group.Stream, group.Options.Group, ids).WaitAsync(giveUp);
             }
@@ -81,19 +90,31 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
             }
             else
             {
-                await EvaluateAsync(s_acknowledgeAndDelete, commands, [group.Options.Group, .. ids]).WaitAsync(giveUp);
+                await group.EvaluateAsync(commands, s_acknowledgeAndDelete, [group.Options.Group, .. ids]).WaitAsync(giveUp);
             }
+            _refusals.Succeeded();
+            return true;
+        }
+        catch (LeaseLostException)
+        {
+            group.Logger.LogWarning(
+                "Group {Group} of {Stream} has handled {Count} entries that another instance has taken over; they may be handled again.",
+                group.Options.Group, group.Stream, batch.Count);
             return true;
         }
         catch (Exception e) when (!giveUp.IsCancellationRequested)
         {
-            await ReplaceAsync(commands, giveUp);
+            // Another connection would be refused too.
+            if (!Refusals.IsRefusal(e))
+            {
+                await ReplaceAsync(commands, giveUp);
+            }
             if (e is RedisServerException && e.Message.StartsWith("ERR unknown command", StringComparison.Ordinal))
             {
                 // The node was replaced by an older one; the reader detects its capabilities on its next connection.
                 group.Capabilities = StreamCapabilities.Classic;
             }
-            group.Logger.LogDebug(e,
+            group.Logger.Log(_refusals.LevelOf(e), e,
                 "Acknowledgements of group {Group} of {Stream} failed and will be retried.", group.Options.Group, group.Stream);
             return false;
         }
@@ -110,7 +131,7 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
             return;
         }
         var unverified = batch.FindAll(e => !ReferenceEquals(e.VerifiedBy, commands));
-        var verified = (long[])(await EvaluateAsync(s_verify, commands,
+        var verified = (long[])(await group.EvaluateAsync(commands, s_verify,
             [group.Options.Group, .. unverified.SelectMany(e => new RedisValue[] { e.Id, e.EventIdIn(group.Stream) })]).WaitAsync(giveUp))!;
         var lost = new List<string>();
         for (var i = 0; i < verified.Length; i++)
@@ -131,18 +152,6 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
             group.Logger.LogWarning(
                 "{Count} entries that group {Group} has handled are not in {Stream} at this primary, trimmed or lost in a failover: {EntryIds}",
                 lost.Count, group.Options.Group, group.Stream, string.Join(' ', lost));
-        }
-    }
-
-    private async Task<RedisResult> EvaluateAsync(RedisScript script, DedicatedConnection commands, RedisValue[] arguments)
-    {
-        try
-        {
-            return await script.SendHashAsync(commands.Database, [group.Stream], arguments);
-        }
-        catch (RedisServerException e) when (RedisScript.IsUnknown(e))
-        {
-            return await script.SendTextAsync(commands.Database, [group.Stream], arguments);
         }
     }
 

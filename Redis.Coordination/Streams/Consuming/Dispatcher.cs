@@ -32,7 +32,7 @@ internal sealed class Dispatcher
         _retries = retries;
         // Backpressure: at most one batch is read ahead of the handlers.
         _ready = Channel.CreateBounded<InFlightEntry>(group.Options.BatchSize);
-        _parkingRoom = group.Options.IsOrdered ? new SemaphoreSlim(group.Options.MaxParked) : null;
+        _parkingRoom = group.IsOrdered ? new SemaphoreSlim(group.Options.MaxParked) : null;
     }
 
     /// <summary>
@@ -81,9 +81,33 @@ internal sealed class Dispatcher
             {
                 for (var next = entry; next is not null && !stopping.IsCancellationRequested;)
                 {
-                    next = await WorkAsync(next, drained) ? Next(next) : null;
+                    next = await WorkInTurnAsync(next, stopping, drained) ? Next(next) : null;
                 }
             }
+        }
+    }
+
+    private async ValueTask<bool> WorkInTurnAsync(InFlightEntry entry, CancellationToken stopping, CancellationToken drained)
+    {
+        if (_group.Handlers is not { } handlers)
+        {
+            return await WorkAsync(entry, drained);
+        }
+        try
+        {
+            await handlers.WaitAsync(stopping);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+        try
+        {
+            return await WorkAsync(entry, drained);
+        }
+        finally
+        {
+            handlers.Release();
         }
     }
 

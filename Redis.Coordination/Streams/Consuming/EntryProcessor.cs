@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Globalization;
 using AspireRedis.Coordination.Diagnostics;
+using AspireRedis.Coordination.Regions.Permission;
 using Microsoft.Extensions.Logging;
 
 namespace AspireRedis.Coordination.Streams.Consuming;
@@ -15,11 +17,11 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
     private readonly GroupContext _group;
     private readonly StreamTopic<T> _topic;
     private readonly IStreamHandler<T> _handler;
-    private readonly Func<T, string>? _orderBy;
+    private readonly Func<T, string?>? _orderBy;
     private readonly TagList[] _outcomeTags;
     private readonly NewerVersions _newerVersions = new();
 
-    public EntryProcessor(GroupContext group, StreamTopic<T> topic, IStreamHandler<T> handler, Func<T, string>? orderBy)
+    public EntryProcessor(GroupContext group, StreamTopic<T> topic, IStreamHandler<T> handler, Func<T, string?>? orderBy)
     {
         _group = group;
         _topic = topic;
@@ -87,6 +89,10 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
         {
             return await PostponeAsync(entry);
         }
+        catch (Exception) when (_group.Fence is { WasRefused: true })
+        {
+            return EntryOutcome.Cancelled;
+        }
         catch (PermanentFailureException e)
         {
             activity.Fail(e);
@@ -95,6 +101,13 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             return EntryOutcome.Cancelled;
+        }
+        catch (Exception e) when (RegionGuard.IsOfStandby(e))
+        {
+            // No fault of the entry: it stays pending, and is handled where the region is active, or here when it is again.
+            _group.Logger.LogDebug("Entry {EntryId} of {Stream} is left to the active region: {Reason}", entry.Id, _group.Stream,
+                e.Message);
+            return EntryOutcome.Failed;
         }
         catch (Exception e)
         {
@@ -121,7 +134,7 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
         // An entry added by hand has no event id; its entry id identifies it as well.
         var eventId = (string?)StreamFields.Find(entry.Fields, StreamFields.RawEventId) ?? $"{_topic.Key}:{entry.Id}";
         return new StreamMessage<T>(_topic, _group.Options.Group, entry.Id, eventId,
-            StreamFields.OccurredAtOf(entry.Id, entry.Fields), entry.DeliveryCount, value);
+            StreamFields.OccurredAtOf(entry.Id, entry.Fields), entry.DeliveryCount, value) { Fence = _group.Fence };
     }
 
     private Activity? StartActivity(InFlightEntry entry)
@@ -130,7 +143,7 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
             StreamFields.Find(entry.Fields, StreamFields.RawTraceState), isRemote: true, out var producer);
         // The producer's span is the parent, so that an order is one trace, and linked too, as the conventions want it.
         var activity = CoordinationDiagnostics.ActivitySource.StartActivity(ActivityKind.Consumer, producer,
-            links: producer == default ? null : [new ActivityLink(producer)], name: $"process {_topic.Key}");
+            links: producer == default ? null : [new ActivityLink(producer)], name: $"process {_group.Part.Topic}");
         if (activity is null)
         {
             return null;
@@ -138,7 +151,11 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
         activity.SetTag("messaging.system", "redis");
         activity.SetTag("messaging.operation.type", "process");
         activity.SetTag("messaging.operation.name", "XREADGROUP");
-        activity.SetTag("messaging.destination.name", _topic.Key);
+        activity.SetTag("messaging.destination.name", _group.Part.Topic);
+        if (_group.Part.Number is { } number)
+        {
+            activity.SetTag("messaging.destination.partition.id", number.ToString(CultureInfo.InvariantCulture));
+        }
         activity.SetTag("messaging.consumer.group.name", _group.Options.Group);
         activity.SetTag("messaging.client.id", _group.Consumer);
         activity.SetTag("redis.stream.entry_id", entry.Id);
@@ -154,7 +171,7 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
     {
         try
         {
-            var moved = (long)await _group.Shard.EvaluateAsync(
+            var moved = (long)await _group.EvaluateAsync(
                 s_deadLetter, [_group.Stream, _group.DeadLetters],
                 [_group.Options.Group, entry.Id, entry.EventIdIn(_group.Stream), reason, deliveries]);
             if (moved == 1)
@@ -204,7 +221,7 @@ internal sealed class EntryProcessor<T> : IEntryProcessor
     {
         try
         {
-            await _group.Shard.EvaluateAsync(s_release, [_group.Stream], [_group.Options.Group, _group.Consumer, 0, entry.Id]);
+            await _group.EvaluateAsync(s_release, [_group.Stream], [_group.Options.Group, _group.Consumer, 0, entry.Id]);
             return EntryOutcome.Postponed;
         }
         catch (Exception e)

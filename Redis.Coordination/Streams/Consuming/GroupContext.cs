@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using AspireRedis.Coordination.Locking;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -9,11 +10,12 @@ namespace AspireRedis.Coordination.Streams.Consuming;
 [SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable",
     Justification = "A semaphore whose AvailableWaitHandle is never used has nothing to dispose.")]
 internal sealed class GroupContext(
-    RedisDeployment deployment, string stream, string deadLetters, ConsumerGroupOptions options, TimeProvider clock, ILogger logger)
+    RedisDeployment deployment, StreamPart part, string consumer, ConsumerGroupOptions options, TimeProvider clock, ILogger logger)
 {
     // For an acknowledgement; beyond it the connection is replaced.
     private static readonly TimeSpan s_longestReply = TimeSpan.FromSeconds(1);
 
+    private readonly string _stream = part.Key;
     private readonly SemaphoreSlim _opening = new(1);
     private DedicatedConnection? _commands;
     private volatile StreamCapabilities _capabilities = StreamCapabilities.Classic;
@@ -21,17 +23,29 @@ internal sealed class GroupContext(
     public RedisDeployment Deployment => deployment;
 
     /// <summary>Where the stream is.</summary>
-    public RedisShard Shard => deployment.ShardOf(stream);
+    public RedisShard Shard => deployment.ShardOf(_stream);
 
-    public string Stream => stream;
+    /// <summary>The key of the stream.</summary>
+    public string Stream => _stream;
 
-    public string DeadLetters => deadLetters;
+    public string DeadLetters { get; } = StreamTopic.DeadLettersOf(part.Key);
+
+    /// <summary>Which stream of the topic it is.</summary>
+    public StreamPart Part => part;
+
+    /// <summary>Shown to own the partition; null where instances share the stream.</summary>
+    public PartitionFence? Fence { get; init; }
+
+    /// <summary>The handlers that may run at a time, where several partitions share them.</summary>
+    public SemaphoreSlim? Handlers { get; init; }
+
+    /// <summary>Whether entries are ordered by a key.</summary>
+    public bool IsOrdered => options.IsOrdered || Fence is not null;
 
     public ConsumerGroupOptions Options => options;
 
     /// <summary>The consumer's name.</summary>
-    public string Consumer { get; } = options.Consumer
-        ?? $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..8]}";
+    public string Consumer => consumer;
 
     /// <summary>How long after a retry is due others leave it to the instance that scheduled it.</summary>
     public TimeSpan Precedence => options.MinIdle / 3;
@@ -40,13 +54,64 @@ internal sealed class GroupContext(
 
     public ILogger Logger => logger;
 
-    public TagList Tags { get; } = StreamMetrics.Tags(stream, options.Group);
+    public TagList Tags { get; } = StreamMetrics.Tags(part, options.Group);
 
     /// <summary>The capabilities of the node from which this instance read last.</summary>
     public StreamCapabilities Capabilities
     {
         get => _capabilities;
         set => _capabilities = value;
+    }
+
+    /// <summary>Runs a script at the primary, behind the fence where there is one.</summary>
+    /// <exception cref="LeaseLostException">Another instance has the partition; nothing was done.</exception>
+    /// <inheritdoc cref="RedisDeployment.EvaluateAsync" path="/exception"/>
+    public async ValueTask<RedisResult> EvaluateAsync(
+        RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken = default)
+    {
+        if (Fence is not { } fence)
+        {
+            return await Shard.EvaluateAsync(script, keys, arguments, cancellationToken);
+        }
+        try
+        {
+            return await Shard.EvaluateAsync(script.Fenced, fence.With(keys), fence.With(arguments), cancellationToken);
+        }
+        catch (RedisServerException e) when (PartitionFence.IsRefusal(e))
+        {
+            throw fence.Refused();
+        }
+    }
+
+    /// <summary>Runs a script on the stream through a dedicated connection, behind the fence where there is one.</summary>
+    /// <exception cref="LeaseLostException">Another instance has the partition; nothing was done.</exception>
+    public async Task<RedisResult> EvaluateAsync(DedicatedConnection connection, RedisScript script, RedisValue[] arguments)
+    {
+        RedisKey[] keys = [_stream];
+        if (Fence is { } fence)
+        {
+            (script, keys, arguments) = (script.Fenced, fence.With(keys), fence.With(arguments));
+        }
+        script = Shard.Guarded(script);
+        try
+        {
+            return await script.SendHashAsync(connection.Database, keys, arguments);
+        }
+        catch (RedisServerException e) when (RedisScript.IsUnknown(e))
+        {
+            try
+            {
+                return await script.SendTextAsync(connection.Database, keys, arguments);
+            }
+            catch (RedisServerException refused) when (PartitionFence.IsRefusal(refused))
+            {
+                throw Fence!.Refused();
+            }
+        }
+        catch (RedisServerException e) when (PartitionFence.IsRefusal(e))
+        {
+            throw Fence!.Refused();
+        }
     }
 
     /// <summary>
@@ -56,7 +121,7 @@ internal sealed class GroupContext(
     /// <exception cref="RedisConnectionException">No primary is known or it does not answer.</exception>
     public async ValueTask<DedicatedConnection> CommandsAsync(CancellationToken cancellationToken)
     {
-        if (Shard.Route?.Gate is { } gate)
+        if (Shard.Route?.GateOfDedicated is { } gate)
         {
             await gate.WaitAsync(cancellationToken);
         }
@@ -78,7 +143,7 @@ internal sealed class GroupContext(
             if (_commands is not { } current || ReferenceEquals(current, old))
             {
                 current = await Shard.OpenDedicatedAsync(
-                    $"{stream}-{options.Group}-acknowledgements", s_longestReply, RedisShard.Bound, cancellationToken);
+                    $"{_stream}-{options.Group}-acknowledgements", s_longestReply, RedisShard.Bound, cancellationToken);
                 Volatile.Write(ref _commands, current);
                 if (old is not null)
                 {
@@ -115,6 +180,6 @@ internal sealed class GroupContext(
         StreamMetrics.Vanished.Add(ids.Count, Tags);
         logger.LogError(
             "{Count} entries of {Stream} were deleted while group {Group} had them pending; the group lost their events: {EntryIds}",
-            ids.Count, stream, options.Group, string.Join(' ', ids));
+            ids.Count, _stream, options.Group, string.Join(' ', ids));
     }
 }

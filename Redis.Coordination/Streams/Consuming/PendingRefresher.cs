@@ -28,7 +28,7 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
                 arguments.Add(batch[i].Id);
                 arguments.Add((long)idle[i].TotalMilliseconds);
             }
-            await group.Shard.EvaluateAsync(s_refresh, [group.Stream], [.. arguments], cancellationToken);
+            await group.EvaluateAsync(s_refresh, [group.Stream], [.. arguments], cancellationToken);
             for (var i = 0; i < batch.Length; i++)
             {
                 batch[i].TouchedAt = now - (long)(idle[i].TotalSeconds * group.Clock.TimestampFrequency);
@@ -42,7 +42,7 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
         foreach (var batch in inFlight.Snapshot().Where(e => !e.HasStarted).Chunk(MaxBatch))
         {
             var ids = Array.ConvertAll(batch, e => (RedisValue)e.Id);
-            if (group.Capabilities.NegativeAcknowledge)
+            if (group.Capabilities.NegativeAcknowledge && group.Fence is null)
             {
                 try
                 {
@@ -57,7 +57,7 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
                     // The script does the same.
                 }
             }
-            await group.Shard.EvaluateAsync(s_releaseUnstarted, [group.Stream],
+            await group.EvaluateAsync(s_releaseUnstarted, [group.Stream],
                 [group.Options.Group, group.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, .. ids], cancellationToken);
         }
     }
@@ -65,7 +65,7 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
     /// <summary>True from a sixth of MinIdle: with a round every third of it, one round may fail.</summary>
     private bool IsStale(InFlightEntry entry)
         => group.Clock.GetElapsedTime(entry.TouchedAt) >= group.Options.MinIdle / 6
-           && (group.Options.IsOrdered || !entry.IsScheduled || group.Clock.GetElapsedTime(entry.TouchedAt, entry.RetryAt) > IdleWhenDue);
+           && (group.IsOrdered || !entry.IsScheduled || group.Clock.GetElapsedTime(entry.TouchedAt, entry.RetryAt) > IdleWhenDue);
 
     /// <summary>
     /// The idle time to set: zero while this instance works on the entry. An entry that waits for its retry becomes
@@ -73,7 +73,7 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
     /// </summary>
     private TimeSpan Idle(InFlightEntry entry, long now)
     {
-        if (group.Options.IsOrdered || !entry.IsScheduled)
+        if (group.IsOrdered || !entry.IsScheduled)
         {
             return TimeSpan.Zero;
         }

@@ -17,13 +17,16 @@ internal sealed class Reclaimer(GroupContext group, InFlightEntries inFlight, Di
     private readonly SemaphoreSlim _claiming = new(1);
     private string _cursor = "0-0";
 
-    /// <summary>Claims what is pending for this consumer and not in flight.</summary>
+    /// <summary>
+    /// Claims what is pending for this consumer and not in flight; of a partition that it has for itself also what others have left.
+    /// </summary>
     public async Task ResumeAsync(CancellationToken stopping)
     {
         for (var last = "0-0"; last.Length > 0;)
         {
             last = await ClaimAsync(s_resume,
-                () => [group.Options.Group, group.Consumer, last, Batch, .. inFlight.Snapshot().Select(e => (RedisValue)e.Id)], stopping);
+                () => [group.Options.Group, group.Consumer, last, Batch, group.Fence is not null,
+                    .. inFlight.Snapshot().Select(e => (RedisValue)e.Id)], stopping);
         }
     }
 
@@ -39,7 +42,7 @@ internal sealed class Reclaimer(GroupContext group, InFlightEntries inFlight, Di
                 () => [group.Options.Group, group.Consumer, (long)group.Options.MinIdle.TotalMilliseconds, _cursor, Batch], stopping);
         }
         while (_cursor != "0-0" && !stopping.IsCancellationRequested);
-        await group.Shard.EvaluateAsync(s_forgetConsumers, [group.Stream],
+        await group.EvaluateAsync(s_forgetConsumers, [group.Stream],
             [group.Options.Group, group.Consumer, (long)group.Options.ForgetConsumersAfter.TotalMilliseconds], stopping);
     }
 
@@ -53,7 +56,7 @@ internal sealed class Reclaimer(GroupContext group, InFlightEntries inFlight, Di
         try
         {
             // To its end: what it claims after a cancellation would be pending and in nobody's hands.
-            var reply = await group.Shard.EvaluateAsync(script, [group.Stream], arguments(), CancellationToken.None);
+            var reply = await group.EvaluateAsync(script, [group.Stream], arguments(), CancellationToken.None);
             next = (string)reply[0]!;
             group.ReportDeleted((string[])reply[2]!);
             claimed = inFlight.Add(StreamEntryReply.ParseAll(reply[1], (long[])reply[3]!), verifiedBy: null);

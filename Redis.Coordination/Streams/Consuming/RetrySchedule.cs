@@ -44,6 +44,8 @@ internal sealed class RetrySchedule(GroupContext group, InFlightEntries inFlight
             while (true)
             {
                 await WaitAsync(stopping);
+                // In a standby region all would be refused, again and again.
+                await group.Shard.WaitUntilActiveAsync(stopping);
                 try
                 {
                     await RetryAsync(Due(), dispatcher, stopping);
@@ -144,7 +146,7 @@ internal sealed class RetrySchedule(GroupContext group, InFlightEntries inFlight
         var dropped = new HashSet<string>(StringComparer.Ordinal);
         try
         {
-            var reply = await group.Shard.EvaluateAsync(s_retry, [group.Stream],
+            var reply = await group.EvaluateAsync(s_retry, [group.Stream],
                 [group.Options.Group, group.Consumer, .. due.Select(e => (RedisValue)e.Id)], stopping);
             group.ReportDeleted((string[])reply[2]!);
             foreach (var entry in StreamEntryReply.ParseAll(reply[0], (long[])reply[1]!))

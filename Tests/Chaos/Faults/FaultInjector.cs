@@ -9,7 +9,9 @@ using StackExchange.Redis;
 namespace AspireRedis.Chaos.Faults;
 
 /// <summary>Injects faults into the system and ends them.</summary>
-internal sealed class FaultInjector(ShopUnderTest shop)
+/// <param name="shop">The system.</param>
+/// <param name="untilOrdersAreTaken">Waits until each instance has taken an order since a moment, with a bound.</param>
+internal sealed class FaultInjector(ShopUnderTest shop, Func<DateTimeOffset, CancellationToken, Task> untilOrdersAreTaken)
 {
     // Sentinel demotes an old primary about 8 s after it came back.
     private static readonly TimeSpan s_awake = TimeSpan.FromSeconds(4);
@@ -20,6 +22,7 @@ internal sealed class FaultInjector(ShopUnderTest shop)
     /// <param name="fault">What to do.</param>
     /// <param name="onTarget">Called when it is known to whom it happens.</param>
     /// <param name="cancellationToken">Ends it early; it is undone all the same.</param>
+    /// <exception cref="TimeoutException">What must go on during the fault did not.</exception>
     public async Task InjectAsync(Fault fault, Action<string> onTarget, CancellationToken cancellationToken)
     {
         var primary = await Redis.CurrentPrimaryAsync(cancellationToken);
@@ -102,6 +105,27 @@ internal sealed class FaultInjector(ShopUnderTest shop)
                 finally
                 {
                     service.Thaw();
+                }
+                break;
+            case FaultKind.ClockBehind or FaultKind.ClockBehindNaiveConsumer:
+                onTarget(primary.Name);
+                var clock = await ClockBehind.BeginAsync(Redis.Topology, primary, shop.Partitions,
+                    naive: fault.Kind == FaultKind.ClockBehindNaiveConsumer);
+                await LastAsync();
+                Redis[primary].Kill();
+                await clock.GoOnAsync(Redis.WaitForPrimaryOtherThanAsync(primary, cancellationToken: cancellationToken));
+                break;
+            case FaultKind.ReplaceSentinels or FaultKind.ReplaceSentinelsWithoutReset:
+                onTarget($"the Sentinels, then {replica.Name}");
+                await shop.ReplaceSentinelsAsync(reset: fault.Kind == FaultKind.ReplaceSentinels, cancellationToken);
+                Redis[replica].Kill();
+                try
+                {
+                    await untilOrdersAreTaken(TimeProvider.System.GetUtcNow(), cancellationToken);
+                }
+                finally
+                {
+                    await shop.StartMissingAsync(cancellationToken);
                 }
                 break;
             case FaultKind.SwitchOver:

@@ -47,6 +47,29 @@ internal enum FaultKind
     /// <summary>kill -9 for servers and Sentinels at once, then all are started.</summary>
     RestartAllNodes,
 
+    /// <summary>
+    /// Kill -9 of the primary whose replicas got nothing for the duration, and the promoted one's clock is behind: both give
+    /// the same ids to different events.
+    /// </summary>
+    ClockBehind,
+
+    /// <summary>
+    /// New Sentinels at other ports, the old ones killed and forgotten; then a replica is lost, and orders must be taken.
+    /// </summary>
+    ReplaceSentinels,
+
+    /// <summary>
+    /// A control, and so only when it is asked for: <see cref="ClockBehind"/>, with a consumer that tells events apart by their ids.
+    /// It must be found that sales are not counted.
+    /// </summary>
+    ClockBehindNaiveConsumer,
+
+    /// <summary>
+    /// A control, and so only when it is asked for: <see cref="ReplaceSentinels"/> without the old ones being forgotten, so that the
+    /// dead count. It must be found that no orders are taken.
+    /// </summary>
+    ReplaceSentinelsWithoutReset,
+
     /// <summary>Not a fault, and so only when it is asked for: a planned switchover.</summary>
     SwitchOver,
 }

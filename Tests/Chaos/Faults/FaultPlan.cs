@@ -5,8 +5,11 @@ internal static class FaultPlan
 {
     private const int Targets = 24;
 
-    /// <summary>All kinds but <see cref="FaultKind.SwitchOver"/>.</summary>
-    public static IReadOnlyList<FaultKind> AllFaults { get; } = [.. Enum.GetValues<FaultKind>().Where(k => k != FaultKind.SwitchOver)];
+    private static readonly FaultKind[] s_onlyWhenAskedFor =
+        [FaultKind.SwitchOver, FaultKind.ClockBehindNaiveConsumer, FaultKind.ReplaceSentinelsWithoutReset];
+
+    /// <summary>All kinds but those that come only when they are asked for.</summary>
+    public static IReadOnlyList<FaultKind> AllFaults { get; } = [.. Enum.GetValues<FaultKind>().Except(s_onlyWhenAskedFor)];
 
     /// <summary>How long a fault of each kind may last, in seconds: from before Sentinel notices (2 s) to far behind a failover.</summary>
     private static readonly Dictionary<FaultKind, (double Least, double Most)> s_durations = new()
@@ -30,6 +33,10 @@ internal static class FaultPlan
         [FaultKind.CutServiceFromPrimary] = (1, 8),
         [FaultKind.CutServiceFromService] = (1, 8),
         [FaultKind.RestartAllNodes] = (0, 1),
+        [FaultKind.ClockBehind] = (0.5, 2),
+        [FaultKind.ReplaceSentinels] = (0, 0),
+        [FaultKind.ClockBehindNaiveConsumer] = (1, 2),
+        [FaultKind.ReplaceSentinelsWithoutReset] = (0, 0),
         [FaultKind.SwitchOver] = (0, 0),
     };
 

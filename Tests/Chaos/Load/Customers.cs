@@ -21,6 +21,7 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
     private static readonly TimeSpan s_waitBound = TimeSpan.FromSeconds(45);
 
     private static readonly TimeSpan s_attempt = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan s_step = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(250);
 
     private readonly HttpClient _http =
@@ -49,6 +50,19 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
         await Task.WhenAll(buying);
     }
 
+    /// <summary>Serves so many customers, some at a time.</summary>
+    /// <param name="first">The number of the first; each number comes once.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="atOnce">How many at a time.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public Task ServeAsync(int first, int count, int atOnce, CancellationToken cancellationToken)
+    {
+        var wanted = Enumerable.Range(first, count).Select(number => (Number: number, What: assortment.Choose(_random))).ToList();
+        return Parallel.ForEachAsync(wanted,
+            new ParallelOptions { MaxDegreeOfParallelism = atOnce, CancellationToken = cancellationToken },
+            async (customer, _) => await BuyAsync(customer.Number, customer.What.Lines, customer.What.Payable, repeat: false));
+    }
+
     public void Dispose() => _http.Dispose();
 
     private async Task BuyAsync(int number, IReadOnlyList<Line> lines, bool payable, bool repeat)
@@ -57,16 +71,18 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
         var email = $"{userId}@example.org";
         var acknowledged = new List<string>();
         var refused = false;
+        var redirects = 0;
         var deadline = TimeProvider.System.GetUtcNow() + s_waitBound;
+        var began = Stopwatch.GetTimestamp();
         for (var attempt = number; TimeProvider.System.GetUtcNow() < deadline && !refused; attempt++)
         {
-            var (status, orderId) = await AskAsync(orders[attempt % orders.Count], userId, email, lines);
+            var (status, orderId, redirected) = await AskAsync(orders[attempt % orders.Count], userId, email, lines);
             if (orderId is not null)
             {
                 acknowledged.Add(orderId);
                 if (acknowledged.Count == 1)
                 {
-                    history.Acknowledge();
+                    history.Acknowledge(Stopwatch.GetElapsedTime(began));
                 }
                 if (!repeat || acknowledged.Count == 2)
                 {
@@ -75,7 +91,11 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
                 continue;
             }
             refused = status is { } answer && !IsFailure(answer);
-            await Task.Delay(s_pause);
+            // To a region that was named one goes at once. While none is active each names the other, and hundreds of customers that ask
+            // a hundred times a second would be a load that no shop has.
+            redirects = redirected ? redirects + 1 : 0;
+            await Task.Delay(
+                redirected ? TimeSpan.FromTicks(Math.Min(s_pause.Ticks, s_step.Ticks << Math.Min(redirects - 1, 8))) : s_pause);
         }
         history.End(new Purchase(userId, email, lines, payable, acknowledged, refused));
     }
@@ -84,8 +104,11 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
         => status is not (HttpStatusCode.Created or HttpStatusCode.Conflict or HttpStatusCode.NotFound
         or HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest);
 
-    /// <summary>One request. No status when there was no answer, an order id when it was 201.</summary>
-    private async Task<(HttpStatusCode? Status, string? OrderId)> AskAsync(Uri instance, string userId, string email,
+    /// <summary>
+    /// One request. No status when there was no answer, an order id when it was 201; redirected when it was 503 with the name of the active
+    /// region.
+    /// </summary>
+    private async Task<(HttpStatusCode? Status, string? OrderId, bool IsRedirected)> AskAsync(Uri instance, string userId, string email,
         IReadOnlyList<Line> lines)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(instance, "/orders"))
@@ -100,16 +123,22 @@ internal sealed class Customers(IReadOnlyList<Uri> orders, Assortment assortment
             var orderId = response.StatusCode == HttpStatusCode.Created
                 ? (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("orderId").GetString()
                 : null;
-            history.Answer(instance, ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture), IsFailure(response.StatusCode),
-                Stopwatch.GetElapsedTime(begin));
-            return (response.StatusCode, orderId);
+            if (orderId is not null)
+            {
+                history.Accept(orderId, instance);
+            }
+            var redirected = response.StatusCode == HttpStatusCode.ServiceUnavailable
+                && (await response.Content.ReadAsStringAsync()).Contains("\"activeRegion\"", StringComparison.Ordinal);
+            history.Answer(instance, ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture),
+                IsFailure(response.StatusCode) && !redirected, Stopwatch.GetElapsedTime(begin));
+            return (response.StatusCode, orderId, redirected);
         }
         // A connection that is reset just when it is made comes as a bare SocketException.
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException or SocketException)
         {
             history.Answer(instance, e is OperationCanceledException ? "timeout" : "disconnected", failed: true,
                 Stopwatch.GetElapsedTime(begin));
-            return (null, null);
+            return (null, null, false);
         }
     }
 }

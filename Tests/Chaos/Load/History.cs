@@ -11,6 +11,8 @@ internal sealed class History(TimeProvider clock)
     private readonly ConcurrentDictionary<string, int> _answers = new();
     private readonly ConcurrentDictionary<Uri, DateTimeOffset> _lastBy = new();
     private readonly ConcurrentQueue<Answered> _answered = new();
+    private readonly ConcurrentDictionary<string, Accepted> _accepted = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<(DateTimeOffset At, TimeSpan Took)> _served = new();
     private int _acknowledged;
 
     /// <summary>Purchases that have come to an end, be it that the customer gave up.</summary>
@@ -23,6 +25,17 @@ internal sealed class History(TimeProvider clock)
     public IReadOnlyDictionary<string, int> Answers => _answers;
 
     public int Acknowledged => Volatile.Read(ref _acknowledged);
+
+    /// <summary>Who said 201 first, and when, by the id of the order.</summary>
+    public IReadOnlyDictionary<string, Accepted> Accepted => _accepted;
+
+    /// <summary>When an instance accepted its first order after a time; null for never.</summary>
+    public DateTimeOffset? FirstAcceptedBy(Uri instance, DateTimeOffset since)
+        => _accepted.Values.Where(a => a.By == instance && a.At > since).Select(a => (DateTimeOffset?)a.At).Min();
+
+    /// <summary>How long the customers waited that were told 201 within a time, all their attempts together.</summary>
+    public TimeSpan LongestWait(DateTimeOffset begin, DateTimeOffset end)
+        => _served.Where(s => s.At >= begin && s.At <= end).Select(s => s.Took).DefaultIfEmpty().Max();
 
     /// <summary>Requests that have ended since then.</summary>
     public IEnumerable<Answered> AnswersSince(DateTimeOffset since) => _answered.Where(a => a.At >= since);
@@ -44,14 +57,24 @@ internal sealed class History(TimeProvider clock)
     /// <summary>Whether an instance has accepted an order since then.</summary>
     public bool HasAccepted(Uri instance, DateTimeOffset since) => _lastBy.TryGetValue(instance, out var last) && last > since;
 
-    public void Acknowledge()
+    /// <param name="took">Since the customer asked first.</param>
+    public void Acknowledge(TimeSpan took)
     {
         Interlocked.Increment(ref _acknowledged);
+        _served.Enqueue((clock.GetUtcNow(), took));
         _acknowledgements.Enqueue(clock.GetUtcNow());
     }
 
+    /// <summary>A customer was told 201.</summary>
+    public void Accept(string orderId, Uri by) => _accepted.TryAdd(orderId, new Accepted(by, clock.GetUtcNow()));
+
     public void End(Purchase purchase) => _purchases.Enqueue(purchase);
 }
+
+/// <summary>An order that a customer was told of.</summary>
+/// <param name="By">Who said so.</param>
+/// <param name="At">When.</param>
+internal readonly record struct Accepted(Uri By, DateTimeOffset At);
 
 /// <summary>A request that has ended.</summary>
 /// <param name="At">When.</param>

@@ -7,9 +7,11 @@ namespace AspireRedis.Chaos.Shop;
 /// <summary>One instance of a service, over the lives of its processes.</summary>
 /// <param name="name">As in <c>orders-1</c>.</param>
 /// <param name="project">Its project.</param>
-/// <param name="port">Where it listens at <see cref="SimulatedNetwork.Actual"/>.</param>
+/// <param name="port">Where it listens.</param>
 /// <param name="logFile">What it prints, over all lives.</param>
-internal sealed class ServiceInstance(string name, string project, int port, string logFile) : IAsyncDisposable
+/// <param name="host">At which address.</param>
+internal sealed class ServiceInstance(string name, string project, int port, string logFile, string host = SimulatedNetwork.Actual)
+    : IAsyncDisposable
 {
     private static readonly HttpClient s_probe = new() { Timeout = TimeSpan.FromSeconds(5) };
 
@@ -48,7 +50,7 @@ internal sealed class ServiceInstance(string name, string project, int port, str
         }
         _killed = false;
         var environment = ShopServices.OfInstance(common, project,
-            string.Create(CultureInfo.InvariantCulture, $"http://{SimulatedNetwork.Actual}:{port}"));
+            string.Create(CultureInfo.InvariantCulture, $"http://{host}:{port}"));
         _process = ServiceProcess.StartDotNet(BuiltProject.Path(project), environment, logFile: logFile);
     }
 
@@ -68,7 +70,7 @@ internal sealed class ServiceInstance(string name, string project, int port, str
         try
         {
             using var response = await s_probe.GetAsync(
-                new Uri(string.Create(CultureInfo.InvariantCulture, $"http://{SimulatedNetwork.Actual}:{port}/health")), cancellationToken);
+                new Uri(string.Create(CultureInfo.InvariantCulture, $"http://{host}:{port}/health")), cancellationToken);
             return response.IsSuccessStatusCode ? null
                 : $"{name} answers {(int)response.StatusCode} {await response.Content.ReadAsStringAsync(cancellationToken)}";
         }

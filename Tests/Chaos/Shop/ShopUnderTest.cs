@@ -1,4 +1,5 @@
 using System.Globalization;
+using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using AspireRedis.LocalServers;
 using AspireRedis.Testing;
@@ -22,13 +23,12 @@ internal sealed class ShopUnderTest : IAsyncDisposable
 
     private readonly string _directory;
     private readonly Dictionary<string, string?> _environment;
-    private readonly RedisTopologyProbe _probe;
     private LocalRedis? _redis;
 
-    private ShopUnderTest(string directory, RedisTopology topology, Durability durability)
+    private ShopUnderTest(string directory, RedisTopology topology, Durability durability, int partitions)
     {
         _directory = directory;
-        _probe = new RedisTopologyProbe(topology);
+        Partitions = new ShopPartitions(partitions);
         var logs = Directory.CreateDirectory(Path.Combine(directory, "logs")).FullName;
         Orders = Create("orders", ShopServices.OrdersApi);
         Inventory = Create("inventory", ShopServices.InventoryApi);
@@ -53,6 +53,7 @@ internal sealed class ShopUnderTest : IAsyncDisposable
         // Soon, for the run waits at its end for all that was left behind.
         _environment["Reservations__HoldFor"] = "00:00:20";
         _environment["Consumer__MinIdle"] = "00:00:05";
+        _environment["Orders__Partitions"] = partitions.ToString(CultureInfo.InvariantCulture);
 
         ServiceInstance[] Create(string name, string project) =>
         [
@@ -77,13 +78,18 @@ internal sealed class ShopUnderTest : IAsyncDisposable
     /// <summary>All processes.</summary>
     public IReadOnlyList<string> AllNames { get; }
 
+    /// <summary>How the services divide their keys.</summary>
+    public ShopPartitions Partitions { get; }
+
     public string MailDirectory => Path.Combine(_directory, "mail");
 
     /// <summary>Starts everything and waits until it is healthy.</summary>
     /// <param name="directory">Gets data, logs and mails.</param>
     /// <param name="durability">What services promise.</param>
+    /// <param name="partitions">Into how many partitions they divide their keys.</param>
     /// <param name="cancellationToken">Ends the wait; everything is then stopped.</param>
-    public static async Task<ShopUnderTest> StartAsync(string directory, Durability durability, CancellationToken cancellationToken)
+    public static async Task<ShopUnderTest> StartAsync(
+        string directory, Durability durability, int partitions, CancellationToken cancellationToken)
     {
         // Before the first server: its disk may be full one day.
         DiskLimit.PrepareForChildren();
@@ -94,7 +100,7 @@ internal sealed class ShopUnderTest : IAsyncDisposable
             // A replica that cannot write its file gives up, and would test all memory before it ends.
             ServerSettings = ["crash-memcheck-enabled no"],
         });
-        var shop = new ShopUnderTest(directory, topology, durability);
+        var shop = new ShopUnderTest(directory, topology, durability, partitions);
         try
         {
             shop._redis = await LocalRedis.StartAsync(topology, Path.Combine(directory, "redis"), cancellationToken: cancellationToken);
@@ -107,6 +113,23 @@ internal sealed class ShopUnderTest : IAsyncDisposable
             await shop.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Has Sentinels at other ports take over from those that there are. Services that run are told nothing; those that are
+    /// started later are told where the new ones are.
+    /// </summary>
+    public async Task ReplaceSentinelsAsync(bool reset, CancellationToken cancellationToken)
+    {
+        await Redis.ReplaceSentinelsAsync(
+            sentinel =>
+            {
+                var port = PortAllocator.Next();
+                Network.Reach(sentinel.Name, port);
+                return new RedisAddress(sentinel.Host, port);
+            },
+            reset, cancellationToken: cancellationToken);
+        _environment["ConnectionStrings__redis"] = Redis.Topology.ConnectionString;
     }
 
     /// <summary>Starts every process that does not run.</summary>
@@ -168,7 +191,7 @@ internal sealed class ShopUnderTest : IAsyncDisposable
     {
         try
         {
-            var missing = await _probe.MissingAsync(cancellationToken);
+            var missing = await new RedisTopologyProbe(Redis.Topology).MissingAsync(cancellationToken);
             foreach (var service in Services)
             {
                 missing ??= await service.MissingAsync(cancellationToken);

@@ -169,6 +169,56 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
     }
 
     [Fact]
+    public async Task A_script_error_is_told_at_once_though_the_replica_is_frozen()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(s_patient);
+        await Eventually.HoldsAsync(() => writer.EvaluateAsync(s_count, ["told"], [], Durability.Replica, default), "it is durable");
+        await client.Database.ExecuteAsync("SCRIPT", "LOAD", s_broken.Text);
+        Replica.Freeze();
+        var failing = writer.EvaluateAsync(s_broken, ["told"], [], Durability.Replica, default);
+
+        await Assert.ThrowsAsync<RedisServerException>(() => failing.WaitAsync(s_patient.AcknowledgeTimeout / 2));
+
+        Replica.Thaw();
+        await writer.EvaluateAsync(s_count, ["told:after"], [], Durability.Replica, default);
+    }
+
+    [Fact]
+    public async Task What_is_refused_for_want_of_replicas_is_tried_again_and_then_named()
+    {
+        await using var own = await OwnServers.StartAsync(new()
+        {
+            Replicas = 1, Sentinels = 0, ServerSettings = ["min-replicas-to-write 1", "min-replicas-max-lag 1"],
+        });
+        await using var client = await TestClient.ConnectAsync(own.ConnectionString);
+        // WAIT would hold up each attempt for longer than the test.
+        await using var impatient = client.CreateWriter(
+            new() { AcknowledgeTimeout = s_patient.AcknowledgeTimeout, RetryFor = TimeSpan.FromMilliseconds(300) });
+        await using var patient = client.CreateWriter(
+            new() { AcknowledgeTimeout = s_patient.AcknowledgeTimeout, RetryFor = s_patient.AcknowledgeTimeout });
+        await patient.EvaluateAsync(s_count, ["refused"], [], Durability.Replica, default);
+        var replica = own.Redis[own.Redis.Topology.Replicas[0]];
+        replica.Freeze();
+        await Eventually.TrueAsync(
+            async () => (await Record.ExceptionAsync(() => client.Database.StringSetAsync("probe", 1)))?.Message.StartsWith("NOREPLICAS",
+                StringComparison.Ordinal) == true, "writes are refused");
+
+        var thrown = await Assert.ThrowsAsync<RedisUnavailableException>(
+            () => impatient.EvaluateAsync(s_count, ["refused"], [], Durability.Replica, default).WaitAsync(s_patient.AcknowledgeTimeout / 2));
+        Assert.Contains("NOREPLICAS", thrown.Message, StringComparison.Ordinal);
+        await client.Database.ExecuteAsync("CONFIG", "RESETSTAT");
+        var write = patient.EvaluateAsync(s_count, ["refused"], [], Durability.Replica, default);
+        await Eventually.TrueAsync(async () => await client.CallsAsync("evalsha") > 10, "it is tried again");
+        // The first attempt leaves its connection to WAIT; those after it share one.
+        var info = (string)(await client.Database.ExecuteAsync("INFO", "stats"))!;
+        Assert.InRange(int.Parse(Connections().Match(info).Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture), 0, 3);
+        replica.Thaw();
+
+        Assert.Equal(2, (int)await write.WaitAsync(s_patient.AcknowledgeTimeout / 2));
+    }
+
+    [Fact]
     public async Task A_write_that_is_cancelled_before_it_is_sent_is_not_made()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
@@ -215,7 +265,7 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
         Replica.Freeze();
         var sent = writer.EvaluateAsync(s_count, ["disposed"], [], Durability.Replica, default);
         await Eventually.TrueAsync(() => client.Database.KeyExistsAsync("disposed"), "the first write is applied");
-        // Sixteen have a place in the queue, the others wait for one.
+        // Sixteen have a place in the queue, the others wait for one; and where so many wait, one goes on the second connection.
         var queued = Enumerable.Range(0, 20).Select(_ => writer.EvaluateAsync(s_count, ["queued"], [], Durability.Replica, default))
             .ToArray();
 
@@ -223,13 +273,17 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
         await writer.DisposeAsync();
 
         await Assert.ThrowsAsync<NotDurableException>(() => sent);
+        var sentToo = 0;
         foreach (var write in queued)
         {
-            await Assert.ThrowsAsync<ObjectDisposedException>(() => write);
+            var thrown = await Assert.ThrowsAnyAsync<Exception>(() => write);
+            sentToo += thrown is NotDurableException ? 1 : 0;
+            Assert.True(thrown is NotDurableException or ObjectDisposedException, thrown.ToString());
         }
+        Assert.InRange(sentToo, 0, 1);
         await Assert.ThrowsAsync<ObjectDisposedException>(() => writer.EvaluateAsync(s_count, ["queued"], [], Durability.Replica, default));
         await Assert.ThrowsAsync<ObjectDisposedException>(() => writer.EvaluateAsync(s_count, ["queued"], [], Durability.Memory, default));
-        Assert.False(await client.Database.KeyExistsAsync("queued"));
+        Assert.Equal(sentToo, (int)await client.Database.StringGetAsync("queued"));
     }
 
     [Fact]
@@ -269,6 +323,9 @@ public sealed partial class DurableWriterTests(DurableWriterTests.Pair redis) : 
         void Refuses(string name, DurableWriterOptions options)
             => Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(() => client.CreateWriter(options)).ParamName);
     }
+
+    [GeneratedRegex("total_connections_received:([0-9]+)")]
+    private static partial Regex Connections();
 
     [GeneratedRegex("offset=([0-9]+),.*master_repl_offset:\\1\\s", RegexOptions.Singleline)]
     private static partial Regex ReplicationOffsets();

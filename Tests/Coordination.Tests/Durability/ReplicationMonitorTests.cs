@@ -39,9 +39,19 @@ public sealed class ReplicationMonitorTests(SentinelFixture redis) : IClassFixtu
         Assert.Equal((await redis.Redis.CurrentPrimaryAsync()).Address.ToString(),
             EndPointCollection.ToString(deployment.Shards[0].Primary));
 
+        var inspector = host.Services.GetRequiredService<DeploymentInspector>();
+        var status = await inspector.DescribeAsync();
+        Assert.Equal((EndPointCollection.ToString(deployment.Shards[0].Primary), 3, null),
+            (status.Primary, status.Sentinels, status.LastFailover));
+        Assert.Equal(redis.Redis.Topology.Replicas.Select(r => r.Address.ToString()).Order(StringComparer.Ordinal),
+            status.Replicas.Select(r => r.Address));
+        Assert.All(status.Replicas, r => Assert.True(r is { IsInSync: true, LagBytes: >= 0 }));
+
         redis.Redis[redis.Redis.Topology.Replicas[0]].Kill();
         await Eventually.TrueAsync(() => telemetry.Values.Contains(("redis.replicas", 1)), "the loss of a replica is seen",
             TimeSpan.FromSeconds(60));
+        var left = Assert.Single((await inspector.DescribeAsync()).Replicas);
+        Assert.Equal(redis.Redis.Topology.Replicas[1].Address.ToString(), left.Address);
         await host.StopAsync();
     }
 }

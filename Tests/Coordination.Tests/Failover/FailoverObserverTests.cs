@@ -39,4 +39,26 @@ public sealed class FailoverObserverTests
             Assert.Equal(["try-failover", "followed", "first-success", "switch-master"], span!.Events.Select(e => e.Name));
         }
     }
+
+    [Fact]
+    public async Task The_last_failover_is_reported_at_once_and_what_it_cost_when_it_is_over()
+    {
+        var observer = new FailoverObserver(NullLogger.Instance);
+        Assert.Null(observer.Last);
+        var held = Stopwatch.GetTimestamp() - (2 * Stopwatch.Frequency);
+        observer.Failed(held);
+        observer.Heard(s_sentinel, "+try-failover");
+        observer.Followed(s_one, s_other, planned: false);
+
+        var begun = observer.Last!;
+        Assert.Equal(("192.0.2.11:6379", "192.0.2.12:6379", false, false, null),
+            (begun.From, begun.To, begun.IsPlanned, begun.IsOver, begun.Blackout));
+        Assert.InRange(begun.At, DateTimeOffset.UtcNow - TimeSpan.FromSeconds(30), DateTimeOffset.UtcNow);
+
+        observer.Succeeded(held);
+        observer.Heard(s_sentinel, "+switch-master");
+        await Eventually.TrueAsync(() => observer.Last!.IsOver, "it is over", TimeSpan.FromSeconds(30));
+        Assert.InRange(observer.Last!.Blackout!.Value, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(20));
+        Assert.Equal(begun.At, observer.Last.At);
+    }
 }

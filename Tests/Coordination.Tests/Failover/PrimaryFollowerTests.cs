@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using AspireRedis.Coordination.Failover;
 using AspireRedis.Coordination.Tests.Support;
@@ -27,11 +28,18 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
 
     public Task DisposeAsync() => Task.CompletedTask;
 
-    [Fact]
-    public async Task After_SENTINEL_FAILOVER_nothing_is_written_to_the_old_primary_which_takes_writes_for_seconds_yet()
+    [Theory]
+    [InlineData("")]
+    [InlineData("app:")]
+    public async Task After_SENTINEL_FAILOVER_nothing_is_written_to_the_old_primary_which_takes_writes_for_seconds_yet(
+        string channelPrefix)
     {
         using var telemetry = new Telemetry();
-        await using var client = await TestClient.ConnectAsync(redis.ConnectionString, configure: o => o.ClientName = Name);
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString, configure: o =>
+        {
+            o.ClientName = Name;
+            o.ChannelPrefix = RedisChannel.Literal(channelPrefix);
+        });
         await client.Deployment.EvaluateAsync(s_count, ["followed"], []);
         var before = await redis.Redis.CurrentPrimaryAsync();
         await using var old = await TestClient.ConnectAsync(redis.Redis.Topology.ConnectionStringOf(before));
@@ -41,9 +49,10 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
 
         // Still a primary by its own account: the client is not told by it.
         Assert.IsType<Role.Master>(await old.Shard.Server.RoleAsync());
-        await Eventually.HoldsAsync(() => client.Deployment.EvaluateAsync(s_count, ["followed:after"], []), "a write goes through");
-        Assert.False(await old.Database.KeyExistsAsync("followed:after"));
-        Assert.True(await client.Database.KeyExistsAsync("followed:after"));
+        await Eventually.HoldsAsync(
+            () => client.Deployment.EvaluateAsync(s_count, [$"{channelPrefix}followed:after"], []), "a write goes through");
+        Assert.False(await old.Database.KeyExistsAsync($"{channelPrefix}followed:after"));
+        Assert.True(await client.Database.KeyExistsAsync($"{channelPrefix}followed:after"));
         Assert.DoesNotContain(await ClientsAsync(old), name => name.StartsWith(Name, StringComparison.Ordinal)
             && !name.EndsWith(":probe", StringComparison.Ordinal));
 
@@ -90,6 +99,41 @@ public sealed class PrimaryFollowerTests(SentinelFixture redis) : IClassFixture<
         await writer.EvaluateAsync(s_count, ["paused:after"], [], Durability.Replica, default);
         Assert.Equal(2, (int)await client.Database.StringGetAsync("paused:after"));
         Assert.Equal(1, (int)await client.Database.StringGetAsync("paused"));
+    }
+
+    [Fact]
+    public async Task What_a_failover_held_up_says_so_on_its_span_to_which_the_span_of_the_failover_is_linked()
+    {
+        using var telemetry = new Telemetry();
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(new() { RetryFor = s_bound });
+        var script = RedisScript.Load<FailoverTests>("count", repeatable: true);
+        using var request = new Activity("request").Start();
+        await writer.EvaluateAsync(script, ["explained"], [], Durability.Replica, default);
+        await client.Deployment.EvaluateAsync(script, ["explained"], []);
+        Assert.All(telemetry.SpansOf(request), s => Assert.Empty(s.Events));
+        var before = await redis.Redis.CurrentPrimaryAsync();
+        redis.Redis[before].Kill();
+
+        var durable = writer.EvaluateAsync(script, ["explained"], [], Durability.Replica, default);
+        // Each is tried for a shorter time than a failover takes on a machine at work.
+        await Eventually.HoldsAsync(() => client.Deployment.EvaluateAsync(script, ["explained"], []), "a script is run", s_bound);
+        await durable.WaitAsync(s_bound);
+
+        var heldUp = telemetry.SpansOf(request).FindAll(s => s.Events.Any(e => e.Name == "redis.failover"));
+        Assert.Equal(2, heldUp.Count);
+        foreach (var tags in heldUp.Select(s => s.Events.Single(e => e.Name == "redis.failover").Tags)
+            .Select(t => t.ToDictionary(t => t.Key, t => t.Value)))
+        {
+            Assert.Equal(before.Address.ToString(), tags["redis.failover.from"]);
+            Assert.Equal(EndPointCollection.ToString(client.Shard.Primary), tags["redis.failover.to"]);
+            Assert.Equal(false, tags["redis.failover.planned"]);
+            Assert.True(tags["redis.failover.waited"] is > 0.1, $"{tags["redis.failover.waited"]}");
+        }
+        Activity? failover = null;
+        await Eventually.TrueAsync(() => (failover = telemetry.Spans.FirstOrDefault(s => s.OperationName == "redis failover")) is not null,
+            "the failover is a span", s_bound);
+        Assert.Equal(heldUp.Select(s => s.SpanId.ToString()).Order(), failover!.Links.Select(l => l.Context.SpanId.ToString()).Order());
     }
 
     [Fact]

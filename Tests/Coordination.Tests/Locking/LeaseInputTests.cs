@@ -13,6 +13,13 @@ public sealed class LeaseInputTests(RedisFixture redis) : IClassFixture<RedisFix
         { new('x', 1025), new(), "resource" },
         // 1024 characters, but 2048 bytes.
         { new('é', 1024), new(), "resource" },
+        { "job:{7}:fence", new(), "':fence'" },
+        { "{7}:queue:", new(), "':queue'" },
+        { "job:{7}:shared:holders", new(), "':holders'" },
+        { "job:{7}:semaphore:permits", new(), "':permits'" },
+        // Its own companions would be those of the shared lease job:{7}.
+        { "job:{7}:shared", new(), "':shared'" },
+        { "{job}:semaphore", new(), "':semaphore'" },
         { "x", new() { Ttl = TimeSpan.Zero }, "LeaseOptions.Ttl" },
         { "x", new() { Ttl = TimeSpan.FromMilliseconds(99) }, "LeaseOptions.Ttl" },
         { "x", new() { Ttl = TimeSpan.FromSeconds(-1) }, "LeaseOptions.Ttl" },
@@ -34,6 +41,19 @@ public sealed class LeaseInputTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
         var thrown = await Assert.ThrowsAnyAsync<ArgumentException>(() => client.Leases.AcquireAsync(resource, options));
         Assert.Contains(name, thrown.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Names_of_companions_are_refused_for_every_kind_of_lease()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        foreach (var provider in new[] { client.Leases, client.SharedLeases.Shared, client.SharedLeases.Exclusive })
+        {
+            await Assert.ThrowsAsync<ArgumentException>(() => provider.TryAcquireAsync("job:{7}:fence"));
+        }
+        // Without a hash tag it is nobody's companion.
+        await using var lease = await client.Leases.AcquireAsync("job:fence");
+        lease.ThrowIfLost();
     }
 
     [Fact]

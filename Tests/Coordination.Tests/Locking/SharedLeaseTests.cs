@@ -179,8 +179,11 @@ public sealed class SharedLeaseTests(RedisFixture redis) : IClassFixture<RedisFi
         var options = s_once with { Ttl = TimeSpan.FromSeconds(1) };
         await using var lease = await client.SharedLeases.Shared.AcquireAsync("renewed", options);
         var first = await EndAsync();
+        // The record of its token is kept as long as it is held.
+        await client.Database.KeyExpireAsync("{renewed}:shared:fence", TimeSpan.FromHours(1));
         await Eventually.TrueAsync(async () => await EndAsync() > first + options.Ttl.TotalMilliseconds, "it is renewed");
         lease.ThrowIfLost();
+        Assert.True(await client.Database.KeyTimeToLiveAsync("{renewed}:shared:fence") > TimeSpan.FromHours(25));
 
         await client.Database.KeyDeleteAsync(["{renewed}:shared:holders", "{renewed}:shared:permits"]);
 

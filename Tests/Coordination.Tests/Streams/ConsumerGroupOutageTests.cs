@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
@@ -6,8 +8,37 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Tests.Streams;
 
-public sealed class ConsumerGroupOutageTests
+public sealed partial class ConsumerGroupOutageTests
 {
+    [Fact]
+    public async Task Acknowledgements_that_are_refused_are_tried_again_on_the_same_connection()
+    {
+        await using var own = await OwnServers.StartAsync();
+        await using var admin = await TestClient.ConnectAsync(own.ConnectionString);
+        await admin.Database.ExecuteAsync("ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-xack");
+        await using var client = await TestClient.ConnectAsync($"{own.ConnectionString},user=app,password=secret");
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("refused"), new() { Group = "g" });
+        await client.AppendNumbersAsync("refused", 0, 10);
+        await Eventually.TrueAsync(async () => await StatisticAsync("commandstats", RefusedAcknowledgements()) > 2, "they are refused");
+        var connections = await StatisticAsync("stats", Connections());
+
+        await Eventually.TrueAsync(async () => await StatisticAsync("commandstats", RefusedAcknowledgements()) > 12, "they are tried again");
+
+        Assert.Equal(connections, await StatisticAsync("stats", Connections()));
+        await admin.Database.ExecuteAsync("ACL", "SETUSER", "app", "+xack");
+        await Eventually.TrueAsync(async () => await admin.Database.PendingAsync("refused", "g") == 0, "nothing is pending");
+
+        async Task<int> StatisticAsync(string section, Regex pattern)
+            => int.Parse(pattern.Match((string)(await admin.Database.ExecuteAsync("INFO", section))!).Groups[1].Value,
+                CultureInfo.InvariantCulture);
+    }
+
+    [GeneratedRegex("cmdstat_xack:.*rejected_calls=([0-9]+)")]
+    private static partial Regex RefusedAcknowledgements();
+
+    [GeneratedRegex("total_connections_received:([0-9]+)")]
+    private static partial Regex Connections();
+
     [Fact]
     public async Task A_server_that_is_killed_and_started_again_loses_nothing_that_was_acknowledged_and_consumption_goes_on()
     {

@@ -29,6 +29,29 @@ public sealed class ConsumerGroupShutdownTests(RedisFixture redis) : IClassFixtu
     }
 
     [Fact]
+    public async Task A_blocked_read_is_ended_by_way_of_its_own_server_wherever_the_shared_connection_leads()
+    {
+        await using var own = await OwnServers.StartAsync();
+        await using var client = await TestClient.ConnectAsync(own.ConnectionString);
+        await client.Database.ExecuteAsync("CONFIG", "SET", "slowlog-log-slower-than", 0);
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("own"), new() { Group = "g", Block = s_block });
+        await Eventually.TrueAsync(
+            async () => ((string)(await client.Database.ExecuteAsync("CLIENT", "LIST"))!).Split('\n')
+                .Any(c => c.Contains("cmd=xreadgroup", StringComparison.Ordinal) && c.Contains("flags=b", StringComparison.Ordinal)),
+            "the read blocks");
+
+        await group.StopAsync();
+        await group.Completion.WaitAsync(s_bound);
+
+        var log = await client.Database.ExecuteAsync("SLOWLOG", "GET", 100);
+        var unblocking = Enumerable.Range(0, log.Length)
+            .Where(i => string.Join(' ', (string[])log[i][3]!).StartsWith("CLIENT UNBLOCK", StringComparison.OrdinalIgnoreCase))
+            .Select(i => (string)log[i][5]!).ToList();
+        Assert.NotEmpty(unblocking);
+        Assert.All(unblocking, name => Assert.EndsWith("-acknowledgements", name, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Stopping_at_any_moment_ends_within_the_bound_and_loses_nothing()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);

@@ -65,5 +65,24 @@ public sealed class ConsumerNameTests(RedisFixture redis) : IClassFixture<RedisF
         Assert.False(await client.Database.KeyExistsAsync("heir:instances:g"));
     }
 
+    [Fact]
+    public async Task An_instance_that_has_stopped_does_not_show_that_it_lives()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        var options = Stable();
+        options.MinIdle = TimeSpan.FromMilliseconds(300);
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("left"), options);
+        await Eventually.TrueAsync(() => client.Database.KeyExistsAsync("left:instances:g"), "it lives");
+
+        // While it takes itself off the list the time comes, several times, to say that it lives.
+        await client.Database.ExecuteAsync("CLIENT", "PAUSE", 1500, "WRITE");
+        await group.StopAsync();
+        await group.Completion;
+
+        await using var behind = await TestClient.ConnectAsync(redis.ConnectionString);
+        await behind.Database.StringSetAsync("left:behind", 1);
+        Assert.False(await client.Database.KeyExistsAsync("left:instances:g"));
+    }
+
     private static ConsumerGroupOptions<Numbered> Stable() => new() { Group = "g", Consumer = "stable", MinIdle = TimeSpan.FromSeconds(3) };
 }

@@ -9,6 +9,7 @@ namespace AspireRedis.Coordination.Tests.Streams;
 public sealed class InboxTests(RedisFixture redis) : IClassFixture<RedisFixture>
 {
     private static readonly RedisScript s_count = RedisScript.Load<InboxTests>("count-once");
+    private static readonly RedisScript s_byState = RedisScript.Load<InboxTests>("count-by-state");
 
     [Fact]
     public async Task An_event_that_comes_more_than_once_has_its_effect_once()
@@ -53,6 +54,32 @@ public sealed class InboxTests(RedisFixture redis) : IClassFixture<RedisFixture>
         Assert.Equal(20, await client.Database.StreamLengthAsync("once:out"));
         Assert.InRange((await client.Database.KeyTimeToLiveAsync("once:inbox:g:event-3"))!.Value, TimeSpan.FromDays(6),
             TimeSpan.FromDays(7));
+    }
+
+    [Fact]
+    public async Task An_effect_whose_state_tells_that_it_was_had_leaves_no_record()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(new());
+        var inbox = new Inbox(writer, Options.Create(new InboxOptions()));
+        for (var copy = 0; copy < 3; copy++)
+        {
+            using var append = client.Producer.PrepareAppend(Numbered.Topic("state"), new Numbered(1), "the-event");
+            await client.Producer.AppendAsync([append]);
+        }
+        await using var group = new RunningGroup<Numbered>(client, Numbered.Topic("state"), new() { Group = "g" },
+            async (message, cancellationToken) =>
+        {
+            using var follow = client.Producer.PrepareAppend(Numbered.Topic("state:out"), message.Value, $"{message.EventId}-out");
+            await inbox.CommitAsync(message, s_byState, ["state:had"], [message.EventId], [follow], cancellationToken: cancellationToken);
+            return HandlerResult.Acknowledged;
+        });
+
+        await Eventually.TrueAsync(
+            async () => group.Received.Count >= 3 && await client.Database.PendingAsync("state", "g") == 0, "all are handled");
+
+        Assert.Equal(1, await client.Database.StreamLengthAsync("state:out"));
+        Assert.False(await client.Database.KeyExistsAsync("state:inbox:g:the-event"));
     }
 
     [Fact]

@@ -43,6 +43,59 @@ public sealed class StreamRetentionTests(RedisFixture redis) : IClassFixture<Red
     }
 
     [Fact]
+    public async Task Single_entries_are_deleted_when_every_group_has_handled_them()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        var trimmer = new StreamTrimmer(client.Deployment);
+        var ids = await client.Producer.AppendAsync(Numbered.Topic("single"), Enumerable.Range(0, 1200).Select(n => new Numbered(n)));
+        Assert.Empty(await trimmer.DeleteHandledAsync("no-such-stream", ids));
+        // Nobody has read it yet.
+        Assert.Equal(ids, await trimmer.DeleteHandledAsync("single", ids));
+
+        // Slow: 700 delivered. Quick: all, number 5 pending.
+        await client.Database.ReadWithoutAcknowledgingAsync("single", "slow", "c", 700);
+        await client.Database.StreamAcknowledgeAsync("single", "slow", [.. ids.Take(700).Select(id => (RedisValue)id)]);
+        await client.Database.ReadWithoutAcknowledgingAsync("single", "quick", "c", 1200);
+        await client.Database.StreamAcknowledgeAsync("single", "quick", [.. ids.Where((_, i) => i != 5).Select(id => (RedisValue)id)]);
+
+        var stay = await trimmer.DeleteHandledAsync("single", [.. ids.Where((_, i) => i is < 10 or >= 695), "1-1"]);
+
+        Assert.Equal([ids[5], .. ids.Skip(700)], stay);
+        Assert.Equal([ids[5], .. ids.Skip(10).Take(685), .. ids.Skip(700)], await IdsAsync(client, "single"));
+        await Assert.ThrowsAsync<ArgumentException>(() => trimmer.DeleteHandledAsync("single", ["nonsense"]));
+    }
+
+    [Fact]
+    public async Task Dead_letters_go_by_their_age_unless_somebody_holds_them()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        var letters = new DeadLetters(client.Deployment);
+        var hourAgo = DateTimeOffset.UtcNow.AddHours(-1).ToUnixTimeMilliseconds();
+        // More than a page of them, every tenth held; and one of now, and something that is no dead letter.
+        for (var i = 0; i < DeadLetters.MaxPage + 50; i++)
+        {
+            _ = client.Database.StreamAddAsync("aged:dead", LetterOf(i), $"{hourAgo}-{i}");
+        }
+        await client.Database.StreamAddAsync("aged:dead", "not", "ours", $"{hourAgo}-9999");
+        await client.Database.StreamAddAsync("aged:dead", LetterOf(-1));
+        var held = (DeadLetters.MaxPage + 50) / 10;
+
+        Assert.Equal(0, await letters.RemoveOlderAsync("aged", TimeSpan.FromHours(2)));
+        Assert.Equal(DeadLetters.MaxPage + 50 - held, await letters.RemoveOlderAsync("aged", TimeSpan.FromMinutes(30),
+            (letter, _) => ValueTask.FromResult(letter.Deliveries % 10 != 0)));
+        Assert.Equal(held + 2, await client.Database.StreamLengthAsync("aged:dead"));
+        Assert.Equal(held, await letters.RemoveOlderAsync("aged", TimeSpan.FromMinutes(30)));
+        Assert.Equal(2, await client.Database.StreamLengthAsync("aged:dead"));
+        Assert.Equal(0, await letters.RemoveOlderAsync("aged", TimeSpan.MaxValue));
+
+        static NameValueEntry[] LetterOf(int number) =>
+        [
+            new("dead_group", "g"), new("dead_entry_id", "1-1"), new("dead_reason", "as if"), new("dead_deliveries", number),
+            new("dead_at_ms", 1), new("event_id", "x"),
+        ];
+    }
+
+    [Fact]
     public async Task While_it_is_trimmed_all_the_time_a_stream_loses_nothing_that_a_group_needs()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);

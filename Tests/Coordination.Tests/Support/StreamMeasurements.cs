@@ -9,7 +9,7 @@ internal sealed class StreamMeasurements : IDisposable
 {
     private readonly string _stream;
     private readonly MeterListener _listener = new();
-    private readonly ConcurrentQueue<(string Name, double Value, string? Outcome)> _values = new();
+    private readonly ConcurrentQueue<(string Name, double Value, string? Outcome, string? Partition)> _values = new();
 
     public StreamMeasurements(string stream)
     {
@@ -32,11 +32,11 @@ internal sealed class StreamMeasurements : IDisposable
     public int Count(string name) => _values.Count(v => v.Name == name);
 
     /// <summary>What a gauge shows now.</summary>
-    public double? Last(string name)
+    public double? Last(string name, string? partition = null)
     {
         var before = _values.Count;
         _listener.RecordObservableInstruments();
-        return _values.Skip(before).Where(v => v.Name == name).Select(v => (double?)v.Value).LastOrDefault();
+        return _values.Skip(before).Where(v => v.Name == name && v.Partition == partition).Select(v => (double?)v.Value).LastOrDefault();
     }
 
     public void Dispose() => _listener.Dispose();
@@ -46,7 +46,8 @@ internal sealed class StreamMeasurements : IDisposable
         var all = tags.ToArray().ToDictionary(t => t.Key, t => t.Value);
         if (Equals(all.GetValueOrDefault("messaging.destination.name"), _stream))
         {
-            _values.Enqueue((instrument.Name, value, (string?)all.GetValueOrDefault("redis.stream.outcome")));
+            _values.Enqueue((instrument.Name, value, (string?)all.GetValueOrDefault("redis.stream.outcome"),
+                (string?)all.GetValueOrDefault("messaging.destination.partition.id")));
         }
     }
 }

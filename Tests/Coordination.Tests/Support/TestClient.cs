@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.RateLimiting;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Testing;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
@@ -21,6 +23,7 @@ internal sealed class TestClient : IAsyncDisposable
         Leases = new RedisLeaseProvider(Deployment, clock, NullLogger<RedisLeaseProvider>.Instance);
         SharedLeases = new SharedLeaseProvider(Deployment, clock, NullLogger<SharedLeaseProvider>.Instance);
         Semaphores = new SemaphoreProvider(Deployment, clock, NullLogger<SemaphoreProvider>.Instance);
+        Limiters = new RedisRateLimiters(Deployment, clock);
         Producer = new StreamProducer(Deployment, clock);
     }
 
@@ -38,14 +41,16 @@ internal sealed class TestClient : IAsyncDisposable
 
     public SemaphoreProvider Semaphores { get; }
 
+    public RedisRateLimiters Limiters { get; }
+
     public StreamProducer Producer { get; }
 
     public static async Task<TestClient> ConnectAsync(
-        string connectionString, TimeProvider? clock = null, Action<ConfigurationOptions>? configure = null)
+        string connectionString, TimeProvider? clock = null, Action<ConfigurationOptions>? configure = null, ILoggerFactory? loggers = null)
     {
         var options = ConfigurationOptions.Parse(connectionString);
         configure?.Invoke(options);
-        return new TestClient(await RedisDeployment.ConnectAsync(options), clock ?? TimeProvider.System);
+        return new TestClient(await RedisDeployment.ConnectAsync(options, loggers), clock ?? TimeProvider.System);
     }
 
     /// <summary>How many are in the queue of a lease whose name has no hash tag.</summary>

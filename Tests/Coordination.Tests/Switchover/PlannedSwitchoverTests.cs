@@ -3,6 +3,7 @@ using AspireRedis.Coordination.Switchover;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Testing;
 using AspireRedis.Coordination.Tests.Failover;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
@@ -77,10 +78,94 @@ public sealed class PlannedSwitchoverTests(SentinelFixture redis) : IClassFixtur
         Assert.Equal(before.Address.ToString(), EndPointCollection.ToString(result.From));
     }
 
+    [Fact]
+    public async Task Commands_go_on_when_the_connection_cannot_be_asked_for_its_role()
+    {
+        // Not all providers allow it, and a connection string may say so: "$ROLE=".
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString,
+            configure: o => o.CommandMap = CommandMap.Create(["ROLE"], available: false));
+        await CommandsGoOnAsync(client);
+    }
+
+    [Fact]
+    public async Task Commands_go_on_when_the_change_of_the_primary_cannot_be_logged()
+    {
+        using var loggers = LoggerFactory.Create(b => b.AddProvider(new BrokenLogger()));
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString, loggers: loggers);
+        await CommandsGoOnAsync(client);
+    }
+
+    [Fact]
+    public async Task A_command_that_a_switchover_holds_back_can_be_cancelled_and_goes_on_when_the_last_of_two_is_over()
+    {
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(new());
+        await client.Database.PingAsync();
+        var route = client.Shard.Route!;
+        route.Follow(route.Primary!, planned: true);
+        route.Follow(route.Primary!, planned: true);
+        using var cancelling = new CancellationTokenSource();
+        Task<RedisResult>[] cancelled =
+        [
+            client.Deployment.EvaluateAsync(s_count, ["held"], [], cancelling.Token),
+            client.Deployment.RunAsync("held", d => d.ExecuteAsync("PING"), repeatable: true, cancelling.Token),
+            writer.EvaluateAsync(s_count, ["held"], [], Durability.Replica, cancelling.Token),
+        ];
+        var held = client.Deployment.EvaluateAsync(s_count, ["held"], []);
+        Assert.False(held.IsCompleted);
+
+        await cancelling.CancelAsync();
+        foreach (var command in cancelled)
+        {
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => command.WaitAsync(Eventually.DefaultBound));
+        }
+        route.OpenGate();
+        Assert.NotNull(route.Gate);
+        Assert.False(held.IsCompleted);
+        route.OpenGate();
+        await held.WaitAsync(Eventually.DefaultBound);
+        // Behind the one that was cancelled, if that is made all the same.
+        await writer.EvaluateAsync(s_count, ["held"], [], Durability.Replica, default);
+        Assert.Equal(2, (int)await client.Database.StringGetAsync("held"));
+    }
+
+    private async Task CommandsGoOnAsync(TestClient client)
+    {
+        var key = $"goes-on:{Guid.NewGuid():N}";
+        await client.Deployment.EvaluateAsync(s_count, [key], []);
+        var before = client.Shard.Primary;
+
+        await SwitchOverAsync();
+
+        await Eventually.TrueAsync(() => !before.Equals(client.Shard.KnownPrimary), "the new primary is followed");
+        await Eventually.TrueAsync(() => client.Shard.Route!.Gate is null, "commands are not held back any more");
+        await client.Deployment.EvaluateAsync(s_count, [key], []).WaitAsync(Eventually.DefaultBound);
+        Assert.Equal(2, (int)await client.Database.StringGetAsync(key));
+    }
+
     private async Task<PlannedSwitchoverResult> SwitchOverAsync()
     {
         var switchover = new PlannedSwitchover(ConfigurationOptions.Parse(redis.ConnectionString), NullLogger<PlannedSwitchover>.Instance);
         return await switchover.RunAsync();
+    }
+
+    private sealed class BrokenLogger : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull
+            => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
+            => throw new InvalidOperationException("The disk of the log is full.");
+
+        public void Dispose()
+        {
+        }
     }
 
     /// <summary>About 200 writes a second, some of them durable.</summary>

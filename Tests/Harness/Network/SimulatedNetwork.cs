@@ -44,15 +44,23 @@ public sealed class SimulatedNetwork : IAsyncDisposable
 
         if (port is { } reachable)
         {
-            var listener = new TcpListener(IPAddress.Parse(Announced), reachable);
-            listener.Start();
-            lock (_gate)
-            {
-                _listeners.Add(listener);
-            }
-
-            _ = AcceptAsync(name, listener, reachable);
+            Reach(name, reachable);
         }
+    }
+
+    /// <summary>Makes a process that is known reachable at a further port, as one that has moved.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="port">The port that it listens on at <see cref="Actual"/>.</param>
+    public void Reach(string name, int port)
+    {
+        var listener = new TcpListener(IPAddress.Parse(Announced), port);
+        listener.Start();
+        lock (_gate)
+        {
+            _listeners.Add(listener);
+        }
+
+        _ = AcceptAsync(name, listener, port);
     }
 
     /// <summary>

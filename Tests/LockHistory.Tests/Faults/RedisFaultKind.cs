@@ -23,4 +23,20 @@ public enum RedisFaultKind
 
     /// <summary>SIGSTOP of one or two of the five nodes of Redlock.</summary>
     FreezeLockNodes,
+
+    /// <summary>
+    /// <c>kill -9</c> of a primary whose last writes no replica has, when its clock was ahead by less than a failover takes.
+    /// </summary>
+    ClockBehind,
+
+    /// <summary>A control: the same, and its clock was ahead by minutes. Tokens must be seen to come twice.</summary>
+    ClockFarBehind,
+
+    /// <summary>New Sentinels at other ports, the old ones killed and forgotten; then a replica is lost.</summary>
+    ReplaceSentinels,
+
+    /// <summary>
+    /// A control: the same without the old ones being forgotten, so that the dead count. Nobody must be seen to have a turn.
+    /// </summary>
+    ReplaceSentinelsWithoutReset,
 }

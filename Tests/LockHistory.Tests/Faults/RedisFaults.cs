@@ -1,3 +1,4 @@
+using System.Globalization;
 using AspireRedis.LocalServers;
 using AspireRedis.Puppet.Contending;
 using AspireRedis.LockHistory.Running;
@@ -8,13 +9,17 @@ using StackExchange.Redis;
 namespace AspireRedis.LockHistory.Faults;
 
 /// <summary>Injects the faults of Redis one after the other, and each time waits until the deployment is complete again.</summary>
-internal sealed class RedisFaults(LocalRedis redis, LockSystem system, IReadOnlyList<ClientSlot> slots, LiveHistory history,
-    HistoryLog log, int seed)
+internal sealed class RedisFaults(LocalRedis redis, LockSystem system, IReadOnlyList<string> resources,
+    IReadOnlyList<RedisNode>[] sentinels, IReadOnlyList<ClientSlot> slots, LiveHistory history, HistoryLog log, int seed)
 {
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(200);
 
     // What Sentinel does before a new primary is seen: it finds the old one down, elects a leader and promotes a replica.
     private static readonly TimeSpan s_failover = TimeSpan.FromSeconds(10);
+
+    // Sentinel holds a primary for dead after two seconds of silence at the earliest.
+    private static readonly TimeSpan s_slightlyAhead = TimeSpan.FromMilliseconds(1500);
+    private static readonly TimeSpan s_farAhead = TimeSpan.FromMinutes(10);
 
     private readonly Random _random = new(seed);
     private RedisNode? _primary;
@@ -72,7 +77,8 @@ internal sealed class RedisFaults(LocalRedis redis, LockSystem system, IReadOnly
             await MakeAsync(kind, length, [.. redis.Topology.LockNodes]);
             return;
         }
-        var node = kind == RedisFaultKind.KillReplica ? redis.Topology.Servers.First(n => n != primary) : primary;
+        var node = kind is RedisFaultKind.KillReplica or RedisFaultKind.ReplaceSentinels or RedisFaultKind.ReplaceSentinelsWithoutReset
+            ? redis.Topology.Servers.First(n => n != primary) : primary;
         var fails = redis.Topology.Sentinels.Count > 0;
         log.Write(new HistoryEvent(HistoryLog.Now, HistoryEventKind.FaultBegan) { Detail = $"{kind} {node.Name}" });
         Made.Add(kind.ToString());
@@ -97,6 +103,26 @@ internal sealed class RedisFaults(LocalRedis redis, LockSystem system, IReadOnly
             case RedisFaultKind.Failover:
                 await FailOverAsync();
                 await redis.WaitForPrimaryOtherThanAsync(node);
+                break;
+            case RedisFaultKind.ClockBehind or RedisFaultKind.ClockFarBehind:
+                await SetClockAheadAsync(node, kind == RedisFaultKind.ClockBehind ? s_slightlyAhead : s_farAhead);
+                await Task.Delay(Scaled(300, 800));
+                redis[node].Kill();
+                await redis.WaitForPrimaryOtherThanAsync(node);
+                await redis[node].StartAsync();
+                break;
+            case RedisFaultKind.ReplaceSentinels or RedisFaultKind.ReplaceSentinelsWithoutReset:
+                var others = Array.Find(sentinels, s => s[0].Address != redis.Topology.Sentinels[0].Address)!;
+                await redis.ReplaceSentinelsAsync(s => others.First(o => o.Name == s.Name).Address,
+                    reset: kind == RedisFaultKind.ReplaceSentinels);
+                redis[node].Kill();
+                var served = await HaveTurnsAsync(HistoryLog.Now);
+                await redis[node].StartAsync();
+                if (!served)
+                {
+                    // Without the events the checker finds that somebody was forgotten.
+                    return;
+                }
                 break;
             default:
                 throw new InvalidOperationException($"{kind} is not a fault of one deployment.");
@@ -142,17 +168,51 @@ internal sealed class RedisFaults(LocalRedis redis, LockSystem system, IReadOnly
         var complete = HistoryLog.Now;
         log.Write(new HistoryEvent(complete, HistoryEventKind.Complete) { Detail = now == _primary ? null : now.Name });
         _primary = now;
-        var until = complete + (long)system.Checks.TurnBound.TotalNanoseconds;
-        while (!slots.All(s => history.LastTurn(s.Name) > complete))
+        if (await HaveTurnsAsync(complete))
+        {
+            // Without the event the checker finds that somebody was forgotten.
+            log.Write(new HistoryEvent(HistoryLog.Now, HistoryEventKind.Settled));
+        }
+    }
+
+    /// <summary>Whether every process has a turn since then, within the bound for it.</summary>
+    private async Task<bool> HaveTurnsAsync(long since)
+    {
+        var until = HistoryLog.Now + (long)system.Checks.TurnBound.TotalNanoseconds;
+        while (!slots.All(s => history.LastTurn(s.Name) > since))
         {
             if (HistoryLog.Now > until)
             {
-                // Without the event the checker finds that somebody was forgotten.
-                return;
+                return false;
             }
             await Task.Delay(Poll.Interval);
         }
-        log.Write(new HistoryEvent(HistoryLog.Now, HistoryEventKind.Settled));
+        return true;
+    }
+
+    /// <summary>
+    /// Has the primary give tokens as one does whose clock is ahead, and no replica get any of them. Its clock is not changed: the last
+    /// token is set ahead, which the replicas get before they are shut out.
+    /// </summary>
+    private async Task SetClockAheadAsync(RedisNode primary, TimeSpan ahead)
+    {
+        const string Script =
+            """
+            for _, fence in ipairs(KEYS) do
+              local time, last = redis.call('TIME'), redis.call('GET', fence)
+              local token = (tonumber(time[1]) + tonumber(ARGV[1])) * 1000000 + tonumber(time[2])
+              -- A mark behind the token says that somebody waits.
+              redis.call('SET', fence, string.format('%.0f', token) .. (last and string.match(last, '%a*$') or ''), 'PX', 96400000)
+            end
+            """;
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(
+            $"{redis.Topology.ConnectionStringOf(primary)},allowAdmin=true");
+        var database = connection.GetDatabase();
+        await database.ScriptEvaluateAsync(Script, [.. resources.Select(r => (RedisKey)$"{r}:fence")],
+            [ahead.TotalSeconds.ToString(CultureInfo.InvariantCulture)]);
+        await database.ExecuteAsync("WAIT", redis.Topology.Replicas.Count, 2000);
+        await database.ExecuteAsync("ACL", "SETUSER", "default", "-psync", "-sync");
+        await database.ExecuteAsync("CLIENT", "KILL", "TYPE", "replica");
     }
 
     private async Task FailOverAsync()

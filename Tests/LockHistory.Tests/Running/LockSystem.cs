@@ -20,7 +20,16 @@ public sealed record LockSystem(string Name, LockKind Lock, RedisTopologyOptions
         "sentinel",
         LockKind.Lease,
         new RedisTopologyOptions(),
-        [RedisFaultKind.Kill, RedisFaultKind.Freeze, RedisFaultKind.Failover, RedisFaultKind.Pause, RedisFaultKind.KillReplica]);
+        [RedisFaultKind.Kill, RedisFaultKind.Freeze, RedisFaultKind.Failover, RedisFaultKind.Pause, RedisFaultKind.KillReplica,
+            RedisFaultKind.ClockBehind]);
+
+    /// <summary>Leases that replicas have confirmed, on the same deployment, whose Sentinels are replaced.</summary>
+    public static LockSystem Durable { get; } = Sentinel with
+    {
+        Name = "durable",
+        Lock = LockKind.DurableLease,
+        Faults = [RedisFaultKind.ReplaceSentinels],
+    };
 
     /// <summary>Redlock over five nodes that force each write to disk; the data is on a server of its own.</summary>
     public static LockSystem Redlock { get; } = new(
@@ -30,7 +39,7 @@ public sealed record LockSystem(string Name, LockKind Lock, RedisTopologyOptions
         [RedisFaultKind.KillLockNodes, RedisFaultKind.FreezeLockNodes]);
 
     /// <summary>The systems that must have no violation.</summary>
-    public static IReadOnlyList<LockSystem> All { get; } = [Alone, Sentinel, Redlock];
+    public static IReadOnlyList<LockSystem> All { get; } = [Alone, Sentinel, Durable, Redlock];
 
     public TimeSpan Ttl { get; init; } = TimeSpan.FromMilliseconds(1500);
 

@@ -28,6 +28,8 @@ public static class Round
         Directory.CreateDirectory(directory);
         await using var redis = await LocalRedis.StartAsync(
             RedisTopology.Create(system.Redis), Directory.CreateTempSubdirectory("lock-history-").FullName, deleteDirectory: true);
+        // Where its Sentinels may be replaced. Clients are told of both: one that starts meanwhile must find somebody.
+        var spare = RedisTopology.Create(system.Redis).Sentinels;
         using var log = new HistoryLog(Path.Combine(directory, "faults.jsonl"), process: null);
         var history = new LiveHistory(directory);
         var slots = Enumerable.Range(1, Processes).Select(n => new ClientSlot(n, Options, directory)).ToArray();
@@ -39,7 +41,8 @@ public static class Round
             // Each has its own processes: up to half of them are down at a time.
             var clientFaults = slots.Chunk(Processes / 2)
                 .Select((own, i) => new ClientFaults(own, history, log, system.Ttl, unchecked((seed * 3) + i))).ToArray();
-            var redisFaults = new RedisFaults(redis, system, slots, history, log, unchecked((seed * 3) + 2));
+            var redisFaults = new RedisFaults(redis, system, s_resources, [redis.Topology.Sentinels, spare], slots, history, log,
+                unchecked((seed * 3) + 2));
             await Task.WhenAll([redisFaults.RunAsync(over.Token), .. clientFaults.Select(f => f.RunAsync(over.Token))]);
 
             log.Write(new HistoryEvent(HistoryLog.Now, HistoryEventKind.Calm));
@@ -65,7 +68,7 @@ public static class Round
             Process = name,
             HistoryFile = Path.Combine(directory, $"{name}.jsonl"),
             Lock = system.Lock,
-            ConnectionString = redis.Topology.ConnectionString,
+            ConnectionString = string.Join(',', [.. spare.Select(s => $"{s.Address}"), redis.Topology.ConnectionString]),
             LockNodes = redis.Topology.LockNodeConnectionStrings,
             Resources = s_resources,
             Contenders = ContendersPerProcess,

@@ -6,6 +6,7 @@ using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Locking.Redlock;
 using AspireRedis.Puppet.Contending.Locks;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
 namespace AspireRedis.Puppet.Contending;
@@ -26,12 +27,18 @@ internal static class ContendCommand
         await using var deployment = await RedisDeployment.ConnectAsync(ConfigurationOptions.Parse(options.ConnectionString));
         var connection = deployment.Connection;
         var ttl = TimeSpan.FromMilliseconds(options.TtlMilliseconds);
-        var lease = new LeaseOptions { Ttl = ttl, ClaimTime = TimeSpan.FromMilliseconds(options.ClaimMilliseconds) };
-        await using var primary = new RedisLeaseProvider(deployment, TimeProvider.System, NullLogger<RedisLeaseProvider>.Instance);
+        var lease = new LeaseOptions
+        {
+            Ttl = ttl,
+            ClaimTime = TimeSpan.FromMilliseconds(options.ClaimMilliseconds),
+            Durability = options.Lock == LockKind.DurableLease ? Durability.Replica : Durability.Memory,
+        };
+        await using var durable = new DurableWriter(deployment, Options.Create(new DurableWriterOptions()));
+        await using var primary = new RedisLeaseProvider(deployment, TimeProvider.System, NullLogger<RedisLeaseProvider>.Instance, durable);
         await using var redlock = options.Lock == LockKind.Redlock ? Redlock() : null;
         ILock leases = options.Lock switch
         {
-            LockKind.Lease or LockKind.LeaseWithoutFencing => new LeaseLock(primary, lease),
+            LockKind.Lease or LockKind.DurableLease or LockKind.LeaseWithoutFencing => new LeaseLock(primary, lease),
             LockKind.Redlock => new LeaseLock(redlock!, lease),
             _ => new PollingLock(deployment, options.Lock, ttl),
         };

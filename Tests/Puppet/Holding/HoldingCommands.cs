@@ -1,6 +1,7 @@
 using System.Globalization;
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.RateLimiting;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.LocalServers;
 using AspireRedis.Topology;
@@ -30,6 +31,25 @@ internal static class HoldingCommands
         var waiters = int.Parse(arguments[2], CultureInfo.InvariantCulture);
         await Task.WhenAll(Enumerable.Range(0, waiters).Select(
             _ => HoldAsync(leases, arguments[1], new LeaseOptions { WaitTimeout = TimeSpan.FromHours(1) })));
+    }
+
+    /// <summary><c>CONNECTION POLICY LIMIT PERMITS TTL_MS</c>: permits of partition "x" of a limit of concurrency, renewed.</summary>
+    public static async Task PermitsAsync(string[] arguments)
+    {
+        await using var deployment = await ConnectAsync(arguments[0]);
+        await using var limiters = new RedisRateLimiters(deployment);
+        await using var limiter = limiters.Create(
+            new ConcurrencyLimit
+            {
+                Policy = arguments[1],
+                PermitLimit = int.Parse(arguments[2], CultureInfo.InvariantCulture),
+                LeaseTtl = TimeSpan.FromMilliseconds(int.Parse(arguments[4], CultureInfo.InvariantCulture)),
+                DecisionTimeout = TimeSpan.FromSeconds(5),
+            },
+            "x");
+        using var lease = await limiter.AcquireAsync(int.Parse(arguments[3], CultureInfo.InvariantCulture));
+        Console.WriteLine($"{(lease.IsAcquired ? "holding" : "refused")} {arguments[3]}");
+        await Task.Delay(Timeout.Infinite);
     }
 
     /// <summary><c>CONNECTION KEY GROUP CONSUMER</c>: a consumer whose handler never returns.</summary>

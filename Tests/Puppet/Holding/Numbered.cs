@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 using AspireRedis.Coordination.Streams;
 
@@ -7,6 +8,11 @@ namespace AspireRedis.Puppet.Holding;
 public sealed record Numbered(int Number)
 {
     public static StreamTopic<Numbered> Topic(string key) => new(key, "numbered", 1, NumberedJson.Default.Numbered);
+
+    /// <summary>Divided by the last digit of the number.</summary>
+    public static StreamTopic<Numbered> Topic(string key, int partitions)
+        => Topic(key).Partitioned(
+            new StreamPartitions("numbers", partitions), n => (n.Number % 10).ToString(CultureInfo.InvariantCulture));
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

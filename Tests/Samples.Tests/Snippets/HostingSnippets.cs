@@ -15,6 +15,20 @@ internal static class HostingSnippets
         #endregion
     }
 
+    public static void Regions(IDistributedApplicationBuilder builder, IResourceBuilder<RedisSentinelResource> redis,
+        IResourceBuilder<ProjectResource> agent, IResourceBuilder<ProjectResource> agentOfStandby, IResourceBuilder<ProjectResource> api,
+        IResourceBuilder<ProjectResource> apiOfStandby)
+    {
+        #region regions
+        var witnesses = builder.AddRedlockNodes("witnesses", 3);
+        var regions = redis.WithStandbyRegion("eu", witnesses, activeRegion: "us").WithLink(latency: TimeSpan.FromMilliseconds(40));
+        agent.WithRegionControl(regions, standby: false);
+        agentOfStandby.WithRegionControl(regions, standby: true);
+        api.WithRegion(regions, standby: false);
+        apiOfStandby.WithRegion(regions, standby: true);
+        #endregion
+    }
+
     public static void Publishing(IDistributedApplicationBuilder builder, IResourceBuilder<ProjectResource> api)
     {
         #region published

@@ -18,16 +18,20 @@ internal sealed class FakeLeases : ILeaseProvider
     /// <summary>Runs whenever a lease is granted.</summary>
     public Action<FakeLease> OnGranted { get; set; } = _ => { };
 
-    public Task<ILease?> TryAcquireAsync(string resource, LeaseOptions? options = null, CancellationToken cancellationToken = default)
+    /// <summary>What a caller waits for; it gets the token of the call.</summary>
+    public Func<CancellationToken, Task> OnAsked { get; set; } = _ => Task.CompletedTask;
+
+    public async Task<ILease?> TryAcquireAsync(string resource, LeaseOptions? options = null, CancellationToken cancellationToken = default)
     {
         if (HeldElsewhere.Contains(resource))
         {
-            return Task.FromResult<ILease?>(null);
+            return null;
         }
+        await OnAsked(cancellationToken);
         var lease = new FakeLease(resource, NextToken++);
         Granted.Enqueue(lease);
         OnGranted(lease);
-        return Task.FromResult<ILease?>(lease);
+        return lease;
     }
 }
 

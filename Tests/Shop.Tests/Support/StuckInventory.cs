@@ -1,5 +1,4 @@
-using System.Globalization;
-using AspireRedis.Topology;
+using AspireRedis.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -21,6 +20,9 @@ internal sealed class StuckInventory : IAsyncDisposable
         app.MapPut("/reservations/{orderId}/return", StayAsync);
     }
 
+    /// <summary>Runs when a reservation is made and its answer is still to be given.</summary>
+    public Func<string, Task> OnReserved { get; set; } = _ => Task.CompletedTask;
+
     public string Url => _app.Urls.Single();
 
     public static async Task<StuckInventory> StartAsync(string inventoryUrl)
@@ -28,7 +30,7 @@ internal sealed class StuckInventory : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         var app = builder.Build();
-        app.Urls.Add(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{PortAllocator.Next()}"));
+        app.Urls.Add(ShopServices.NewUrl());
         var inventory = new StuckInventory(app, inventoryUrl);
         await app.StartAsync();
         return inventory;
@@ -48,6 +50,7 @@ internal sealed class StuckInventory : IAsyncDisposable
         using var body = new StreamContent(context.Request.Body);
         body.Headers.Add("Content-Type", context.Request.ContentType);
         using var response = await _inventory.PutAsync(new Uri(context.Request.Path, UriKind.Relative), body, context.RequestAborted);
+        await OnReserved((string)context.Request.RouteValues["orderId"]!);
         context.Response.StatusCode = (int)response.StatusCode;
         context.Response.ContentType = response.Content.Headers.ContentType?.ToString();
         await response.Content.CopyToAsync(context.Response.Body, context.RequestAborted);

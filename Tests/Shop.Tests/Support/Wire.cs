@@ -28,4 +28,8 @@ public sealed record OrderStateLine(string Sku, int Quantity, decimal UnitPrice)
 
 public sealed record ProductState(string Sku, string Name, decimal Price, int Stock);
 
+public sealed record ProductPageState(IReadOnlyList<ProductState> Products, string? Next);
+
+public sealed record OrderPageState(IReadOnlyList<OrderState> Orders, string? Next);
+
 public sealed record SalesState(string Sku, long UnitsSold);

@@ -22,7 +22,7 @@ public abstract partial class ConformanceCases(IConsumerLibrary library, string 
 
     /// <summary>The settings of an instance for one case, on a stream of its own.</summary>
     protected InstanceSettings Settings([CallerMemberName] string name = "")
-        => new(connectionString, $"{library.Name}:{name}", Group, "one");
+        => new(connectionString, library.StreamOf(name), Group, "one");
 
     private protected Consumer Start(InstanceSettings settings, Func<Delivery, CancellationToken, Task>? handler = null)
         => new(library, settings, handler);
@@ -40,7 +40,8 @@ public abstract partial class ConformanceCases(IConsumerLibrary library, string 
         => Task.WhenAll(Enumerable.Range(first, count).Select(n => database.StreamAddAsync(stream, library.Encode(n))));
 
     /// <summary>A consumer that reads and is never heard of again.</summary>
-    private static async Task ReadWithoutAcknowledgingAsync(IDatabase database, InstanceSettings settings, string consumer, int count)
+    private protected static async Task ReadWithoutAcknowledgingAsync(
+        IDatabase database, InstanceSettings settings, string consumer, int count)
     {
         try
         {
@@ -53,9 +54,9 @@ public abstract partial class ConformanceCases(IConsumerLibrary library, string 
         Assert.Equal(count, (await database.StreamReadGroupAsync(settings.Stream, settings.Group, consumer, ">", count)).Length);
     }
 
-    private Task EventuallyAsync(Func<bool> condition, string what) => Eventually.TrueAsync(condition, what, bound);
+    private protected Task EventuallyAsync(Func<bool> condition, string what) => Eventually.TrueAsync(condition, what, bound);
 
-    private Task EventuallyAsync(Func<Task<bool>> condition, string what) => Eventually.TrueAsync(condition, what, bound);
+    private protected Task EventuallyAsync(Func<Task<bool>> condition, string what) => Eventually.TrueAsync(condition, what, bound);
 
     private protected Task HandledAsync(IEnumerable<int> numbers, string what, params Consumer[] consumers)
     {
@@ -63,12 +64,12 @@ public abstract partial class ConformanceCases(IConsumerLibrary library, string 
         return EventuallyAsync(() => expected.IsSubsetOf(Numbers(consumers)), what);
     }
 
-    private Task NothingPendingAsync(IDatabase database, InstanceSettings settings)
+    private protected Task NothingPendingAsync(IDatabase database, InstanceSettings settings)
         => EventuallyAsync(
             async () => (await database.StreamGroupInfoAsync(settings.Stream))
             .Single(g => g.Name == settings.Group) is { PendingMessageCount: 0, Lag: 0 },
             "all is acknowledged");
 
-    private static IEnumerable<int> Numbers(params IEnumerable<Consumer> consumers)
+    private protected static IEnumerable<int> Numbers(params IEnumerable<Consumer> consumers)
         => consumers.SelectMany(c => c.Handled).Select(d => d.Number);
 }

@@ -32,7 +32,7 @@ public abstract partial class ConformanceCases
         var server = (IPEndPoint)connection.GetEndPoints().Single();
         await Task.WhenAll(Enumerable.Range(0, 6).Select(async commands =>
         {
-            var own = settings with { Stream = $"{settings.Stream}:{commands}" };
+            var own = Settings($"{nameof(A_retry_loses_nothing_wherever_the_process_dies)}:{commands}");
             await using var proxy = new CrashProxy(server, own.Stream);
             var failed = false;
             await using var first = Start(own with { ConnectionString = proxy.ConnectionString + ",abortConnect=false,connectTimeout=1000",

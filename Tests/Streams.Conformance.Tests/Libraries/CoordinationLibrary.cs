@@ -8,9 +8,20 @@ using StackExchange.Redis;
 namespace AspireRedis.Streams.Conformance.Libraries;
 
 /// <summary>Redis.Coordination.</summary>
-public sealed class CoordinationLibrary : IConsumerLibrary
+/// <param name="partitions">
+/// Of each topic. With several a case has the third of them for its stream, and the consumers read them all.
+/// </param>
+public sealed class CoordinationLibrary(int partitions = 1) : IConsumerLibrary
 {
-    public string Name => "coordination";
+    private const int UsedPartition = 2;
+
+    public string Name => partitions == 1 ? "coordination" : "coordination-partitions";
+
+    public string StreamOf(string name) => partitions == 1 ? $"{Name}:{name}" : TopicOf(name, partitions).Partition(UsedPartition).Key;
+
+    /// <summary>The topic of a case with partitions. Only the cases about order have keys.</summary>
+    public static StreamTopic<WorkItem> TopicOf(string name, int partitions)
+        => WorkItem.Topic($"coordination-partitions:{name}").Partitioned(new StreamPartitions("items", partitions), _ => null);
 
     public NameValueEntry[] Undecodable => [new(StreamFields.EventType, "work-item"), new(StreamFields.SchemaVersion, 0)];
 
@@ -23,7 +34,7 @@ public sealed class CoordinationLibrary : IConsumerLibrary
     ];
 
     public IConsumerInstance Start(InstanceSettings settings, Func<Delivery, CancellationToken, Task> handler)
-        => new Instance(settings, handler);
+        => new Instance(settings, partitions, handler);
 
     public async Task<IReadOnlyList<string>> DeadLettersAsync(IDatabase database, string stream, string group)
         => [.. (await database.StreamRangeAsync($"{stream}:dead")).Where(e => e["dead_group"] == group)
@@ -35,10 +46,10 @@ public sealed class CoordinationLibrary : IConsumerLibrary
         private readonly Func<Delivery, CancellationToken, Task> _handler;
         private readonly Task _running;
 
-        public Instance(InstanceSettings settings, Func<Delivery, CancellationToken, Task> handler)
+        public Instance(InstanceSettings settings, int partitions, Func<Delivery, CancellationToken, Task> handler)
         {
             _handler = handler;
-            _running = Task.Run(() => RunAsync(settings));
+            _running = Task.Run(() => RunAsync(settings, partitions));
         }
 
         public async Task<HandlerResult> HandleAsync(StreamMessage<WorkItem> message, CancellationToken cancellationToken)
@@ -59,11 +70,14 @@ public sealed class CoordinationLibrary : IConsumerLibrary
             _stopping.Dispose();
         }
 
-        private async Task RunAsync(InstanceSettings settings)
+        private async Task RunAsync(InstanceSettings settings, int partitions)
         {
             await using var deployment = await RedisDeployment.ConnectAsync(ConfigurationOptions.Parse(settings.ConnectionString));
+            var suffix = $":{{items:{UsedPartition}}}";
+            var topic = partitions == 1 ? WorkItem.Topic(settings.Stream)
+                : TopicOf(settings.Stream["coordination-partitions:".Length..^suffix.Length], partitions);
             var group = new ConsumerGroup<WorkItem>(
-                deployment, WorkItem.Topic(settings.Stream),
+                deployment, topic,
                 new()
                 {
                     Group = settings.Group,

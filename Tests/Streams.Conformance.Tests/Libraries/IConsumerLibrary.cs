@@ -11,6 +11,9 @@ public interface IConsumerLibrary
     /// <summary>Part of key names.</summary>
     string Name { get; }
 
+    /// <summary>The key of the stream that a case of this name uses.</summary>
+    string StreamOf(string name) => $"{Name}:{name}";
+
     /// <summary>The fields of an entry, as the library's producer writes them.</summary>
     NameValueEntry[] Encode(int number);
 

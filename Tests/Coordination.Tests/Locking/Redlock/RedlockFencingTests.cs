@@ -1,3 +1,4 @@
+using System.Globalization;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Testing;
@@ -58,6 +59,44 @@ public sealed class RedlockFencingTests(RedlockFixture redis) : IClassFixture<Re
     }
 
     [Fact]
+    public async Task A_holder_is_renewed_at_nodes_that_came_back_empty_although_somebody_tried_in_vain_there()
+    {
+        await using var one = await RedlockClient.ConnectAsync(redis.Redis);
+        await using var other = await RedlockClient.ConnectAsync(redis.Redis);
+        await using var lease = await one.Leases.AcquireAsync("vain", new LeaseOptions { Ttl = TimeSpan.FromSeconds(15) });
+        await Eventually.TrueAsync(async () => await one.HeldOnAsync("vain") == 5, "all nodes have it");
+        foreach (var node in one.Nodes.Take(2))
+        {
+            await node.KeyDeleteAsync(["vain", "{vain}:fence"]);
+        }
+
+        Assert.Null(await other.Leases.TryAcquireAsync("vain", new LeaseOptions { WaitTimeout = TimeSpan.Zero }));
+
+        await RenewedEverywhereAsync(one, lease, "vain");
+    }
+
+    [Fact]
+    public async Task A_try_in_vain_whose_answers_come_late_leaves_nothing_behind_either()
+    {
+        await using var one = await RedlockClient.ConnectAsync(redis.Redis);
+        await using var other = await RedlockClient.ConnectAsync(redis.Redis);
+        await using var lease = await one.Leases.AcquireAsync("late", new LeaseOptions { Ttl = TimeSpan.FromSeconds(15) });
+        await Eventually.TrueAsync(async () => await one.HeldOnAsync("late") == 5, "all nodes have it");
+        foreach (var node in one.Nodes.Take(2))
+        {
+            await node.KeyDeleteAsync(["late", "{late}:fence"]);
+        }
+        var frozen = redis.Redis.Topology.LockNodes.Take(2).ToArray();
+        Array.ForEach(frozen, node => redis.Redis[node].Freeze());
+
+        // What it asks of the two is answered when it has given up already, and released behind that.
+        Assert.Null(await other.Leases.TryAcquireAsync("late", new LeaseOptions { WaitTimeout = TimeSpan.Zero }));
+        Array.ForEach(frozen, node => redis.Redis[node].Thaw());
+
+        await RenewedEverywhereAsync(one, lease, "late");
+    }
+
+    [Fact]
     public async Task A_renewal_does_not_bring_back_a_lease_that_was_handed_on()
     {
         await using var one = await RedlockClient.ConnectAsync(redis.Redis);
@@ -76,6 +115,17 @@ public sealed class RedlockFencingTests(RedlockFixture redis) : IClassFixture<Re
         await Eventually.TrueAsync(() => paused.LostToken.IsCancellationRequested, "the first holder is told");
         Assert.Equal(0, await one.HeldOnAsync("handed-on"));
         await paused.DisposeAsync();
+    }
+
+    /// <summary>A try that failed left nothing behind, so that a renewal is welcome.</summary>
+    private static async Task RenewedEverywhereAsync(RedlockClient client, ILease lease, string resource)
+    {
+        await Eventually.TrueAsync(
+            async () => (await Task.WhenAll(client.Nodes.Select(async node => (string?)await node.StringGetAsync($"{{{resource}}}:fence"))))
+                .All(last => last?.Split(' ')[0] == lease.FencingToken.ToString(CultureInfo.InvariantCulture)),
+            "it is renewed at all nodes");
+        Assert.Equal(5, await client.HeldOnAsync(resource));
+        lease.ThrowIfLost();
     }
 
     private static async Task<long> NextAsync(RedlockClient client, string resource, long last)

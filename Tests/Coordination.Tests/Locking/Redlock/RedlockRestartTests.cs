@@ -35,7 +35,7 @@ public sealed class RedlockRestartTests
     public async Task A_restarted_node_stays_out_for_those_who_knew_it_and_for_newcomers()
     {
         await using var nodes = await RedlockNodes.StartAsync(3);
-        var shortly = TimeSpan.FromSeconds(3);
+        var shortly = TimeSpan.FromSeconds(8);
         await using var one = await nodes.ConnectAsync(o => StayOut(o, shortly));
         await using var other = await nodes.ConnectAsync(o => StayOut(o, shortly));
         // All have just started and stay out at first.

@@ -6,6 +6,9 @@ public enum LockKind
     /// <summary><c>RedisLeaseProvider</c> of the library.</summary>
     Lease,
 
+    /// <summary>The same at level <c>Replica</c>: replicas have confirmed each lease.</summary>
+    DurableLease,
+
     /// <summary><c>RedlockProvider</c> of the library.</summary>
     Redlock,
 

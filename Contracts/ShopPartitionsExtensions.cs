@@ -1,0 +1,24 @@
+using AspireRedis.Coordination;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace AspireRedis.Contracts;
+
+/// <summary>Adds the partitions of the shop to a service.</summary>
+public static class ShopPartitionsExtensions
+{
+    /// <summary>
+    /// Reads the setting, and ends the start of the service when the data in Redis has another number: then some other service has,
+    /// or the setting was changed.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The setting is no such number.</exception>
+    public static ShopPartitions AddShopPartitions(this IHostApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var partitions = ShopPartitions.Parse(builder.Configuration[ShopPartitions.Setting]);
+        builder.Services.AddSingleton(partitions);
+        // Both topics in each service: whichever starts first records the number for all.
+        builder.Services.RequirePartitions(partitions.OrderPlaced).RequirePartitions(partitions.Email);
+        return partitions;
+    }
+}

@@ -1,0 +1,3 @@
+using AspireRedis.Regions.Cli;
+
+return await RegionTool.RunOnConsoleAsync(args);
