@@ -150,9 +150,8 @@ public sealed class LiveUpdateTests(ShopFixture fixture)
     [Fact]
     public async Task A_reader_who_does_not_read_is_cut_and_holds_nobody_up()
     {
-        await using var inventory = await _shop.StartAnotherAsync(ShopSystem.InventoryApi,
-            // Longer than a busy machine keeps the other one from being served.
-            KeyValuePair.Create("Live__SlowAfter", (string?)"00:00:02"));
+        // With the default of SlowAfter: it is longer than a busy machine keeps the other one from being served.
+        await using var inventory = await _shop.StartAnotherAsync(ShopSystem.InventoryApi);
         var sku = await _shop.NewProductAsync(stock: 5);
         await using var quick = await EventStream.OpenAsync(inventory.Http, $"/products/stream?sku={sku}");
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
