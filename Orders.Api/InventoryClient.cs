@@ -5,7 +5,9 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AspireRedis.Orders;
 
-/// <summary>Calls Inventory.Api. All calls may be repeated, with the same order id where there is one, which the resilience handler does.</summary>
+/// <summary>
+/// Calls Inventory.Api. All calls may be repeated, with the same order id where there is one, which the resilience handler does.
+/// </summary>
 internal sealed class InventoryClient(HttpClient http)
 {
     /// <summary>Reserves the items, or returns the refusal: known problems with 404 or 409 are results, everything else throws.</summary>
