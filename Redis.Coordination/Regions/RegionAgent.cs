@@ -40,6 +40,7 @@ public sealed class RegionAgent : IHostedService, IAsyncDisposable
     private Task? _running;
     private RegionLease? _lease;
     private NodeLink? _primary;
+    private NodeLink? _tidied;
     private string? _lagOf;
     private long _lastSeen;
     private string? _trouble;
@@ -142,6 +143,7 @@ public sealed class RegionAgent : IHostedService, IAsyncDisposable
         _logger.LogInformation("An agent works for region {Region}.", _options.Name);
         IsWorking = true;
         _primary = null;
+        _tidied = null;
         _lastSeen = _clock.GetTimestamp();
         try
         {
@@ -244,8 +246,10 @@ public sealed class RegionAgent : IHostedService, IAsyncDisposable
         if (primary.HandOver is { } handOver && handOver.Epoch == lease.Epoch)
         {
             // The Sentinels have let go of it for a planned switch.
+            _tidied = null;
             return;
         }
+        await TidyAsync(primary.Link, cancellationToken);
         if (!ReferenceEquals(_primary, primary.Link) || sentinels.Result.Any(s => s is { IsReached: true, Primary: null }))
         {
             if (_primary is null || sentinels.Result.All(s => s.Primary is null))
@@ -258,6 +262,15 @@ public sealed class RegionAgent : IHostedService, IAsyncDisposable
                 await _operator.Promotion(_options.Name).MonitorAsync(primary.Link, cancellationToken);
             }
             _primary = primary.Link;
+        }
+    }
+
+    /// <summary>What a switch may have left that died in the middle: once for each server that it could have been.</summary>
+    private async Task TidyAsync(NodeLink server, CancellationToken cancellationToken)
+    {
+        if (!ReferenceEquals(_tidied, server) && await RegionSwitch.TidyAsync(server, cancellationToken))
+        {
+            _tidied = server;
         }
     }
 
@@ -328,6 +341,7 @@ public sealed class RegionAgent : IHostedService, IAsyncDisposable
         {
             throw new RegionException("no server of the region answers");
         }
+        await TidyAsync(head.Link, cancellationToken);
         if (head is { IsPrimary: true, IsEmpty: false } && (head.Last?.Epoch ?? 0) < active.Epoch)
         {
             await AnnounceAsync(head.Link, active, cancellationToken);

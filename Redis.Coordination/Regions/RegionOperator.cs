@@ -58,15 +58,22 @@ public sealed partial class RegionOperator : IAsyncDisposable
 
     internal RegionWitnesses Witnesses { get; }
 
-    /// <summary>For tests: called behind each step of a promotion.</summary>
-    internal Action<PromotionPhase>? PhaseDone { get; set; }
+    /// <summary>For tests: called behind each step of an operation, with the name that it has as an event of the span.</summary>
+    internal Action<string>? StepDone { get; set; }
 
     internal RegionServers Servers(string region) => _regions[_options[region].Name];
 
     internal RegionServers Other(string region) => _regions[_options.Regions.First(r => r.Name != region).Name];
 
     internal RegionPromotion Promotion(string region)
-        => new(Servers(region), _options, _permits, _logger) { Done = phase => PhaseDone?.Invoke(phase) };
+        => new(Servers(region), this, _options, _permits, _logger);
+
+    /// <summary>A step is done.</summary>
+    internal void Did(string step, Activity? activity)
+    {
+        activity?.AddEvent(new ActivityEvent(step));
+        StepDone?.Invoke(step);
+    }
 
     /// <summary>Looks at everything, and changes nothing.</summary>
     /// <exception cref="RegionException">There is no majority of witnesses.</exception>
@@ -180,8 +187,8 @@ public sealed partial class RegionOperator : IAsyncDisposable
             {
                 throw new RegionException($"Region '{region}' is the active one.");
             }
-            return await new RegionFailback(Servers(region), Other(region), StandbyOf(region), _logger)
-                .RunAsync(active, file, appendOnlyDirectory, cancellationToken);
+            return await new RegionFailback(Servers(region), Other(region), this, _logger)
+                .RunAsync(active, file, appendOnlyDirectory, activity, cancellationToken);
         }
         catch (Exception e)
         {
@@ -361,9 +368,5 @@ public sealed partial class RegionOperator : IAsyncDisposable
     private async Task<(RegionPermit? Last, string? Holder)> ReadAsync(CancellationToken cancellationToken)
         => await Witnesses.ReadAsync(cancellationToken);
 
-    private void Did(PromotionPhase phase, Activity? activity)
-    {
-        activity?.AddEvent(new ActivityEvent(phase.ToString().ToLowerInvariant()));
-        PhaseDone?.Invoke(phase);
-    }
+    private void Did(PromotionPhase phase, Activity? activity) => Did(phase.ToStep(), activity);
 }

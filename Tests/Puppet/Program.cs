@@ -1,5 +1,6 @@
 using AspireRedis.Puppet.Contending;
 using AspireRedis.Puppet.Holding;
+using AspireRedis.Puppet.Regions;
 using AspireRedis.Puppet.StreamWorkers;
 
 // A process that tests start to kill or freeze it: `dotnet Puppet.dll COMMAND ARGUMENTS`; each command says what it takes.
@@ -32,8 +33,14 @@ switch (args)
     case ["partitions", .. var rest]:
         await PartitionWorkerCommand.RunAsync(rest);
         break;
+    case ["region-operator", .. var rest]:
+        return await RegionCommands.OperateAsync(rest);
+    case ["region-agent", .. var rest]:
+        await RegionCommands.AgentAsync(rest);
+        break;
     default:
-        Console.Error.WriteLine("lease | queue | permits | consume | child | port | contend | stream-worker | partitions");
+        Console.Error.WriteLine("lease | queue | permits | consume | child | port | contend | stream-worker | partitions | "
+            + "region-operator | region-agent");
         return 2;
 }
 return 0;

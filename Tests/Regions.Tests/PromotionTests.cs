@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using AspireRedis.Coordination.Regions;
-using AspireRedis.Coordination.Regions.Operation;
 using AspireRedis.Regions.Tests.Support;
 using AspireRedis.Testing;
 
@@ -121,55 +120,6 @@ public sealed class PromotionTests : IAsyncLifetime
         await Eventually.HoldsAsync(() => a.WriteAsync(), "A accepts writes again", s_bound);
         Assert.True(a.Monitor.Current!.Epoch > refused.Epoch);
         Assert.Empty(a.Acknowledged.Except(await a.ReadAsync()));
-    }
-
-    [Theory]
-    [InlineData("Leased")]
-    [InlineData("Recorded")]
-    [InlineData("Promoted")]
-    [InlineData("Permitted")]
-    public async Task A_promotion_that_dies_behind_a_step_is_ended_by_the_next_to_come(string dies)
-    {
-        await Regions.StartAgentAsync(TwoRegions.A);
-        await Regions.StartAgentAsync(TwoRegions.B);
-        await Regions.UntilAttachedAsync();
-        var b = await Regions.ConnectAsync(TwoRegions.B);
-        var first = Regions.CreateOperator(TwoRegions.B);
-        var held = await Assert.ThrowsAsync<RegionException>(() => first.PromoteAsync(TwoRegions.B));
-        Assert.Contains("holds the lease", held.Message, StringComparison.Ordinal);
-        Regions.Kill(TwoRegions.A);
-        await Eventually.TrueAsync(async () => (await first.StatusAsync()).LeaseHolder is null, "the lease of A is over");
-
-        var phase = Enum.Parse<PromotionPhase>(dies);
-        first.PhaseDone = done =>
-        {
-            if (done == phase)
-            {
-                throw new InvalidOperationException("killed");
-            }
-        };
-        await Assert.ThrowsAsync<InvalidOperationException>(() => first.PromoteAsync(TwoRegions.B));
-        if (phase == PromotionPhase.Leased)
-        {
-            // Nothing is decided: the agents do nothing, and the next operator begins anew.
-            Assert.Equal("a", (await first.StatusAsync()).ActiveRegion);
-            await Assert.ThrowsAsync<RegionNotActiveException>(() => b.WriteAsync());
-            await Regions.CreateOperator(TwoRegions.B).PromoteAsync(TwoRegions.B);
-        }
-        await Eventually.HoldsAsync(() => b.WriteAsync(), "B accepts writes", s_bound);
-        await Eventually.HoldsAsync(
-            async () =>
-            {
-                var status = await first.StatusAsync();
-                var report = Assert.Single(status.Regions, r => r.Name == "b");
-                Assert.Equal(("b", "b", 3), (status.ActiveRegion, status.LeaseHolder, report.SentinelsMonitoring));
-                foreach (var server in Regions[TwoRegions.B].Topology.Servers)
-                {
-                    Assert.Equal("100", ((object?[])(await Regions.ExecuteAsync(TwoRegions.B, server, "CONFIG", "GET", "replica-priority"))!)[1]);
-                }
-            },
-            "everything is done", s_bound);
-        await Regions[TwoRegions.B].WaitUntilCompleteAsync();
     }
 
     private async Task<IReadOnlyList<object?>> ListOfAsync(string region)

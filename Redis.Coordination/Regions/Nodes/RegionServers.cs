@@ -96,8 +96,9 @@ internal sealed class RegionServers : IAsyncDisposable
     /// <param name="of">The active region.</param>
     /// <param name="below">Its epoch: under a higher one the head is a primary of its own region.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task FollowOtherAsync(
-        NodeLink head, EndPoint primary, RegionDefinition of, long below, CancellationToken cancellationToken)
+    /// <param name="with">Commands of the same step.</param>
+    public async Task FollowOtherAsync(NodeLink head, EndPoint primary, RegionDefinition of, long below, CancellationToken cancellationToken,
+        params object[][] with)
     {
         var (host, port) = HostAndPort(primary);
         await head.PipelineAsync(cancellationToken, [.. Credentials(of), ["CONFIG", "SET", "replica-priority", 0]]);
@@ -111,8 +112,8 @@ internal sealed class RegionServers : IAsyncDisposable
                 await head.ExecuteAsync(cancellationToken, "UNWATCH");
                 throw new RegionException($"{head.Name} was made the primary of '{own}' meanwhile");
             }
-            var done = await head.PipelineAsync(cancellationToken, ["MULTI"], ["REPLICAOF", host, port], ["EXEC"]);
-            if (done[2] is object?[])
+            var done = await head.PipelineAsync(cancellationToken, [["MULTI"], .. with, ["REPLICAOF", host, port], ["EXEC"]]);
+            if (done[^1] is object?[])
             {
                 await KeepAsync(head, cancellationToken);
                 return;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -11,14 +12,15 @@ namespace AspireRedis.Coordination.Regions.Operation;
 /// Makes a region that was lost a standby of the other one. What it has written and the other one has not is read first, from its
 /// replication stream if its primary has lived through it, else from its append-only file, and kept in a file for people.
 /// </summary>
-internal sealed class RegionFailback(RegionServers lost, RegionServers active, RegionStandby standby, ILogger logger)
+internal sealed class RegionFailback(RegionServers lost, RegionServers active, RegionOperator regions, ILogger logger)
 {
     // More than there are: the server takes no writes, and is read as before.
     private const string NoWrites = "100";
 
     public async Task<RegionFailbackResult> RunAsync(RegionPermit permit, string file, string? appendOnlyDirectory,
-        CancellationToken cancellationToken)
+        Activity? activity, CancellationToken cancellationToken)
     {
+        var standby = regions.StandbyOf(lost.Region.Name);
         var primary = await active.FindPrimaryAsync(cancellationToken)
             ?? throw new RegionException($"The primary of region '{active.Region.Name}' is not reached.");
         var head = standby.HeadOf(await lost.LookAsync(cancellationToken))
@@ -39,13 +41,19 @@ internal sealed class RegionFailback(RegionServers lost, RegionServers active, R
             allowed = "0";
         }
         await head.Link.ExecuteAsync(cancellationToken, "CONFIG", "SET", "min-replicas-to-write", NoWrites);
+        regions.Did("closed", activity);
         try
         {
             head = await RegionServers.LookAsync(head.Link, cancellationToken)
                 ?? throw new RegionException($"{head.Link.Name} does not answer any more.");
             var (writes, isExact) = await ReadAsync(head, primary, appendOnlyDirectory, cancellationToken);
+            regions.Did("read", activity);
             await KeepAsync(file, head, writes, cancellationToken);
-            await lost.FollowOtherAsync(head.Link, active.AddressForOther(primary.Link), active.Region, permit.Epoch, cancellationToken);
+            regions.Did("kept", activity);
+            // In one step: who dies behind it leaves a standby that takes writes when it is promoted.
+            await lost.FollowOtherAsync(head.Link, active.AddressForOther(primary.Link), active.Region, permit.Epoch, cancellationToken,
+                ["CONFIG", "SET", "min-replicas-to-write", allowed]);
+            regions.Did("following", activity);
             logger.LogInformation("Region {Region} is a standby again; {Count} writes that {Active} has not are in {File}.",
                 lost.Region.Name, writes.Count, active.Region.Name, file);
             return new RegionFailbackResult(lost.Region.Name, writes.Count, isExact, Path.GetFullPath(file));

@@ -12,11 +12,9 @@ namespace AspireRedis.Coordination.Regions.Operation;
 /// Makes the servers of a region the active ones, once it has the lease and the witnesses say so. Each step looks at what the servers
 /// are and does what is missing, so it may be run again, by anybody who works for the region.
 /// </summary>
-internal sealed class RegionPromotion(RegionServers own, RegionOptions options, PermitWriter permits, ILogger logger)
+internal sealed class RegionPromotion(
+    RegionServers own, RegionOperator regions, RegionOptions options, PermitWriter permits, ILogger logger)
 {
-    /// <summary>For tests: called behind each step.</summary>
-    public Action<PromotionPhase>? Done { get; init; }
-
     /// <summary>Does what is missing.</summary>
     /// <returns>The primary, which accepts writes.</returns>
     /// <exception cref="RegionException">No server of the region can be made the primary.</exception>
@@ -125,9 +123,5 @@ internal sealed class RegionPromotion(RegionServers own, RegionOptions options, 
     public static bool IsAway(Exception e, CancellationToken cancellationToken)
         => !cancellationToken.IsCancellationRequested && (e is IOException or TimeoutException || e.IsOfRedis());
 
-    private void Did(PromotionPhase phase, Activity? activity)
-    {
-        activity?.AddEvent(new ActivityEvent(phase.ToString().ToLowerInvariant()));
-        Done?.Invoke(phase);
-    }
+    private void Did(PromotionPhase phase, Activity? activity) => regions.Did(phase.ToStep(), activity);
 }

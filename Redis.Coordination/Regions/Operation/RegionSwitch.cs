@@ -18,6 +18,9 @@ namespace AspireRedis.Coordination.Regions.Operation;
 /// </remarks>
 internal sealed class RegionSwitch(RegionServers from, RegionServers to, RegionOperator regions, RegionOptions options, ILogger logger)
 {
+    private const string NoPings = "3600";
+    private const string DefaultPing = "10";
+
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(5);
     // In which leases are given back and none is taken: many times what one does under a lease.
     private static readonly TimeSpan s_lastReleases = TimeSpan.FromMilliseconds(100);
@@ -26,7 +29,7 @@ internal sealed class RegionSwitch(RegionServers from, RegionServers to, RegionO
     {
         var began = Stopwatch.GetTimestamp();
         var (primary, head) = await CheckAsync(active, cancellationToken);
-        var ping = ((object?[])(await primary.Link.ExecuteAsync(cancellationToken, "CONFIG", "GET", "repl-ping-replica-period"))!)[1]!;
+        var ping = PingOf(await primary.Link.ExecuteAsync(cancellationToken, "CONFIG", "GET", "repl-ping-replica-period"));
         var held = 0L;
         try
         {
@@ -34,19 +37,21 @@ internal sealed class RegionSwitch(RegionServers from, RegionServers to, RegionO
             await primary.Link.PipelineAsync(cancellationToken,
                 ["SET", RegionPermit.HandOverKey, active, "PX", mark],
                 // A ping moves the position also while writes are held up.
-                ["CONFIG", "SET", "repl-ping-replica-period", 3600]);
+                ["CONFIG", "SET", "repl-ping-replica-period", NoPings]);
+            regions.Did("announced", activity);
             // What is still held when writes are held up cannot be given back, and keeps the other region waiting until its TTL is over.
             var released = Task.Delay(s_lastReleases, cancellationToken);
             await regions.StandbyOf(from.Region.Name).ForgetAsync(cancellationToken);
             await RequireForgottenAsync(cancellationToken);
+            regions.Did("forgotten", activity);
             await released;
 
             held = Stopwatch.GetTimestamp();
             var answers = await primary.Link.PipelineAsync(cancellationToken,
                 ["CLIENT", "PAUSE", (long)options.LongestHold.TotalMilliseconds, "WRITE"], ["INFO", "replication"]);
-            Did("held", activity);
+            regions.Did("held", activity);
             await CatchUpAsync(head, ReplicationInfo.Parse((string)answers[1]!).Offset, held, cancellationToken);
-            Did("caught up", activity);
+            regions.Did("caught up", activity);
             cancellationToken.ThrowIfCancellationRequested();
         }
         catch (Exception e)
@@ -56,7 +61,7 @@ internal sealed class RegionSwitch(RegionServers from, RegionServers to, RegionO
                 : new RegionException($"The switch is given up: {e.Message}", isChanged: false, e);
         }
         var lease = await HandOverAsync(active, primary.Link, ping);
-        Did("handed over", activity);
+        regions.Did("handed over", activity);
 
         // Decided: not to be cancelled any more, and what is not done here the agents do.
         var promotion = regions.Promotion(to.Region.Name);
@@ -66,7 +71,7 @@ internal sealed class RegionSwitch(RegionServers from, RegionServers to, RegionO
             var demoting = DemoteAsync(primary.Link, head.Link, ping);
             await promotion.FinishAsync(head.Link, activity, CancellationToken.None);
             var elapsed = Stopwatch.GetElapsedTime(held, await demoting);
-            Did("demoted", activity);
+            regions.Did("demoted", activity);
             logger.LogInformation("Region {To} is the active one after {From}, epoch {Epoch}; writes were held up for {Held:0} ms.",
                 to.Region.Name, from.Region.Name, lease.Epoch, elapsed.TotalMilliseconds);
             return new RegionPromotionResult(to.Region.Name, lease.Epoch, head.Link.Node, elapsed, Stopwatch.GetElapsedTime(began));
@@ -77,6 +82,23 @@ internal sealed class RegionSwitch(RegionServers from, RegionServers to, RegionO
                 isChanged: true, e);
         }
     }
+
+    /// <summary>Undoes what a switch that died in the middle has left in a server, once its mark there is over.</summary>
+    /// <returns>False when that is to be asked again: it does not answer, or the switch may still be under way.</returns>
+    public static async Task<bool> TidyAsync(NodeLink server, CancellationToken cancellationToken)
+    {
+        var found = await server.TryAsync(cancellationToken, ["GET", RegionPermit.HandOverKey], ["CONFIG", "GET", "repl-ping-replica-period"]);
+        if (found is not [null, object?[] and [_, string ping]])
+        {
+            return false;
+        }
+        return ping != NoPings
+            || await server.TryAsync(cancellationToken, ["CONFIG", "SET", "repl-ping-replica-period", DefaultPing]) is not null;
+    }
+
+    private static string PingOf(object? setting)
+        // Left by one that was killed.
+        => setting is object?[] and [_, string period] && period != NoPings ? period : DefaultPing;
 
     private async Task<(ServerState Primary, ServerState Head)> CheckAsync(RegionPermit active, CancellationToken cancellationToken)
     {
@@ -200,6 +222,4 @@ internal sealed class RegionSwitch(RegionServers from, RegionServers to, RegionO
             return Stopwatch.GetTimestamp();
         }
     }
-
-    private static void Did(string what, Activity? activity) => activity?.AddEvent(new ActivityEvent(what));
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AspireRedis.Coordination.Regions;
 using AspireRedis.Coordination.Regions.Nodes;
 using AspireRedis.LocalServers;
@@ -21,7 +22,9 @@ internal sealed class TwoRegions : IAsyncDisposable
     private readonly Dictionary<string, RegionLink> _links = [];
     private readonly RegionLink _toWitnesses = new();
     private readonly List<IAsyncDisposable> _started = [];
+    private readonly TemporaryDirectory _directory = new();
     private LocalRedis? _witnesses;
+    private int _files;
 
     private TwoRegions()
     {
@@ -95,6 +98,26 @@ internal sealed class TwoRegions : IAsyncDisposable
         }
         configure?.Invoke(options);
         return options;
+    }
+
+    /// <summary>The same as a file, for another process.</summary>
+    public string ConfigurationFor(string region, Action<RegionOptions>? configure = null)
+    {
+        var options = OptionsFor(region, configure);
+        var path = Path.Combine(_directory.Path, $"{Interlocked.Increment(ref _files)}.json");
+        File.WriteAllText(path, JsonSerializer.Serialize(new
+        {
+            Regions = new
+            {
+                options.Name, options.LeaseTtl, options.Interval, options.NodeTimeout, options.PromoteAfter, options.PromoteAutomatically,
+                options.Witnesses,
+                Regions = options.Regions.Select(r => new
+                {
+                    r.Name, r.ConnectionString, r.Servers, Link = string.Join(',', r.Links.Select(l => $"{l.Key}={l.Value}")),
+                }),
+            },
+        }));
+        return path;
     }
 
     /// <summary>Starts an agent; it is stopped at the end at the latest.</summary>
@@ -208,6 +231,7 @@ internal sealed class TwoRegions : IAsyncDisposable
         {
             await redis.DisposeAsync();
         }
+        _directory.Dispose();
     }
 
     private static void Cut(RegionLink link, bool isCut)
