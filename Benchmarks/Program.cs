@@ -5,15 +5,14 @@ using AspireRedis.Benchmarks.Availability;
 using AspireRedis.Benchmarks.Glue;
 using AspireRedis.Benchmarks.Locks;
 using AspireRedis.Benchmarks.Orders;
-using AspireRedis.Benchmarks.RateLimits;
 using AspireRedis.Benchmarks.Streams;
 using AspireRedis.Coordination.Streams;
 
 const string Partitions = "--partitions";
 var partitions = !args.Contains(Partitions) ? 1
     : int.TryParse(Option(Partitions), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
-ISuite[] suites = [new LocksSuite(), new StreamsSuite(), new AvailabilitySuite(), new OrdersSuite(partitions), new RateLimitsSuite(),
-    new GlueSuite(), new RegionsSuite()];
+ISuite[] suites = [new LocksSuite(), new StreamsSuite(), new AvailabilitySuite(), new OrdersSuite(partitions), new GlueSuite(),
+    new RegionsSuite()];
 
 if (args is [Worker.Verb, var of, .. var rest])
 {

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text;
 using AspireRedis.Contracts;
 using AspireRedis.Shop.Tests.Support;
+using AspireRedis.Testing;
 
 namespace AspireRedis.Shop.Tests;
 

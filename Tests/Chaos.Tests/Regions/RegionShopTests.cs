@@ -134,13 +134,27 @@ public sealed class RegionShopTests : IDisposable
         await Eventually.HoldsAsync(() => RefusesAsync(us, "eu"), "us says that eu is active", TimeSpan.FromMinutes(2));
         await PlacedAsync(eu, "last");
 
-        // And back as planned.
+        // And back as planned, with a browser that is connected.
         await Eventually.TrueAsync(() => IsInSyncAsync("us"), "us is in sync", s_bound);
+        var stream = new Uri(us.Inventory.Address, "/products/stream?sku=chair").ToString();
+        using (var standby = await EventStream.SendAsync(_http, stream, null))
+        {
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, standby.StatusCode);
+            Assert.Equal("eu", Assert.Single(standby.Headers.GetValues("Active-Region")));
+        }
+        await using var browser = await EventStream.OpenAsync(_http, new Uri(eu.Inventory.Address, "/products/stream?sku=chair").ToString());
+        await browser.WaitForAsync(b => b.StocksOf("chair").Count > 0, "the browser sees the stock");
         (int Exit, JsonElement Json, string Progress) switched = default;
         await Eventually.TrueAsync(async () => (switched = await ToolAsync("switch", "--json")).Exit == ExitCode.Done, "it is switched", s_bound);
         Console.WriteLine($"Switched: writes held up for {switched.Json.GetProperty("heldSeconds").GetDouble():0.000} s.");
         Assert.Equal("us", switched.Json.GetProperty("region").GetString());
+        await browser.WaitForAsync(b => b.Data("end").Count > 0, "the browser is told to go");
+        Assert.Equal("standby", browser.Data("end")[0].GetProperty("reason").GetString());
+        // What was seen in one region is known in the other, so he goes on there and begins not anew.
+        await using var moved = await EventStream.OpenAsync(_http, stream, browser.LastEventId);
         await PlacedAsync(us, "home");
+        await moved.WaitForAsync(b => b.StocksOf("chair").Contains(browser.StocksOf("chair")[^1] - 1), "the browser sees the sale");
+        Assert.Empty(moved.Data("reset"));
         await RefusesAsync(eu, "us");
 
         async Task<bool> IsInSyncAsync(string region)

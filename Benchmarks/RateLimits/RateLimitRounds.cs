@@ -4,11 +4,9 @@ using AspireRedis.Topology;
 namespace AspireRedis.Benchmarks.RateLimits;
 
 /// <summary>Decisions on rate limits against bare script calls, and how exact limits are under contention; a peer beside them.</summary>
-internal sealed class RateLimitsSuite : ISuite
+internal static class RateLimitRounds
 {
-    public string Name => "ratelimits";
-
-    public async Task<SuiteResult> RunAsync(bool quick)
+    public static async Task<IReadOnlyList<Measurement>> RunAsync(bool quick)
     {
         var round = TimeSpan.FromSeconds(quick ? 0.5 : 2);
         var length = TimeSpan.FromSeconds(quick ? 5 : 20);
@@ -33,6 +31,6 @@ internal sealed class RateLimitsSuite : ISuite
         measurements.AddRange(await Exactness.RunAsync(topology.ConnectionString, LimitKind.SlidingWindow, length, "at most 1", "at least 0.98"));
         measurements.AddRange(await Exactness.RunAsync(topology.ConnectionString, LimitKind.PeerBucket, length, "a peer", "a peer"));
         measurements.AddRange(await Exactness.RunAsync(topology.ConnectionString, LimitKind.PeerSlidingWindow, length, "a peer", "a peer"));
-        return new SuiteResult(measurements);
+        return measurements;
     }
 }

@@ -1,13 +1,15 @@
 using System.Net;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
-using AspireRedis.Testing;
+using Xunit;
 
-namespace AspireRedis.Shop.Tests.Support;
+namespace AspireRedis.Testing;
 
 /// <summary>A browser that is connected to a stream of Server-Sent Events: what has come so far.</summary>
 public sealed class EventStream : IAsyncDisposable
 {
+    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(90);
+
     private readonly Lock _lock = new();
     private readonly List<SseItem<string>> _events = [];
     private readonly CancellationTokenSource _closing = new();
@@ -44,7 +46,7 @@ public sealed class EventStream : IAsyncDisposable
         HttpResponseMessage response = null!;
         // An instance that has to connect first, on a busy machine, says 503.
         await Eventually.TrueAsync(async () => (response = await SendAsync(http, path, lastEventId)).StatusCode
-            != HttpStatusCode.ServiceUnavailable, $"{path} answers", ShopSystem.LongBound);
+            != HttpStatusCode.ServiceUnavailable, $"{path} answers", s_bound);
         Assert.True(response.StatusCode == HttpStatusCode.OK, $"{(int)response.StatusCode}");
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.MediaType);
         return new EventStream(response);
@@ -78,7 +80,7 @@ public sealed class EventStream : IAsyncDisposable
                     + (Reading.IsCompleted ? $"\nand then the stream ended. {Lost?.Message}" : ""));
                 return Task.CompletedTask;
             },
-            what, ShopSystem.LongBound);
+            what, s_bound);
 
     public async ValueTask DisposeAsync()
     {
