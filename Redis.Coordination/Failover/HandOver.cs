@@ -15,7 +15,14 @@ namespace AspireRedis.Coordination.Failover;
 /// that it is. Otherwise it may be dead, frozen, or cut off with nobody but us: what it does not answer at once is given up, for nothing
 /// that lies in a send buffer may reach one that wakes from a pause.
 /// </remarks>
-internal sealed class HandOver(PrimaryRoute route, bool planned, ILogger logger)
+/// <param name="route">What the connections follow.</param>
+/// <param name="planned">Whether it is a planned switchover.</param>
+/// <param name="logger">Hears of what the old primary did not answer.</param>
+/// <param name="renew">
+/// Whether connections to the node itself are made anew: a client that has connected to it, or has looked at it, while it was a replica
+/// takes it for one, refuses to write, and looks again once a minute only.
+/// </param>
+internal sealed class HandOver(PrimaryRoute route, bool planned, ILogger logger, bool renew = false)
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(1);
     // A server that is alive has answered by then, and a frozen one holds nobody up for longer.
@@ -27,7 +34,14 @@ internal sealed class HandOver(PrimaryRoute route, bool planned, ILogger logger)
         try
         {
             await Task.WhenAll(route.Attached.Select(DrainAsync));
-            route.Fence(dedicated: !planned);
+            if (renew)
+            {
+                route.CloseAll();
+            }
+            else
+            {
+                route.Fence(dedicated: !planned);
+            }
             await Task.WhenAll(route.Attached.Select(ArriveAsync));
         }
         finally

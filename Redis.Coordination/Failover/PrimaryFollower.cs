@@ -185,8 +185,8 @@ internal sealed class PrimaryFollower : IAsyncDisposable
     }
 
     /// <summary>
-    /// The region has become active, or is not any more. Sentinels that monitor it anew begin with the first epoch; and blocked reads at
-    /// servers of a region that is none any more are ended.
+    /// The region has become active, or is not any more. Sentinels that monitor it anew begin with the first epoch, and a primary that was
+    /// a replica meanwhile is connected to anew; blocked reads at servers of a region that is none any more are ended.
     /// </summary>
     internal void RegionSwitched(bool isActive)
     {
@@ -197,6 +197,12 @@ internal sealed class PrimaryFollower : IAsyncDisposable
         if (!isActive)
         {
             Route.CloseDedicated();
+        }
+        else if (Route.Primary is { } primary)
+        {
+            _promotable.Followed(primary);
+            Route.Follow(primary, planned: false);
+            _ = new HandOver(Route, planned: false, _logger, renew: true).RunAsync();
         }
     }
 

@@ -213,6 +213,9 @@ internal sealed class PrimaryRoute
     /// <summary>Closes all dedicated connections in the same way, wherever they lead.</summary>
     public void CloseDedicated() => Close(s => s.Dedicated);
 
+    /// <summary>Closes all connections in the same way, so that the client finds out anew what the node is.</summary>
+    public void CloseAll() => Close(static _ => true);
+
     private void Close(Func<(EndPoint Node, bool Dedicated), bool> isToBeClosed)
     {
         List<Socket> stale;

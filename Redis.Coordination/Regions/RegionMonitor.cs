@@ -217,21 +217,29 @@ public sealed class RegionMonitor : IHostedService, IAsyncDisposable
 
     private void Publish(RegionState state)
     {
-        RegionState? former;
+        var former = Current;
+        var isSwitched = state.IsActive != (former?.IsActive ?? false);
+        if (isSwitched && state.IsActive)
+        {
+            // Before the first command: its connections may not be fit for it.
+            Switched?.Invoke(state);
+        }
         TaskCompletionSource changed;
         lock (_lock)
         {
-            former = _current;
             Volatile.Write(ref _current, state);
             changed = _changed;
             _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
         RegionMetrics.Active.Record(state.IsActive ? 1 : 0, RegionMetrics.Of(Region));
         RegionMetrics.Epoch.Record(state.Epoch, RegionMetrics.Of(Region));
-        if (state.IsActive != (former?.IsActive ?? false) || former is null)
+        if (isSwitched || former is null)
         {
             _logger.LogInformation("Region {Region} {Accepts} writes; the active region is {Active}, epoch {Epoch}.", Region,
                 state.IsActive ? "accepts" : "does not accept", state.ActiveRegion ?? "not known", state.Epoch);
+        }
+        if (isSwitched && !state.IsActive)
+        {
             Switched?.Invoke(state);
         }
         changed.TrySetResult();

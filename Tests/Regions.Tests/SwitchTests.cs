@@ -123,6 +123,25 @@ public sealed class SwitchTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_client_that_has_taken_its_primary_for_a_replica_writes_when_that_is_the_primary_again()
+    {
+        await Regions.StartAgentAsync(TwoRegions.A);
+        await Regions.StartAgentAsync(TwoRegions.B);
+        await Regions.UntilAttachedAsync();
+        var a = await Regions.ConnectAsync(TwoRegions.A);
+        await Eventually.HoldsAsync(() => a.WriteAsync(), "A accepts writes", s_bound);
+        var operation = Regions.CreateOperator(TwoRegions.B);
+        await operation.SwitchAsync(TwoRegions.B);
+        await Regions.UntilAttachedAsync(TwoRegions.B, TwoRegions.A);
+        // As it does once a minute.
+        await a.Redis.Shards[0].Connection.ConfigureAsync();
+        Assert.All(a.Redis.Shards[0].Connection.GetServers(), s => Assert.True(s.IsReplica));
+
+        await Eventually.HoldsAsync(() => operation.SwitchAsync(TwoRegions.A), "it is switched back", s_bound);
+        await Eventually.HoldsAsync(() => a.WriteAsync(), "A accepts writes again", TimeSpan.FromSeconds(15));
+    }
+
+    [Fact]
     public async Task Consumers_of_a_standby_read_nothing_and_begin_when_it_is_active()
     {
         await Regions.StartAgentAsync(TwoRegions.A);
