@@ -50,6 +50,7 @@ internal sealed class PrimaryFollower : IAsyncDisposable
     private string _service = "";
     private Task? _watching;
     private volatile string? _refusal;
+    private volatile bool _isStandby;
     private long _epoch = -1;
     private long _began;
 
@@ -194,6 +195,7 @@ internal sealed class PrimaryFollower : IAsyncDisposable
         {
             _epoch = isActive ? -1 : _epoch;
         }
+        _isStandby = !isActive;
         if (!isActive)
         {
             Route.CloseDedicated();
@@ -367,7 +369,8 @@ internal sealed class PrimaryFollower : IAsyncDisposable
         _refusedBy[node] = text;
         if (isNew)
         {
-            _logger.LogError("The primary cannot be followed: {Refusal}.", text);
+            // The Sentinels of a standby monitor nothing.
+            _logger.Log(_isStandby ? LogLevel.Debug : LogLevel.Error, "The primary cannot be followed: {Refusal}.", text);
         }
     }
 

@@ -238,7 +238,7 @@ public sealed class RegionMonitor : IHostedService, IAsyncDisposable
             _logger.LogInformation("Region {Region} {Accepts} writes; the active region is {Active}, epoch {Epoch}.", Region,
                 state.IsActive ? "accepts" : "does not accept", state.ActiveRegion ?? "not known", state.Epoch);
         }
-        if (isSwitched && !state.IsActive)
+        if ((isSwitched || former is null) && !state.IsActive)
         {
             Switched?.Invoke(state);
         }

@@ -23,7 +23,7 @@ internal sealed class RegionSwitch(RegionServers from, RegionServers to, RegionO
 
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(5);
     // In which leases are given back and none is taken: many times what one does under a lease.
-    private static readonly TimeSpan s_lastReleases = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_lastReleases = TimeSpan.FromMilliseconds(250);
 
     public async Task<RegionPromotionResult> RunAsync(RegionPermit active, Activity? activity, CancellationToken cancellationToken)
     {
