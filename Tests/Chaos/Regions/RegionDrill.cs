@@ -303,10 +303,12 @@ internal sealed class RegionDrill(TwoRegionShop shop, RegionDrillOptions options
             }
             await Task.Delay(s_look, cancellationToken);
         }
-        // What was lost with its region is counted as that, and may have been mailed, or ordered again under the same key.
-        var purchases = _history.Purchases.Select(p => p with { Acknowledged = [.. p.Acknowledged.Where(id => !_gone.Contains(id))] });
-        var mails = (await StateReader.MailsAsync(shop.MailDirectory)).Where(m => !_gone.Contains(m.OrderId));
-        var seen = new Observations([.. purchases], await reader.OrdersAsync(), await reader.ProductsAsync(_assortment.Initial),
+        // What was lost with its region is counted as that, and may have been mailed; unless it was ordered again under the same key.
+        var orders = await reader.OrdersAsync();
+        var lost = _gone.Except(orders.Select(o => o.OrderId)).ToHashSet(StringComparer.Ordinal);
+        var purchases = _history.Purchases.Select(p => p with { Acknowledged = [.. p.Acknowledged.Where(id => !lost.Contains(id))] });
+        var mails = (await StateReader.MailsAsync(shop.MailDirectory)).Where(m => !lost.Contains(m.OrderId));
+        var seen = new Observations([.. purchases], orders, await reader.ProductsAsync(_assortment.Initial),
             await reader.HeldAsync(), [.. mails]);
         violations.AddRange(Checker.Check(seen));
         violations.AddRange(shop.Sites.SelectMany(s => s.Services.Append(s.Agent)).Select(s => s.Crash).OfType<string>()
