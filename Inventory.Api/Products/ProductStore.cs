@@ -70,7 +70,8 @@ internal sealed class ProductStore(
     public async Task<PutOutcome> PutAsync(Product product, Precondition condition, CancellationToken cancellationToken)
     {
         // Setting the stock is not commutative with a reservation, so it takes the same lease.
-        await using var lease = await leases.AcquireAsync(keys.Lease(product.Sku), cancellationToken: cancellationToken);
+        await using var lease = await leases.AcquireAsync(
+            keys.Lease(product.Sku), new LeaseOptions { Ttl = options.Value.LeaseTtl }, cancellationToken);
         if (condition.AnyOf.Count == 0)
         {
             // First, in a script of its own, since the index is in another slot: when what follows is lost, a sku stands in the index

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using AspireRedis.Contracts;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Inventory.Products;
+using Microsoft.Extensions.Options;
 
 namespace AspireRedis.Inventory.Reservations;
 
@@ -27,7 +28,8 @@ internal abstract record ReserveResult
 /// that no attempt takes from another what it will place.
 /// </summary>
 internal sealed class ReservationService(
-    ReservationStore store, ProductStore products, ProductKeys keys, ILeaseProvider leases, IOrders orders)
+    ReservationStore store, ProductStore products, ProductKeys keys, ILeaseProvider leases, IOrders orders,
+    IOptions<ReservationOptions> options)
 {
     private readonly StockWatch _stocks = new();
 
@@ -83,7 +85,7 @@ internal sealed class ReservationService(
     {
         foreach (var product in items.GroupBy(i => i.Sku))
         {
-            await using var lease = await leases.AcquireAsync(keys.Lease(product.Key), cancellationToken: cancellationToken);
+            await using var lease = await AcquireAsync(product.Key, cancellationToken);
             await Task.WhenAll(product.Select(i => store.GiveBackAsync(lease, i, cancellationToken)));
         }
     }
@@ -96,10 +98,13 @@ internal sealed class ReservationService(
     {
         foreach (var line in lines)
         {
-            await using var lease = await leases.AcquireAsync(keys.Lease(line.Sku), cancellationToken: cancellationToken);
+            await using var lease = await AcquireAsync(line.Sku, cancellationToken);
             await store.ReturnAsync(lease, new ReservedItems(orderId, line.Sku), line.Quantity, cancellationToken);
         }
     }
+
+    private Task<ILease> AcquireAsync(string sku, CancellationToken cancellationToken)
+        => leases.AcquireAsync(keys.Lease(sku), new LeaseOptions { Ttl = options.Value.LeaseTtl }, cancellationToken);
 
     private async Task<TakeResult> TakeAsync(string orderId, ReservationLine line, CancellationToken cancellationToken)
     {
@@ -121,7 +126,7 @@ internal sealed class ReservationService(
             {
                 try
                 {
-                    lease = await leases.AcquireAsync(keys.Lease(line.Sku), cancellationToken: wait.Token);
+                    lease = await AcquireAsync(line.Sku, wait.Token);
                 }
                 catch (OperationCanceledException) when (wait.IsShort && !cancellationToken.IsCancellationRequested)
                 {

@@ -45,8 +45,14 @@ public sealed class EventStream : IAsyncDisposable
     {
         HttpResponseMessage response = null!;
         // An instance that has to connect first, on a busy machine, says 503.
-        await Eventually.TrueAsync(async () => (response = await SendAsync(http, path, lastEventId)).StatusCode
-            != HttpStatusCode.ServiceUnavailable, $"{path} answers", s_bound);
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                response = await SendAsync(http, path, lastEventId);
+                Assert.True(response.StatusCode != HttpStatusCode.ServiceUnavailable, response.IsSuccessStatusCode ? ""
+                    : await response.Content.ReadAsStringAsync());
+            },
+            $"{path} answers", s_bound);
         Assert.True(response.StatusCode == HttpStatusCode.OK, $"{(int)response.StatusCode}");
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.MediaType);
         return new EventStream(response);

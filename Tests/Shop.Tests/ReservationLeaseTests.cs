@@ -121,7 +121,8 @@ public sealed class ReservationLeaseTests(RedisFixture redis) : IClassFixture<Re
             var options = Options.Create(_options);
             _products = new ProductStore(deployment, _writer, Leases, s_keys, options);
             _reservations = new ReservationService(
-                new ReservationStore(deployment, _writer, s_keys, options, new StockChanges()), _products, s_keys, Leases, Orders);
+                new ReservationStore(deployment, _writer, s_keys, options, new StockChanges()), _products, s_keys, Leases, Orders,
+                options);
         }
 
         public Durability Durability

@@ -97,8 +97,8 @@ internal sealed class RegionServers : IAsyncDisposable
     /// <param name="below">Its epoch: under a higher one the head is a primary of its own region.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <param name="with">Commands of the same step.</param>
-    public async Task FollowOtherAsync(NodeLink head, EndPoint primary, RegionDefinition of, long below, CancellationToken cancellationToken,
-        params object[][] with)
+    public async Task FollowOtherAsync(
+        NodeLink head, EndPoint primary, RegionDefinition of, long below, CancellationToken cancellationToken, params object[][] with)
     {
         var (host, port) = HostAndPort(primary);
         await head.PipelineAsync(cancellationToken, [.. Credentials(of), ["CONFIG", "SET", "replica-priority", 0]]);

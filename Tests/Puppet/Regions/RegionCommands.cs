@@ -6,7 +6,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AspireRedis.Puppet.Regions;
 
-/// <summary>What works on regions, and ends itself by SIGKILL behind a step: nothing runs any more, no finally and no answer to come.</summary>
+/// <summary>
+/// What works on regions, and ends itself by SIGKILL behind a step: nothing runs any more, no finally and no answer to come.
+/// </summary>
 internal static class RegionCommands
 {
     /// <summary><c>CONFIGURATION STEP switch|promote|failback REGION [FILE]</c>: an operation.</summary>
