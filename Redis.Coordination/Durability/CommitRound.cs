@@ -173,7 +173,10 @@ internal sealed class CommitRound(RedisShard shard, CommitConnection connection,
         {
             if (await JudgeAsync(writes[i], replies[i], acknowledgement) is { } failure)
             {
-                usable &= RedisFailure.Of(failure) == RedisFailureKind.Final || (isFree && failure is RedisServerException);
+                shard.Noticed(failure);
+                // A slot that is moving is no fault of the connection.
+                usable &= RedisFailure.Of(failure) == RedisFailureKind.Final || (isFree && failure is RedisServerException)
+                    || RedisFailure.IsElsewhere(failure);
                 if (!writes[i].TryFail(failure, shard.Route, options.RetryFor))
                 {
                     left.Add(writes[i]);

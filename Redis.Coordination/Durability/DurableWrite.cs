@@ -20,6 +20,9 @@ internal sealed class DurableWrite(
 
     public Durability Durability => durability;
 
+    /// <summary>By which its shard is found.</summary>
+    public RedisKey Key => keys[0];
+
     /// <summary>A server has refused it for the moment: with it, a <c>WAIT</c> behind it may have nothing to speak for.</summary>
     public bool WasRefused { get; private set; }
 
@@ -94,7 +97,7 @@ internal sealed class DurableWrite(
             return true;
         }
         route?.Observer.Failed(_start);
-        WasRefused |= exception is RedisServerException;
+        WasRefused |= exception is RedisServerException || RedisFailure.IsElsewhere(exception);
         if ((kind == RedisFailureKind.NotApplied || script.Repeatable) && Age < retryFor)
         {
             return false;
