@@ -6,7 +6,7 @@ namespace AspireRedis.Coordination.Failover.Cluster;
 /// <summary>What one node says of a cluster (<c>CLUSTER NODES</c>). Immutable.</summary>
 /// <param name="Speaker">The id of the node that says so.</param>
 /// <param name="Nodes">All nodes that it knows, itself among them.</param>
-internal sealed record ClusterView(string Speaker, IReadOnlyList<ClusterNode> Nodes)
+internal sealed record ClusterView(string Speaker, IReadOnlyList<ClusterNodeState> Nodes)
 {
     /// <summary>Reads a reply.</summary>
     /// <param name="text">The reply.</param>
@@ -15,7 +15,7 @@ internal sealed record ClusterView(string Speaker, IReadOnlyList<ClusterNode> No
     public static ClusterView Parse(string text, EndPoint speaker)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var nodes = text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => ClusterNode.Parse(line, speaker)).ToList();
+        var nodes = text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => ClusterNodeState.Parse(line, speaker)).ToList();
         return new(nodes.Find(n => n.IsSelf)?.Id ?? throw new FormatException("The node does not name itself."), nodes);
     }
 }
@@ -27,7 +27,7 @@ internal sealed record ClusterView(string Speaker, IReadOnlyList<ClusterNode> No
 /// <param name="PrimaryId">Whom it follows; null for a primary.</param>
 /// <param name="Epoch">Its configuration epoch: of two that claim a slot, the higher one is right.</param>
 /// <param name="Slots">The first and the last of each range of slots that it serves.</param>
-internal sealed record ClusterNode(
+internal sealed record ClusterNodeState(
     string Id, EndPoint? Address, string[] Flags, string? PrimaryId, long Epoch, IReadOnlyList<(int First, int Last)> Slots)
 {
     public bool IsSelf => Has("myself");
@@ -49,7 +49,7 @@ internal sealed record ClusterNode(
     };
 
     /// <exception cref="FormatException">It is no such line.</exception>
-    public static ClusterNode Parse(string line, EndPoint speaker)
+    public static ClusterNodeState Parse(string line, EndPoint speaker)
     {
         // "ID HOST:PORT@BUS[,NAME] FLAGS PRIMARY PING PONG EPOCH LINK SLOT...", where a slot is "1", "1-5", or "[1->-ID]" while it is moved.
         var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);

@@ -59,7 +59,7 @@ internal sealed class SlotClaims
     }
 
     /// <summary>What the speaker had and does not claim any more. It stays the owner until another one claims it.</summary>
-    private void GiveUp(ClusterNode self)
+    private void GiveUp(ClusterNodeState self)
     {
         var slot = 0;
         foreach (var (first, last) in self.Slots.Order())

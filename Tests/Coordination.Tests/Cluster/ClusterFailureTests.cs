@@ -1,0 +1,188 @@
+using AspireRedis.Coordination.Failover.Cluster;
+using AspireRedis.Coordination.Locking;
+using AspireRedis.Coordination.Switchover;
+using AspireRedis.Coordination.Tests.Failover;
+using AspireRedis.Coordination.Tests.Support;
+using AspireRedis.Puppet.Holding;
+using AspireRedis.Testing;
+using AspireRedis.Topology;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace AspireRedis.Coordination.Tests.Cluster;
+
+/// <summary>Nodes that die, freeze and are replaced as planned, one shard at a time, while all shards are written to.</summary>
+public sealed class ClusterFailureTests(ClusterFixture redis) : IClassFixture<ClusterFixture>, IAsyncLifetime
+{
+    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);
+    private static readonly RedisScript s_count = RedisScript.Load<FailoverTests>("count");
+
+    // Of the others nothing is asked for that a busy machine could not give.
+    private static readonly TimeSpan s_others = TimeSpan.FromSeconds(2);
+
+    public Task InitializeAsync() => redis.Cluster.WaitUntilWholeAsync();
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    [Fact]
+    public async Task After_kill_9_of_a_primary_its_shard_goes_on_nothing_acknowledged_is_lost_and_the_other_shards_do_not_notice()
+    {
+        await using var client = await TestClient.ConnectClusterAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(new());
+        var tags = Tags.OfAll(redis.Cluster);
+        var held = await client.Leases.AcquireAsync($"held:{tags[0]}", new LeaseOptions { Ttl = TimeSpan.FromSeconds(60) });
+        await writer.EvaluateAsync(s_count, [$"behind:{tags[0]}"], [], Durability.Replica, default);
+        var topic = Numbered.Topic($"killed:{tags[0]}");
+        await using var group = new RunningGroup<Numbered>(client, topic, new() { Group = "g", MinIdle = TimeSpan.FromSeconds(2) });
+        await client.Producer.AppendAsync(topic, new Numbered(1));
+        await Eventually.TrueAsync(() => group.Received.Count == 1, "it is handled");
+        await using var durable = new CountingLoad(client, $"durable:{tags[0]}", writer);
+        await using var plain = new CountingLoad(client, $"plain:{tags[0]}");
+        await using var others = new Loads(client, writer, tags[1], tags[2]);
+        await Eventually.TrueAsync(() => durable.Succeeded > 50 && others.All(l => l.Succeeded > 50), "all are written to");
+        var slot = KeySlot.Of(durable.Key);
+        var primary = await redis.Cluster.PrimaryOfAsync(slot);
+        others.ForgetLongest();
+
+        redis.Cluster[primary].Kill();
+        var promoted = await redis.Cluster.WaitForPrimaryOtherThanAsync(slot, primary);
+        var before = plain.Succeeded;
+        await Eventually.TrueAsync(() => plain.Succeeded > before + 50, "the shard goes on", s_bound);
+        Assert.Equal(promoted.Address.ToString(), EndPointCollection.ToString(client.Deployment.ShardOf(durable.Key).Primary));
+        Assert.All(others, l => Assert.InRange(l.Longest, TimeSpan.Zero, s_others));
+
+        // Its only replica is the primary now.
+        await redis.Cluster[primary].StartAsync();
+        before = durable.Succeeded;
+        await Eventually.TrueAsync(() => durable.Succeeded > before + 50, "a replica acknowledges again", s_bound);
+        Assert.Null(await durable.CheckAsync(client));
+        foreach (var load in others)
+        {
+            Assert.Null(await load.CheckAsync(client));
+            Assert.Empty(load.Failures);
+        }
+        await client.Producer.AppendAsync(topic, new Numbered(2));
+        await Eventually.TrueAsync(() => group.Received.Numbers().Contains(2), "consumption goes on", s_bound);
+        held.ThrowIfLost();
+        Assert.Null(await client.Leases.TryAcquireAsync(held.Resource, new LeaseOptions { WaitTimeout = TimeSpan.Zero }));
+        await held.DisposeAsync();
+        var report = client.Deployment.ShardOf(durable.Key).Route!.Observer.Last!;
+        Assert.Equal((primary.Address.ToString(), promoted.Address.ToString(), false), (report.From, report.To, report.IsPlanned));
+        await Eventually.TrueAsync(() => client.Deployment.ShardOf(durable.Key).Route!.Observer.Last!.IsOver, "the blackout is measured");
+    }
+
+    [Fact]
+    public async Task A_primary_that_is_frozen_and_wakes_after_another_was_promoted_gets_no_write_and_nothing_acknowledged_is_lost()
+    {
+        await using var client = await TestClient.ConnectClusterAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(new());
+        var tags = Tags.OfAll(redis.Cluster);
+        await using var durable = new CountingLoad(client, $"frozen:{tags[1]}", writer);
+        await using var plain = new CountingLoad(client, $"frozen-plain:{tags[1]}");
+        await using var others = new Loads(client, writer, tags[0], tags[2]);
+        await Eventually.TrueAsync(() => durable.Succeeded > 50 && others.All(l => l.Succeeded > 50), "all are written to");
+        var slot = KeySlot.Of(durable.Key);
+        var primary = await redis.Cluster.PrimaryOfAsync(slot);
+        others.ForgetLongest();
+
+        redis.Cluster[primary].Freeze();
+        var promoted = await redis.Cluster.WaitForPrimaryOtherThanAsync(slot, primary);
+        var before = plain.Succeeded;
+        await Eventually.TrueAsync(() => plain.Succeeded > before + 50, "the shard goes on", s_bound);
+        redis.Cluster[primary].Thaw();
+        before = durable.Succeeded;
+        await Eventually.TrueAsync(() => durable.Succeeded > before + 50, "it follows, and acknowledges", s_bound);
+
+        Assert.Equal(promoted.Address.ToString(), EndPointCollection.ToString(client.Deployment.ShardOf(durable.Key).Primary));
+        Assert.Null(await durable.CheckAsync(client));
+        foreach (var load in others)
+        {
+            Assert.Null(await load.CheckAsync(client));
+            Assert.Empty(load.Failures);
+        }
+        Assert.All(others, l => Assert.InRange(l.Longest, TimeSpan.Zero, s_others));
+    }
+
+    [Fact]
+    public async Task A_planned_switchover_of_a_shard_fails_no_write_and_none_is_lost_or_made_twice()
+    {
+        await using var client = await TestClient.ConnectClusterAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(new());
+        var tags = Tags.OfAll(redis.Cluster);
+        await using var loads = new Loads(client, writer, tags[0], tags[1], tags[2]);
+        await Eventually.TrueAsync(() => loads.All(l => l.Succeeded > 50), "all are written to");
+        var switchover = new ClusterSwitchover(ConfigurationOptions.Parse(redis.Cluster.Topology.Nodes[0].Address.ToString()),
+            NullLogger<ClusterSwitchover>.Instance);
+        loads.ForgetLongest();
+
+        for (var turn = 0; turn < 4; turn++)
+        {
+            var before = await redis.Cluster.PrimaryOfAsync(KeySlot.Of(tags[2]));
+            var result = await switchover.RunAsync(tags[2]);
+            Assert.Equal(before.Address.ToString(), EndPointCollection.ToString(result.From));
+            Assert.Equal((await redis.Cluster.PrimaryOfAsync(KeySlot.Of(tags[2]))).Address.ToString(), EndPointCollection.ToString(result.To));
+            var counts = loads.Select(l => l.Succeeded).ToList();
+            await Eventually.TrueAsync(() => loads.Zip(counts).All(l => l.First.Succeeded > l.Second + 50), "writes go on", s_bound);
+            await redis.Cluster.WaitUntilWholeAsync();
+        }
+
+        foreach (var load in loads)
+        {
+            Assert.Null(await load.CheckAsync(client));
+            Assert.Empty(load.Failures);
+            Assert.Equal(0, load.Unknown);
+            Assert.InRange(load.Longest, TimeSpan.Zero, s_others);
+        }
+        Assert.True(client.Deployment.ShardOf(tags[2]).Route!.Observer.Last!.IsPlanned);
+    }
+
+    [Fact]
+    public async Task A_shard_without_a_living_node_fails_alone_and_is_there_again_when_it_is_restarted()
+    {
+        await using var client = await TestClient.ConnectClusterAsync(redis.ConnectionString);
+        await using var writer = client.CreateWriter(new());
+        var tags = Tags.OfAll(redis.Cluster);
+        await using var others = new Loads(client, writer, tags[1], tags[2]);
+        await client.Deployment.EvaluateAsync(s_count, [$"lost:{tags[0]}"], []);
+        await Eventually.TrueAsync(() => others.All(l => l.Succeeded > 50), "they are written to");
+        var shard = redis.Cluster.Topology.Primaries[0];
+        RedisNode[] nodes = [shard, .. redis.Cluster.Topology.ReplicasOf(shard)];
+
+        foreach (var node in nodes)
+        {
+            redis.Cluster[node].Kill();
+        }
+        await Assert.ThrowsAsync<RedisUnavailableException>(() => client.Deployment.EvaluateAsync(s_count, [$"lost:{tags[0]}"], []));
+        await Task.WhenAll(nodes.Select(n => redis.Cluster[n].StartAsync()));
+        await Eventually.HoldsAsync(() => client.Deployment.EvaluateAsync(s_count, [$"lost:{tags[0]}"], []), "it is there again", s_bound);
+
+        foreach (var load in others)
+        {
+            Assert.Null(await load.CheckAsync(client));
+            Assert.Empty(load.Failures);
+        }
+    }
+
+    /// <summary>Of each of some tags one load at level Replica and one at level Memory.</summary>
+    private sealed class Loads : List<CountingLoad>, IAsyncDisposable
+    {
+        public Loads(TestClient client, DurableWriter writer, params string[] tags)
+        {
+            foreach (var tag in tags)
+            {
+                Add(new CountingLoad(client, $"{Guid.NewGuid():N}:{tag}", writer));
+                Add(new CountingLoad(client, $"{Guid.NewGuid():N}:{tag}"));
+            }
+        }
+
+        public void ForgetLongest() => ForEach(l => l.ForgetLongest());
+
+        public async ValueTask DisposeAsync()
+        {
+            foreach (var load in this)
+            {
+                await load.DisposeAsync();
+            }
+        }
+    }
+}
