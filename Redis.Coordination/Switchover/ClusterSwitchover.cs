@@ -178,14 +178,15 @@ public sealed class ClusterSwitchover
         while (true)
         {
             var views = (await Task.WhenAll(links.Values.Select(l => AskAsync(l, CancellationToken.None)))).OfType<ClusterView>().ToList();
-            if (views.Exists(v => v.Speaker == former.Id) && views.TrueForAll(v => v.Nodes.Any(n => n.Id == promoted.Id && n.IsPrimary
-                && n.Slots.Any(r => slot >= r.First && slot <= r.Last))))
+            var other = views.Find(v => !v.Nodes.Any(n => n.Id == promoted.Id && n.IsPrimary
+                && n.Slots.Any(r => slot >= r.First && slot <= r.Last)));
+            if (other is null && views.Exists(v => v.Speaker == former.Id))
             {
                 return;
             }
             if (Stopwatch.GetElapsedTime(began) > options.AgreementTimeout)
             {
-                throw new SwitchoverException($"{promoted.Name} was promoted, but not all nodes say so.", promoted: true);
+                throw new SwitchoverException($"{promoted.Name} was promoted, but {(other is null ? $"{former.Name} does not answer" : $"{other.Nodes.First(n => n.IsSelf).Name} does not say so")}.", promoted: true);
             }
             await Task.Delay(10 * s_look, CancellationToken.None);
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace AspireRedis.Topology;
 
@@ -171,6 +172,8 @@ internal sealed class RedisClusterControl(RedisClusterTopology topology, Func<Re
             (string)(await target.ExecuteAsync(cancellationToken, "CLUSTER", "MYID"))!);
         await target.ExecuteAsync(cancellationToken, "CLUSTER", "SETSLOT", Text(slot), "IMPORTING", sourceId);
         await source.ExecuteAsync(cancellationToken, "CLUSTER", "SETSLOT", Text(slot), "MIGRATING", targetId);
+        // A key may be any bytes.
+        source.Encoding = Encoding.Latin1;
         string[] login = topology.Options.Password is { } password ? ["AUTH", password] : [];
         while ((object?[])(await source.ExecuteAsync(cancellationToken, "CLUSTER", "GETKEYSINSLOT", Text(slot), Text(KeysAtATime)))!
             is { Length: > 0 } keys)
