@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
@@ -15,8 +16,10 @@ namespace AspireRedis.Coordination.Switchover;
 /// </summary>
 /// <remarks>
 /// Clients of this library let the old primary refuse what was held up there and send it to the new one, so that nothing fails and nothing
-/// is in doubt. Redis gives up by itself after 5 s, and writes go on at the old primary. Needs a user who may <c>CLUSTER NODES</c>,
-/// <c>CLUSTER FAILOVER</c> and <c>ROLE</c> at all nodes. See https://redis.io/docs/latest/commands/cluster-failover/. Safe for concurrent
+/// is in doubt. Redis gives up by itself after 5 s, and writes go on at the old primary. A replica that was elected a moment ago is asked
+/// only four times the node timeout later: Redis 7.0 would have it count the votes of that election again, promote itself without being
+/// believed, and hold writes up for 5 s. Needs a user who may <c>CLUSTER</c>, <c>ROLE</c>, <c>CLIENT LIST</c> and
+/// <c>CONFIG GET</c> at all nodes. See https://redis.io/docs/latest/commands/cluster-failover/. Safe for concurrent
 /// use; of two switchovers of one shard one is refused.
 /// </remarks>
 public sealed class ClusterSwitchover
@@ -63,6 +66,7 @@ public sealed class ClusterSwitchover
             var views = await FindNodesAsync(links, cancellationToken);
             var (from, replica) = await FindReplicaAsync(KeySlot.Of(key), views, links, options, cancellationToken);
             activity?.SetTag("redis.failover.from", EndPointCollection.ToString(from.Address!));
+            await UntilOldVotesAreForgottenAsync(links[replica.Address!], cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
             var asked = Stopwatch.GetTimestamp();
             // From here on it may happen at any time; not to be cancelled any more.
@@ -152,6 +156,36 @@ public sealed class ClusterSwitchover
             best = reached > best.Offset ? (replica, reached) : best;
         }
         return (primary, best.Node ?? throw new SwitchoverException($"{primary.Name} has no replica."));
+    }
+
+    /// <summary>
+    /// Until an election that it won is so long ago that it begins another one. It has been a replica since then, for as long as it has had
+    /// the link to its primary at least.
+    /// </summary>
+    private async Task UntilOldVotesAreForgottenAsync(NodeLink replica, CancellationToken cancellationToken)
+    {
+        TimeSpan? retry = null;
+        while (true)
+        {
+            var replies = await replica.PipelineAsync(cancellationToken, ["CLUSTER", "INFO"], ["CLIENT", "LIST", "TYPE", "master"],
+                ["CONFIG", "GET", "cluster-node-timeout"]);
+            if (!((string)replies[0]!).Contains("cluster_stats_messages_auth-req_sent:", StringComparison.Ordinal))
+            {
+                return;
+            }
+            // As the server has it: four times the timeout, and four seconds at least.
+            retry ??= TimeSpan.FromMilliseconds(4 * Math.Max(1000, long.Parse((string)((object?[])replies[2]!)[1]!, CultureInfo.InvariantCulture)));
+            var age = ((string)replies[1]!).Split(' ').Where(w => w.StartsWith("age=", StringComparison.Ordinal))
+                .Select(w => TimeSpan.FromSeconds(long.Parse(w.AsSpan(4), CultureInfo.InvariantCulture))).FirstOrDefault();
+            if (age > retry)
+            {
+                return;
+            }
+            _logger.LogInformation("{Replica} may have been elected a moment ago, and is asked in {Seconds:0} s.", replica.Name,
+                (retry - age).Value.TotalSeconds);
+            // The age is in whole seconds.
+            await Task.Delay(retry.Value - age + TimeSpan.FromSeconds(1), cancellationToken);
+        }
     }
 
     private static async Task<object?[]> RoleAsync(NodeLink link, CancellationToken cancellationToken)

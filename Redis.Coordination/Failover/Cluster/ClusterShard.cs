@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Logging;
@@ -12,6 +13,7 @@ namespace AspireRedis.Coordination.Failover.Cluster;
 /// </summary>
 internal sealed class ClusterShard : IPrimarySource, IAsyncDisposable
 {
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
     private static readonly string[] s_notShared = ["CLUSTER", "INFO", "SELECT"];
 
     // With INFO the client would find that it is in a cluster, follow MOVED, and connect to other nodes past the tunnel; with SELECT it
@@ -94,6 +96,42 @@ internal sealed class ClusterShard : IPrimarySource, IAsyncDisposable
     {
         var at = Route.Primary!;
         return (at, await _cluster.InfoAsync(at, section, cancellationToken));
+    }
+
+    /// <summary>
+    /// The primary of now, if it had everything of a former one by the time that the former was demoted; null when that is not known within
+    /// the bound. Both remember the id of the history that they had in common, and where each left it
+    /// (<c>master_replid2</c>, <c>second_repl_offset</c>); a former primary that had more than the new one is copied afresh, and forgets it.
+    /// </summary>
+    /// <param name="former">Who was demoted.</param>
+    /// <param name="bound">How long it may take until the former follows.</param>
+    public async Task<EndPoint?> FindSuccessorAsync(EndPoint former, TimeSpan bound)
+    {
+        var began = Stopwatch.GetTimestamp();
+        Refresh();
+        while (Stopwatch.GetElapsedTime(began) < bound)
+        {
+            var changed = Route.Changed;
+            var primary = Route.Primary!;
+            if (!primary.Equals(former))
+            {
+                try
+                {
+                    var now = ReplicationHistory.Parse(await _cluster.InfoAsync(primary, "replication", CancellationToken.None));
+                    var then = ReplicationHistory.Parse(await _cluster.InfoAsync(former, "replication", CancellationToken.None));
+                    if (now.IsPrimary && !then.IsPrimary && then.Id == now.Id)
+                    {
+                        return then.FormerId == now.FormerId && then.LeftAt > 0 && then.LeftAt <= now.LeftAt ? primary : null;
+                    }
+                }
+                catch (RedisUnavailableException)
+                {
+                    // It may answer in a moment.
+                }
+            }
+            await Task.WhenAny(changed, Task.Delay(s_look));
+        }
+        return null;
     }
 
     /// <summary>Its slots.</summary>

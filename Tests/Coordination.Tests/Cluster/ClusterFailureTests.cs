@@ -20,7 +20,16 @@ public sealed class ClusterFailureTests(ClusterFixture redis) : IClassFixture<Cl
     // Of the others nothing is asked for that a busy machine could not give.
     private static readonly TimeSpan s_others = TimeSpan.FromSeconds(2);
 
-    public Task InitializeAsync() => redis.Cluster.WaitUntilWholeAsync();
+    public async Task InitializeAsync()
+    {
+        foreach (var process in redis.Cluster.Processes.Values)
+        {
+            // What a test that failed has left behind is none of the next one's faults.
+            process.Thaw();
+            await process.StartAsync();
+        }
+        await redis.Cluster.WaitUntilWholeAsync();
+    }
 
     public Task DisposeAsync() => Task.CompletedTask;
 
@@ -115,7 +124,8 @@ public sealed class ClusterFailureTests(ClusterFixture redis) : IClassFixture<Cl
             NullLogger<ClusterSwitchover>.Instance);
         loads.ForgetLongest();
 
-        for (var turn = 0; turn < 4; turn++)
+        // The third asks the replica that was elected by the first: its votes would count once more if it were asked at once.
+        for (var turn = 0; turn < 3; turn++)
         {
             var before = await redis.Cluster.PrimaryOfAsync(KeySlot.Of(tags[2]));
             var result = await switchover.RunAsync(tags[2]);
@@ -152,6 +162,8 @@ public sealed class ClusterFailureTests(ClusterFixture redis) : IClassFixture<Cl
         {
             redis.Cluster[node].Kill();
         }
+        // The first may find the socket that is just being closed.
+        await Assert.ThrowsAnyAsync<Exception>(() => client.Deployment.EvaluateAsync(s_count, [$"lost:{tags[0]}"], []));
         await Assert.ThrowsAsync<RedisUnavailableException>(() => client.Deployment.EvaluateAsync(s_count, [$"lost:{tags[0]}"], []));
         await Task.WhenAll(nodes.Select(n => redis.Cluster[n].StartAsync()));
         await Eventually.HoldsAsync(() => client.Deployment.EvaluateAsync(s_count, [$"lost:{tags[0]}"], []), "it is there again", s_bound);
