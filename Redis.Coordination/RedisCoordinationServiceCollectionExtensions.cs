@@ -18,6 +18,9 @@ namespace AspireRedis.Coordination;
 /// <summary>Adds leases, streams and durable writes to a service collection.</summary>
 public static class RedisCoordinationServiceCollectionExtensions
 {
+    internal const string NoRegionsOnACluster =
+        "Regions are not supported on a Redis Cluster: a standby follows one primary, and a switch would have to hold up all shards at one moment. Use a Sentinel deployment in each region.";
+
     /// <summary>
     /// Adds <see cref="RedisDeployment"/>, <see cref="ILeaseProvider"/> (a <see cref="RedisLeaseProvider"/>),
     /// <see cref="ISharedLeaseProvider"/>, <see cref="ISemaphoreProvider"/>, <see cref="RedisRateLimiters"/>,
@@ -59,8 +62,7 @@ public static class RedisCoordinationServiceCollectionExtensions
         {
             if (provider.GetService<RegionMonitor>() is not null)
             {
-                throw new NotSupportedException(
-                    "Regions are not supported on a Redis Cluster: a standby follows one primary, and a switch would have to hold up all shards at one moment. Use a Sentinel deployment in each region.");
+                throw new NotSupportedException(NoRegionsOnACluster);
             }
             return RedisDeployment.ForCluster(options(provider), provider.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance);
         });

@@ -46,7 +46,7 @@ public sealed class ChannelSubscriber
         try
         {
             // In a cluster a message reaches all nodes, but that of a sharded channel only those of its shard.
-            connection = topic.IsSharded ? _deployment.ShardOf(topic.Name).Connection : _deployment.Connection;
+            connection = topic.IsSharded ? _deployment.ShardOf(_deployment.ChannelPrefix + topic.Name).Connection : _deployment.Connection;
         }
         catch (RedisConnectionException e)
         {

@@ -175,8 +175,8 @@ internal sealed class ClusterFollower : IAsyncDisposable
                 || Stopwatch.GetElapsedTime(_began) > s_others;
             if (_isDue && isBelieved)
             {
-                _isDue = false;
                 Divide();
+                _isDue = false;
             }
         }
         gone.ForEach(w => _ = w.DisposeAsync().AsTask());
@@ -297,8 +297,10 @@ internal sealed class ClusterFollower : IAsyncDisposable
         Volatile.Write(ref _shards, [.. _found.Where(s => Array.IndexOf(after, s) >= 0)]);
         if (_shards.Count > 0 && _shards.All(s => s.Connected.IsCompleted))
         {
-            FailoverMetrics.Begin();
-            _known.TrySetResult();
+            if (_known.TrySetResult())
+            {
+                FailoverMetrics.Begin();
+            }
         }
     }
 

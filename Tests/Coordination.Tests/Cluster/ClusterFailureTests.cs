@@ -8,11 +8,12 @@ using AspireRedis.Testing;
 using AspireRedis.Topology;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
+using Xunit.Abstractions;
 
 namespace AspireRedis.Coordination.Tests.Cluster;
 
 /// <summary>Nodes that die, freeze and are replaced as planned, one shard at a time, while all shards are written to.</summary>
-public sealed class ClusterFailureTests(ClusterFixture redis) : IClassFixture<ClusterFixture>, IAsyncLifetime
+public sealed class ClusterFailureTests(ClusterFixture redis, ITestOutputHelper output) : IClassFixture<ClusterFixture>, IAsyncLifetime
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);
     private static readonly RedisScript s_count = RedisScript.Load<FailoverTests>("count");
@@ -78,6 +79,8 @@ public sealed class ClusterFailureTests(ClusterFixture redis) : IClassFixture<Cl
         var report = client.Deployment.ShardOf(durable.Key).Route!.Observer.Last!;
         Assert.Equal((primary.Address.ToString(), promoted.Address.ToString(), false), (report.From, report.To, report.IsPlanned));
         await Eventually.TrueAsync(() => client.Deployment.ShardOf(durable.Key).Route!.Observer.Last!.IsOver, "the blackout is measured");
+        output.WriteLine($"blackout after kill -9: {client.Deployment.ShardOf(durable.Key).Route!.Observer.Last!.Blackout}");
+        Write("the other shards meanwhile", others);
     }
 
     [Fact]
@@ -110,6 +113,8 @@ public sealed class ClusterFailureTests(ClusterFixture redis) : IClassFixture<Cl
             Assert.Empty(load.Failures);
         }
         Assert.All(others, l => Assert.InRange(l.Longest, TimeSpan.Zero, s_others));
+        output.WriteLine($"blackout of the frozen shard: {plain.Longest}");
+        Write("the other shards meanwhile", others);
     }
 
     [Fact]
@@ -120,8 +125,7 @@ public sealed class ClusterFailureTests(ClusterFixture redis) : IClassFixture<Cl
         var tags = Tags.OfAll(redis.Cluster);
         await using var loads = new Loads(client, writer, tags[0], tags[1], tags[2]);
         await Eventually.TrueAsync(() => loads.All(l => l.Succeeded > 50), "all are written to");
-        var switchover = new ClusterSwitchover(ConfigurationOptions.Parse(redis.Cluster.Topology.Nodes[0].Address.ToString()),
-            NullLogger<ClusterSwitchover>.Instance);
+        var switchover = Switchover();
         loads.ForgetLongest();
 
         // The third asks the replica that was elected by the first: its votes would count once more if it were asked at once.
@@ -132,6 +136,7 @@ public sealed class ClusterFailureTests(ClusterFixture redis) : IClassFixture<Cl
             Assert.Equal(before.Address.ToString(), EndPointCollection.ToString(result.From));
             Assert.Equal((await redis.Cluster.PrimaryOfAsync(KeySlot.Of(tags[2]))).Address.ToString(), EndPointCollection.ToString(result.To));
             var counts = loads.Select(l => l.Succeeded).ToList();
+            output.WriteLine($"held up for {result.Paused.TotalMilliseconds:0} ms at the most, agreed after {result.Elapsed.TotalMilliseconds:0} ms");
             await Eventually.TrueAsync(() => loads.Zip(counts).All(l => l.First.Succeeded > l.Second + 50), "writes go on", s_bound);
             await redis.Cluster.WaitUntilWholeAsync();
         }
@@ -143,7 +148,29 @@ public sealed class ClusterFailureTests(ClusterFixture redis) : IClassFixture<Cl
             Assert.Equal(0, load.Unknown);
             Assert.InRange(load.Longest, TimeSpan.Zero, s_others);
         }
+        Write("planned, by shard at level Replica and Memory", loads);
         Assert.True(client.Deployment.ShardOf(tags[2]).Route!.Observer.Last!.IsPlanned);
+    }
+
+    [Fact]
+    public async Task A_write_whose_WAIT_ends_with_a_planned_switchover_is_the_new_primarys_to_acknowledge_and_not_in_doubt()
+    {
+        await using var client = await TestClient.ConnectClusterAsync(redis.ConnectionString);
+        var tag = Tags.OfAll(redis.Cluster)[0];
+        // One replica more than there is: it waits at the old primary until that is demoted, and in vain at the new one.
+        await using var writer = client.CreateWriter(new() { Replicas = 2, AcknowledgeTimeout = TimeSpan.FromSeconds(20), RetryFor = TimeSpan.FromSeconds(40) });
+        var key = $"inherited:{tag}";
+        var writing = writer.EvaluateAsync(s_count, [key], [], Durability.Replica, default);
+        await Eventually.TrueAsync(() => client.Deployment.RunAsync(key, d => d.KeyExistsAsync(key), repeatable: true), "it is applied");
+
+        await Switchover().RunAsync(key);
+
+        await using var other = client.CreateWriter(new());
+        await Eventually.HoldsAsync(() => other.EvaluateAsync(s_count, [key], [], Durability.Replica, default), "another is acknowledged there");
+        Assert.False(writing.IsFaulted, writing.Exception?.ToString());
+        var late = await Assert.ThrowsAsync<NotDurableException>(() => writing);
+        Assert.Equal(1, (int)late.Result);
+        Assert.Equal(2, (int)await client.Deployment.RunAsync(key, d => d.StringGetAsync(key), repeatable: true));
     }
 
     [Fact]
@@ -174,6 +201,12 @@ public sealed class ClusterFailureTests(ClusterFixture redis) : IClassFixture<Cl
             Assert.Empty(load.Failures);
         }
     }
+
+    private ClusterSwitchover Switchover() => new(ConfigurationOptions.Parse(redis.Cluster.Topology.Nodes[0].Address.ToString()),
+        NullLogger<ClusterSwitchover>.Instance);
+
+    private void Write(string what, Loads loads)
+        => output.WriteLine($"{what}: longest waits {string.Join(", ", loads.Select(l => $"{l.Longest.TotalMilliseconds:0}"))} ms");
 
     /// <summary>Of each of some tags one load at level Replica and one at level Memory.</summary>
     private sealed class Loads : List<CountingLoad>, IAsyncDisposable

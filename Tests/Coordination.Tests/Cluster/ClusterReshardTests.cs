@@ -4,10 +4,11 @@ using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Puppet.Holding;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
+using Xunit.Abstractions;
 
 namespace AspireRedis.Coordination.Tests.Cluster;
 
-public sealed class ClusterReshardTests(ClusterFixture redis) : IClassFixture<ClusterFixture>
+public sealed class ClusterReshardTests(ClusterFixture redis, ITestOutputHelper output) : IClassFixture<ClusterFixture>
 {
     private const int Slots = 1000;
 
@@ -19,7 +20,6 @@ public sealed class ClusterReshardTests(ClusterFixture redis) : IClassFixture<Cl
         await using var other = await TestClient.ConnectClusterAsync(redis.ConnectionString);
         await using var writer = one.CreateWriter(new());
         await using var otherWriter = other.CreateWriter(new());
-        // Those of the first shard whose slots have the most numbers in common with what moves.
         var topic = Numbered.Topic("moving", 64);
         var moving = MovingSlots(topic, from);
         Assert.Contains(topic.AllPartitions, p => moving.Contains(KeySlot.Of(p.Key)));
@@ -41,7 +41,7 @@ public sealed class ClusterReshardTests(ClusterFixture redis) : IClassFixture<Cl
             "all are at work");
         durable.ForgetLongest();
         plain.ForgetLongest();
-        var waited = new LeaseOptions { Ttl = TimeSpan.FromMinutes(2), WaitTimeout = TimeSpan.FromMinutes(1) };
+        var waited = new LeaseOptions { Ttl = TimeSpan.FromMinutes(5), WaitTimeout = TimeSpan.FromMinutes(5) };
         var held = await one.Leases.AcquireAsync($"moved:{tags[2]}", waited);
         var waiting = other.Leases.AcquireAsync($"moved:{tags[2]}", waited);
 
@@ -51,7 +51,7 @@ public sealed class ClusterReshardTests(ClusterFixture redis) : IClassFixture<Cl
 
         // The lease has moved, and its waiter is woken from where it is now.
         await held.DisposeAsync();
-        await using (var next = await waiting.WaitAsync(TimeSpan.FromSeconds(30)))
+        await using (var next = await waiting.WaitAsync(TimeSpan.FromSeconds(60)))
         {
             Assert.True(next.FencingToken > held.FencingToken);
         }
@@ -67,6 +67,7 @@ public sealed class ClusterReshardTests(ClusterFixture redis) : IClassFixture<Cl
             Assert.Empty(load.Failures);
             Assert.InRange(load.Longest, TimeSpan.Zero, TimeSpan.FromSeconds(3));
         }
+        output.WriteLine($"{appended} events, longest waits {durable.Longest.TotalMilliseconds:0} ms (Replica), {plain.Longest.TotalMilliseconds:0} ms (Memory)");
         Assert.Equal((await redis.Cluster.PrimaryOfAsync(moving[0])).Address, to.Address);
         Assert.Equal(to.Port, Assert.IsType<System.Net.IPEndPoint>(one.Deployment.ShardOf(tags[0]).Primary).Port);
     }

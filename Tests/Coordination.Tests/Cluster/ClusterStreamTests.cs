@@ -26,7 +26,7 @@ public sealed class ClusterStreamTests(ClusterFixture redis)
             await one.Producer.AppendAsync(topic, new Numbered(number));
         }
 
-        await Eventually.HoldsAsync(() => EffectsAsync(one, topic, 300), "each number has had its effect once, in the order of its key");
+        await Eventually.HoldsAsync(() => EffectsAsync(one, topic, 300), "each number has had its effect once, in the order of its key", TimeSpan.FromSeconds(90));
         await Eventually.TrueAsync(() => first.Received.Count > 0 && second.Received.Count > 0, "both have a share");
     }
 
