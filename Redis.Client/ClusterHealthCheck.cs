@@ -23,7 +23,8 @@ internal sealed class ClusterHealthCheck(DeploymentInspector inspector, TimeProv
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested && e.IsOfRedis())
         {
-            return new HealthCheckResult(context.Registration.FailureStatus, $"Not all shards answered within {s_timeout.TotalSeconds:0} s.");
+            return new HealthCheckResult(
+                context.Registration.FailureStatus, $"Not all shards answered within {s_timeout.TotalSeconds:0} s.");
         }
         var data = shards.ToDictionary(s => $"shard {s.Number}", s => (object)(s.Status is { } status
             ? $"{status.Primary}, {status.Replicas.Count(r => r.IsInSync)} replicas, slots {s.Slots}" : $"no answer, slots {s.Slots}"));

@@ -31,8 +31,8 @@ public static class RedisClientBuilderExtensions
     /// The key below <c>ConnectionStrings</c>. Beside it <c>NAME_ENDPOINTMAP</c> is looked for, in capitals and with
     /// underscores for hyphens, which the AppHost sets when Redis runs in containers: <c>10.0.0.10:6379=127.0.0.1:31001,...</c>
     /// says where to connect instead of an address that Sentinels give. With <c>topology=cluster</c> in the connection string it is a Redis
-    /// Cluster: there is no <see cref="IConnectionMultiplexer"/> then, and the health check <c>redis</c> is unhealthy when no shard answers,
-    /// degraded when one does not or has no replica. With <c>Regions:Name</c> the process is in one of two regions,
+    /// Cluster: there is no <see cref="IConnectionMultiplexer"/> then, and the health check <c>redis</c> is unhealthy when no shard
+    /// answers, degraded when one does not or has no replica. With <c>Regions:Name</c> the process is in one of two regions,
     /// see <see cref="RegionConfiguration"/>; there is then a health check <c>region</c> as well, and the others are healthy in a standby.
     /// </param>
     /// <returns>The builder.</returns>

@@ -12,7 +12,9 @@ namespace AspireRedis.Coordination.Failover;
 /// commands that it held up.
 /// </summary>
 /// <param name="logger">Hears of each.</param>
-/// <param name="isAnnounced">Sentinels announce each change, some after it is known; false for a cluster, whose nodes announce none.</param>
+/// <param name="isAnnounced">
+/// Sentinels announce each change, some after it is known; false for a cluster, whose nodes announce none.
+/// </param>
 internal sealed class FailoverObserver(ILogger logger, bool isAnnounced = true)
 {
     // A command that takes longer was held up.

@@ -16,8 +16,8 @@ namespace AspireRedis.Coordination;
 /// such a deployment, and where their slots are.
 /// </summary>
 /// <remarks>
-/// One shared connection, in a cluster one for each shard, serves ordinary commands. Work that blocks (stream reads, <c>WAIT</c>), which would stall
-/// everybody else, gets connections of its own.
+/// One shared connection, in a cluster one for each shard, serves ordinary commands. Work that blocks (stream reads, <c>WAIT</c>), which
+/// would stall everybody else, gets connections of its own.
 /// Safe for concurrent use. It owns the shared connection only when <see cref="ConnectAsync(ConfigurationOptions, ILoggerFactory?, RegionMonitor?)"/>
 /// made it, and those to a cluster always.
 /// </remarks>
@@ -227,7 +227,8 @@ public sealed class RedisDeployment : IAsyncDisposable
 
     /// <summary>Until the region of this deployment accepts writes, as far as is known; at once without regions.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public Task WaitUntilActiveAsync(CancellationToken cancellationToken = default) => _shard?.WaitUntilActiveAsync(cancellationToken) ?? Task.CompletedTask;
+    public Task WaitUntilActiveAsync(CancellationToken cancellationToken = default)
+        => _shard?.WaitUntilActiveAsync(cancellationToken) ?? Task.CompletedTask;
 
     /// <summary>
     /// Closes what <see cref="ConnectAsync(ConfigurationOptions, ILoggerFactory?, RegionMonitor?)"/> opened, and the connections to a

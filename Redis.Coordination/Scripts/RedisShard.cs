@@ -20,8 +20,8 @@ namespace AspireRedis.Coordination;
 /// <param name="owner">Of a cluster: says which shard has a key by now; null where there is one.</param>
 /// <param name="index">Its number among the shards, from 0.</param>
 internal sealed class RedisShard(
-    Func<IConnectionMultiplexer> shared, Func<ConfigurationOptions> options, RegionGuard? guard = null, Func<RedisKey, RedisShard>? owner = null,
-    int index = 0)
+    Func<IConnectionMultiplexer> shared, Func<ConfigurationOptions> options, RegionGuard? guard = null,
+    Func<RedisKey, RedisShard>? owner = null, int index = 0)
 {
     /// <summary>How long a command is tried: 5 s, the client's default timeout, which a failover fits into.</summary>
     public static readonly TimeSpan Bound = TimeSpan.FromSeconds(5);

@@ -109,8 +109,8 @@ public sealed class ClusterSwitchover
         {
             foreach (var node in left)
             {
-                links.Add(node, new NodeLink(node, await PrimaryTunnel.ResolveAsync(node, _options.Tunnel, cancellationToken) ?? node, _options,
-                    s_bound));
+                var reachedAt = await PrimaryTunnel.ResolveAsync(node, _options.Tunnel, cancellationToken) ?? node;
+                links.Add(node, new NodeLink(node, reachedAt, _options, s_bound));
             }
             var answers = await Task.WhenAll(left.Select(n => AskAsync(links[n], cancellationToken)));
             views.AddRange(answers.OfType<ClusterView>());
@@ -139,7 +139,8 @@ public sealed class ClusterSwitchover
             ?? throw new SwitchoverException("The primary does not answer: that is no time for a planned switchover.");
         if (views.Find(v => !v.Nodes.Any(n => n.Id == owner && n.IsPrimary)) is { } other)
         {
-            throw new SwitchoverException($"The nodes do not agree: {other.Speaker} does not take {owner} for a primary. Try again in a moment.");
+            throw new SwitchoverException(
+                $"The nodes do not agree: {other.Speaker} does not take {owner} for a primary. Try again in a moment.");
         }
         var primary = own.Nodes.First(n => n.IsSelf) is { Address: not null } self ? self
             : throw new SwitchoverException("The primary does not know its own address.");
@@ -151,7 +152,8 @@ public sealed class ClusterSwitchover
             var (isLinked, reached) = role[0] is "slave" ? (role[3] is "connected", (long)role[4]!) : (false, 0);
             if (!isLinked || offset - reached > options.LargestLag)
             {
-                throw new SwitchoverException($"Replica {replica.Name} is not ready: {(isLinked ? $"{offset - reached} bytes behind" : "not in sync")}.");
+                throw new SwitchoverException(
+                    $"Replica {replica.Name} is not ready: {(isLinked ? $"{offset - reached} bytes behind" : "not in sync")}.");
             }
             best = reached > best.Offset ? (replica, reached) : best;
         }
@@ -174,7 +176,8 @@ public sealed class ClusterSwitchover
                 return;
             }
             // As the server has it: four times the timeout, and four seconds at least.
-            retry ??= TimeSpan.FromMilliseconds(4 * Math.Max(1000, long.Parse((string)((object?[])replies[2]!)[1]!, CultureInfo.InvariantCulture)));
+            retry ??= TimeSpan.FromMilliseconds(
+                4 * Math.Max(1000, long.Parse((string)((object?[])replies[2]!)[1]!, CultureInfo.InvariantCulture)));
             var age = ((string)replies[1]!).Split(' ').Where(w => w.StartsWith("age=", StringComparison.Ordinal))
                 .Select(w => TimeSpan.FromSeconds(long.Parse(w.AsSpan(4), CultureInfo.InvariantCulture))).FirstOrDefault();
             if (age > retry)
@@ -198,7 +201,8 @@ public sealed class ClusterSwitchover
         {
             if (Stopwatch.GetElapsedTime(asked) > s_promotion)
             {
-                throw new SwitchoverException($"{replica.Name} was not promoted within {s_promotion.TotalSeconds:0} s; Redis has given it up.");
+                throw new SwitchoverException(
+                    $"{replica.Name} was not promoted within {s_promotion.TotalSeconds:0} s; Redis has given it up.");
             }
             await Task.Delay(s_look, CancellationToken.None);
         }
@@ -220,7 +224,8 @@ public sealed class ClusterSwitchover
             }
             if (Stopwatch.GetElapsedTime(began) > options.AgreementTimeout)
             {
-                throw new SwitchoverException($"{promoted.Name} was promoted, but {(other is null ? $"{former.Name} does not answer" : $"{other.Nodes.First(n => n.IsSelf).Name} does not say so")}.", promoted: true);
+                var missing = other is null ? $"{former.Name} does not answer" : $"{other.Nodes.First(n => n.IsSelf).Name} does not say so";
+                throw new SwitchoverException($"{promoted.Name} was promoted, but {missing}.", promoted: true);
             }
             await Task.Delay(10 * s_look, CancellationToken.None);
         }

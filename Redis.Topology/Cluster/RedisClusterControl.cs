@@ -102,7 +102,8 @@ internal sealed class RedisClusterControl(RedisClusterTopology topology, Func<Re
             {
                 return $"{node.Name} knows who serves {slots} of {RedisClusterTopology.SlotCount} slots";
             }
-            var roles = string.Join(';', view.Select(n => $"{n.Id} {n.PrimaryId} {string.Join(',', n.Slots)}").Order(StringComparer.Ordinal));
+            var roles = string.Join(';', view
+                .Select(n => $"{n.Id} {n.PrimaryId} {string.Join(',', n.Slots)}").Order(StringComparer.Ordinal));
             if (roles != (agreed ??= roles))
             {
                 return $"{node.Name} and {topology.Nodes[0].Name} do not agree";

@@ -89,7 +89,9 @@ public sealed class LocalCluster : IAsyncDisposable
     public Task<RedisNode> PrimaryOfAsync(int slot, CancellationToken cancellationToken = default)
         => Control.PrimaryOfAsync(slot, cancellationToken);
 
-    /// <summary>Waits for a failover: until another node than <paramref name="node"/> is the primary of a slot and says so itself.</summary>
+    /// <summary>
+    /// Waits for a failover: until another node than <paramref name="node"/> is the primary of a slot and says so itself.
+    /// </summary>
     /// <param name="slot">The slot.</param>
     /// <param name="node">The primary before.</param>
     /// <param name="bound">How long; default <see cref="DefaultBound"/>.</param>

@@ -190,7 +190,8 @@ internal sealed class ClusterFollower : IAsyncDisposable
             var text = $"{EndPointCollection.ToString(watch.Node)} answers '{failure.Message}'";
             if (_refusal != text)
             {
-                _logger.LogError("The cluster cannot be followed: {Refusal}. The user needs CLUSTER NODES and INFO, see docs/cluster.md.", text);
+                _logger.LogError(
+                    "The cluster cannot be followed: {Refusal}. The user needs CLUSTER NODES and INFO, see docs/cluster.md.", text);
             }
             _refusal = text;
             return;

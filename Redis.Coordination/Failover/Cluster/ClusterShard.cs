@@ -101,7 +101,8 @@ internal sealed class ClusterShard : IPrimarySource, IAsyncDisposable
     /// <summary>
     /// The primary of now, if it had everything of a former one by the time that the former was demoted; null when that is not known within
     /// the bound. Both remember the id of the history that they had in common, and where each left it
-    /// (<c>master_replid2</c>, <c>second_repl_offset</c>); a former primary that had more than the new one is copied afresh, and forgets it.
+    /// (<c>master_replid2</c>, <c>second_repl_offset</c>); a former primary that had more than the new one is copied afresh, and forgets
+    /// it.
     /// </summary>
     /// <param name="former">Who was demoted.</param>
     /// <param name="bound">How long it may take until the former follows.</param>

@@ -51,7 +51,8 @@ internal sealed record ClusterNodeState(
     /// <exception cref="FormatException">It is no such line.</exception>
     public static ClusterNodeState Parse(string line, EndPoint speaker)
     {
-        // "ID HOST:PORT@BUS[,NAME] FLAGS PRIMARY PING PONG EPOCH LINK SLOT...", where a slot is "1", "1-5", or "[1->-ID]" while it is moved.
+        // "ID HOST:PORT@BUS[,NAME] FLAGS PRIMARY PING PONG EPOCH LINK SLOT...", where a slot is "1", "1-5", or "[1->-ID]" while it is
+        // moved.
         var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words.Length < 8 || !long.TryParse(words[6], CultureInfo.InvariantCulture, out var epoch))
         {

@@ -315,7 +315,8 @@ internal sealed class LeaseQueue : IAsyncDisposable
         => _channels.TryGetValue(shard, out var known) ? known
             : _channels.GetOrAdd(shard, static (shard, queue) =>
             {
-                var channel = new LeaseChannel(queue._requests.ProviderIdAt(shard), () => queue._deployment.ChannelPrefix, queue._telemetry.Logger);
+                var channel = new LeaseChannel(
+                    queue._requests.ProviderIdAt(shard), () => queue._deployment.ChannelPrefix, queue._telemetry.Logger);
                 channel.HandedOver += queue.OnHandedOver;
                 channel.Restored += queue.OnRestored;
                 return channel;

@@ -35,5 +35,6 @@ internal sealed class ConsumerPresence(GroupContext group)
 
     public Task RemoveAsync(CancellationToken cancellationToken)
         => group.Deployment.RunAsync(
-            group.Stream, database => database.HashDeleteAsync(_key, _instance, CommandFlags.DemandMaster), repeatable: true, cancellationToken);
+            group.Stream, database => database.HashDeleteAsync(_key, _instance, CommandFlags.DemandMaster), repeatable: true,
+            cancellationToken);
 }

@@ -28,7 +28,8 @@ public sealed class ClusterDeploymentTests(ClusterFixture redis)
             Assert.Equal("1", (string?)await deployment.DatabaseOf(key).StringGetAsync(key));
         }
         var shards = await new DeploymentInspector(deployment).DescribeShardsAsync();
-        Assert.Equal(redis.Cluster.Topology.Primaries.Select(p => redis.Cluster.Topology.SlotsOf(p).ToString()).Order(StringComparer.Ordinal),
+        var topology = redis.Cluster.Topology;
+        Assert.Equal(topology.Primaries.Select(p => topology.SlotsOf(p).ToString()).Order(StringComparer.Ordinal),
             shards.Select(s => s.Slots).Order(StringComparer.Ordinal));
         Assert.All(shards, s => Assert.True(Assert.Single(s.Status!.Replicas).IsInSync));
         Assert.Equal(redis.Cluster.Topology.Primaries.Select(p => p.Address.ToString()).Order(StringComparer.Ordinal),
@@ -87,7 +88,10 @@ public sealed class ClusterDeploymentTests(ClusterFixture redis)
     {
         await using var one = await TestClient.ConnectClusterAsync(redis.ConnectionString);
         await using var other = await TestClient.ConnectClusterAsync(redis.ConnectionString);
-        var limit = new FixedWindowLimit { Policy = "cluster", PermitLimit = 5, Window = TimeSpan.FromMinutes(5), DecisionTimeout = TimeSpan.FromSeconds(5) };
+        var limit = new FixedWindowLimit
+        {
+            Policy = "cluster", PermitLimit = 5, Window = TimeSpan.FromMinutes(5), DecisionTimeout = TimeSpan.FromSeconds(5),
+        };
         // Partitions of several slots, all at once: they are sent in groups.
         var decisions = await Task.WhenAll(Enumerable.Range(0, 240).Select(async n =>
         {

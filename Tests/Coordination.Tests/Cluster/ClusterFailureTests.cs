@@ -134,9 +134,11 @@ public sealed class ClusterFailureTests(ClusterFixture redis, ITestOutputHelper 
             var before = await redis.Cluster.PrimaryOfAsync(KeySlot.Of(tags[2]));
             var result = await switchover.RunAsync(tags[2]);
             Assert.Equal(before.Address.ToString(), EndPointCollection.ToString(result.From));
-            Assert.Equal((await redis.Cluster.PrimaryOfAsync(KeySlot.Of(tags[2]))).Address.ToString(), EndPointCollection.ToString(result.To));
+            var after = await redis.Cluster.PrimaryOfAsync(KeySlot.Of(tags[2]));
+            Assert.Equal(after.Address.ToString(), EndPointCollection.ToString(result.To));
             var counts = loads.Select(l => l.Succeeded).ToList();
-            output.WriteLine($"held up for {result.Paused.TotalMilliseconds:0} ms at the most, agreed after {result.Elapsed.TotalMilliseconds:0} ms");
+            output.WriteLine(
+                $"held up for {result.Paused.TotalMilliseconds:0} ms at the most, agreed after {result.Elapsed.TotalMilliseconds:0} ms");
             await Eventually.TrueAsync(() => loads.Zip(counts).All(l => l.First.Succeeded > l.Second + 50), "writes go on", s_bound);
             await redis.Cluster.WaitUntilWholeAsync();
         }
@@ -158,7 +160,8 @@ public sealed class ClusterFailureTests(ClusterFixture redis, ITestOutputHelper 
         await using var client = await TestClient.ConnectClusterAsync(redis.ConnectionString);
         var tag = Tags.OfAll(redis.Cluster)[0];
         // One replica more than there is: it waits at the old primary until that is demoted, and in vain at the new one.
-        await using var writer = client.CreateWriter(new() { Replicas = 2, AcknowledgeTimeout = TimeSpan.FromSeconds(20), RetryFor = TimeSpan.FromSeconds(40) });
+        await using var writer = client.CreateWriter(
+            new() { Replicas = 2, AcknowledgeTimeout = TimeSpan.FromSeconds(20), RetryFor = TimeSpan.FromSeconds(40) });
         var key = $"inherited:{tag}";
         var writing = writer.EvaluateAsync(s_count, [key], [], Durability.Replica, default);
         await Eventually.TrueAsync(() => client.Deployment.RunAsync(key, d => d.KeyExistsAsync(key), repeatable: true), "it is applied");
@@ -166,7 +169,8 @@ public sealed class ClusterFailureTests(ClusterFixture redis, ITestOutputHelper 
         await Switchover().RunAsync(key);
 
         await using var other = client.CreateWriter(new());
-        await Eventually.HoldsAsync(() => other.EvaluateAsync(s_count, [key], [], Durability.Replica, default), "another is acknowledged there");
+        await Eventually.HoldsAsync(() => other.EvaluateAsync(s_count, [key], [], Durability.Replica, default),
+            "another is acknowledged there");
         Assert.False(writing.IsFaulted, writing.Exception?.ToString());
         var late = await Assert.ThrowsAsync<NotDurableException>(() => writing);
         Assert.Equal(1, (int)late.Result);

@@ -94,5 +94,6 @@ public sealed class ClusterLeaseTests(ClusterFixture redis)
     }
 
     private static Task UntilQueuedAsync(TestClient client, string queue)
-        => Eventually.TrueAsync(() => client.Deployment.RunAsync(queue, d => d.KeyExistsAsync(queue), repeatable: true), "it is in the queue");
+        => Eventually.TrueAsync(
+            () => client.Deployment.RunAsync(queue, d => d.KeyExistsAsync(queue), repeatable: true), "it is in the queue");
 }

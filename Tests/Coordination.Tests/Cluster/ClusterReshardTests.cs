@@ -37,8 +37,8 @@ public sealed class ClusterReshardTests(ClusterFixture redis, ITestOutputHelper 
                 await one.Producer.AppendAsync(topic, new Numbered(appended));
             }
         });
-        await Eventually.TrueAsync(() => durable.Succeeded > 50 && plain.Succeeded > 50 && group.Received.Count > 0 && second.Received.Count > 0,
-            "all are at work");
+        await Eventually.TrueAsync(() => durable.Succeeded > 50 && plain.Succeeded > 50
+            && group.Received.Count > 0 && second.Received.Count > 0, "all are at work");
         durable.ForgetLongest();
         plain.ForgetLongest();
         var waited = new LeaseOptions { Ttl = TimeSpan.FromMinutes(5), WaitTimeout = TimeSpan.FromMinutes(5) };
@@ -67,7 +67,8 @@ public sealed class ClusterReshardTests(ClusterFixture redis, ITestOutputHelper 
             Assert.Empty(load.Failures);
             Assert.InRange(load.Longest, TimeSpan.Zero, TimeSpan.FromSeconds(3));
         }
-        output.WriteLine($"{appended} events, longest waits {durable.Longest.TotalMilliseconds:0} ms (Replica), {plain.Longest.TotalMilliseconds:0} ms (Memory)");
+        output.WriteLine(
+            $"{appended} events, longest waits {durable.Longest.TotalMilliseconds:0} ms (Replica), {plain.Longest.TotalMilliseconds:0} ms (Memory)");
         Assert.Equal((await redis.Cluster.PrimaryOfAsync(moving[0])).Address, to.Address);
         Assert.Equal(to.Port, Assert.IsType<System.Net.IPEndPoint>(one.Deployment.ShardOf(tags[0]).Primary).Port);
     }
@@ -76,7 +77,8 @@ public sealed class ClusterReshardTests(ClusterFixture redis, ITestOutputHelper 
     private List<int> MovingSlots(AspireRedis.Coordination.Streams.StreamTopic<Numbered> topic, RedisNode from)
     {
         var slots = redis.Cluster.Topology.SlotsOf(from);
-        var used = Enumerable.Range(0, 10).Select(d => KeySlot.Of(topic.Partition($"{d}").Key)).Where(s => s >= slots.First && s <= slots.Last);
+        var used = Enumerable.Range(0, 10).Select(d => KeySlot.Of(topic.Partition($"{d}").Key))
+            .Where(s => s >= slots.First && s <= slots.Last);
         var first = Math.Min(used.Min(), slots.Last - Slots + 1);
         return [.. Enumerable.Range(first, Slots)];
     }

@@ -26,7 +26,8 @@ public sealed class ClusterStreamTests(ClusterFixture redis)
             await one.Producer.AppendAsync(topic, new Numbered(number));
         }
 
-        await Eventually.HoldsAsync(() => EffectsAsync(one, topic, 300), "each number has had its effect once, in the order of its key", TimeSpan.FromSeconds(90));
+        await Eventually.HoldsAsync(() => EffectsAsync(one, topic, 300),
+            "each number has had its effect once, in the order of its key", TimeSpan.FromSeconds(90));
         await Eventually.TrueAsync(() => first.Received.Count > 0 && second.Received.Count > 0, "both have a share");
     }
 
@@ -64,7 +65,8 @@ public sealed class ClusterStreamTests(ClusterFixture redis)
             isBroken = false;
             Assert.Equal(1, await letters.RequeueAllAsync(topic.Key, "g"));
             await Eventually.TrueAsync(() => group.Received.Count == 2, "it is delivered again");
-            await Eventually.TrueAsync(async () => await client.Deployment.DatabaseOf(topic.Key).PendingAsync(topic.Key, "g") == 0, "it is handled");
+            await Eventually.TrueAsync(async () => await client.Deployment.DatabaseOf(topic.Key).PendingAsync(topic.Key, "g") == 0,
+                "it is handled");
             for (var number = 0; number < 300; number++)
             {
                 await client.Producer.AppendAsync(topic, new Numbered(number));

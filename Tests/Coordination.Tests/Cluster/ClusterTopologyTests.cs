@@ -66,7 +66,8 @@ public sealed class ClusterTopologyTests
         }
         await using var again = await LocalCluster.StartAsync(topology, directory, deleteDirectory: true);
         await using var other = await TestClient.ConnectClusterAsync(topology.ConnectionString);
-        await Eventually.TrueAsync(async () => await other.Deployment.RunAsync("kept", d => d.StringGetAsync("kept"), repeatable: true) == "1",
+        await Eventually.TrueAsync(
+            async () => await other.Deployment.RunAsync("kept", d => d.StringGetAsync("kept"), repeatable: true) == "1",
             "the data are there");
     }
 }
