@@ -28,6 +28,9 @@ public sealed class ClusterReshardTests(ClusterFixture redis, ITestOutputHelper 
         await using var plain = new CountingLoad(one, $"plain:{tags[1]}");
         await using var group = ClusterStreamTests.Run(one, topic, writer);
         await using var second = ClusterStreamTests.Run(other, topic, otherWriter);
+        // Read by a blocked XREADGROUP, which ends when its stream is moved.
+        var whole = Numbered.Topic($"whole:{tags[1]}");
+        await using var reader = new RunningGroup<Numbered>(one, whole, new() { Group = "g", MinIdle = TimeSpan.FromSeconds(3) });
         using var enough = new CancellationTokenSource();
         var appended = 0;
         var appending = Task.Run(async () =>
@@ -35,6 +38,7 @@ public sealed class ClusterReshardTests(ClusterFixture redis, ITestOutputHelper 
             for (; !enough.IsCancellationRequested; appended++)
             {
                 await one.Producer.AppendAsync(topic, new Numbered(appended));
+                await one.Producer.AppendAsync(whole, new Numbered(appended));
             }
         });
         await Eventually.TrueAsync(() => durable.Succeeded > 50 && plain.Succeeded > 50
@@ -61,6 +65,8 @@ public sealed class ClusterReshardTests(ClusterFixture redis, ITestOutputHelper 
         await appending;
         await Eventually.HoldsAsync(() => ClusterStreamTests.EffectsAsync(one, topic, appended),
             "each number has had its effect once, in the order of its key", TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(() => reader.Received.Numbers().Distinct().Count() == appended, "all of the whole topic are delivered",
+            TimeSpan.FromSeconds(60));
         foreach (var load in new[] { durable, plain })
         {
             Assert.Null(await load.CheckAsync(one));
