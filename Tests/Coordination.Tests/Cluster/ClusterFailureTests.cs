@@ -161,7 +161,7 @@ public sealed class ClusterFailureTests(ClusterFixture redis, ITestOutputHelper 
         var tag = Tags.OfAll(redis.Cluster)[0];
         // One replica more than there is: it waits at the old primary until that is demoted, and in vain at the new one.
         await using var writer = client.CreateWriter(
-            new() { Replicas = 2, AcknowledgeTimeout = TimeSpan.FromSeconds(20), RetryFor = TimeSpan.FromSeconds(40) });
+            new() { Replicas = 2, AcknowledgeTimeout = TimeSpan.FromSeconds(15), RetryFor = TimeSpan.FromSeconds(40) });
         var key = $"inherited:{tag}";
         var writing = writer.EvaluateAsync(s_count, [key], [], Durability.Replica, default);
         await Eventually.TrueAsync(() => client.Deployment.RunAsync(key, d => d.KeyExistsAsync(key), repeatable: true), "it is applied");
