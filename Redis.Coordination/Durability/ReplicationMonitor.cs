@@ -2,6 +2,7 @@ using System.Diagnostics;
 using AspireRedis.Coordination.Failover;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
 
 namespace AspireRedis.Coordination;
 
@@ -55,7 +56,8 @@ internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvide
         if (_replicas.TryGetValue(shard.Index, out var before) && before != state.Replicas)
         {
             logger.Log(state.Replicas < before ? LogLevel.Warning : LogLevel.Information,
-                "The primary of shard {Shard} has {Replicas} replicas in sync; it had {Before}.", shard.Index + 1, state.Replicas, before);
+                "The primary {Primary} has {Replicas} replicas in sync; it had {Before}.",
+                shard.KnownPrimary is { } primary ? EndPointCollection.ToString(primary) : "", state.Replicas, before);
         }
         _replicas[shard.Index] = state.Replicas;
 

@@ -185,10 +185,11 @@ internal sealed class ClusterFollower : IAsyncDisposable
     /// <summary>A node does not answer, or refuses to.</summary>
     internal void Lost(ClusterNodeWatch watch, Exception failure, bool wasAnswering)
     {
-        if (failure is RedisServerException or FormatException)
+        // LOADING and BUSY pass by themselves.
+        if (failure is FormatException || (failure is RedisServerException && RedisFailure.Of(failure) == RedisFailureKind.Final))
         {
             var text = $"{EndPointCollection.ToString(watch.Node)} answers '{failure.Message}'";
-            if (_refusal != text)
+            if (watch.IsNews(text))
             {
                 _logger.LogError(
                     "The cluster cannot be followed: {Refusal}. The user needs CLUSTER NODES and INFO, see docs/cluster.md.", text);

@@ -22,6 +22,7 @@ internal sealed class ClusterNodeWatch : IAsyncDisposable
     private volatile NodeLink? _link;
     private volatile bool _isAnswering;
     private long _answeredAt;
+    private string? _told;
 
     public ClusterNodeWatch(ClusterFollower cluster, EndPoint node, ConfigurationOptions options)
     {
@@ -35,6 +36,9 @@ internal sealed class ClusterNodeWatch : IAsyncDisposable
 
     /// <summary>It has answered just now and was not lost since.</summary>
     public bool IsAlive => _isAnswering && Stopwatch.GetElapsedTime(Volatile.Read(ref _answeredAt)) < s_alive;
+
+    /// <summary>Whether it was not told yet that the node refuses so: each question is refused again.</summary>
+    public bool IsNews(string refusal) => Interlocked.Exchange(ref _told, refusal) != refusal;
 
     /// <summary>A command at this node, between two questions.</summary>
     public async Task<object?> ExecuteAsync(CancellationToken cancellationToken, params object[] command)
@@ -63,9 +67,10 @@ internal sealed class ClusterNodeWatch : IAsyncDisposable
                 var link = _link ??= new NodeLink(Node, await PrimaryTunnel.ResolveAsync(Node, _options.Tunnel, stopping) ?? Node,
                     _options, s_bound);
                 var text = (string)(await link.ExecuteAsync(stopping, "CLUSTER", "NODES"))!;
+                var view = ClusterView.Parse(text, Node);
                 Volatile.Write(ref _answeredAt, Stopwatch.GetTimestamp());
-                _isAnswering = true;
-                _cluster.Heard(this, ClusterView.Parse(text, Node));
+                (_isAnswering, _told) = (true, null);
+                _cluster.Heard(this, view);
             }
             catch (Exception) when (stopping.IsCancellationRequested)
             {

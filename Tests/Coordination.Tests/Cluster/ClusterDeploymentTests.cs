@@ -1,10 +1,12 @@
 using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.RateLimiting;
 using AspireRedis.Coordination.Tests.Failover;
 using AspireRedis.Coordination.Tests.Support;
 using AspireRedis.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Tests.Cluster;
@@ -125,6 +127,32 @@ public sealed class ClusterDeploymentTests(ClusterFixture redis)
             Assert.Throws<NotSupportedException>(provider.GetRequiredService<RedisDeployment>).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_user_with_the_rights_that_the_documents_name_takes_and_waits_for_leases()
+    {
+        // Those of leases in docs/security.md, and what docs/cluster.md adds.
+        const string Rights = "on >secret resetkeys ~acl:* resetchannels &lease-wake:* -@all +hello +auth +ping +echo +select +client|id"
+            + " +client|setname +subscribe +unsubscribe +publish +eval +evalsha +time +exists +get +mget +set +del +pttl +pexpire +zadd"
+            + " +zrange +zrank +zrem +zscore +cluster|nodes +info +role";
+        foreach (var node in redis.Cluster.Topology.Nodes)
+        {
+            await redis.Cluster[node].ExecuteAsync(default, ["ACL", "SETUSER", "leases", .. Rights.Split(' ')]);
+        }
+        var nodes = string.Join(',', redis.Cluster.Topology.Nodes.Select(n => n.Address));
+        await using var one = await TestClient.ConnectClusterAsync($"{nodes},topology=cluster,user=leases,password=secret");
+        await using var other = await TestClient.ConnectClusterAsync($"{nodes},topology=cluster,user=leases,password=secret");
+        var options = new LeaseOptions { Ttl = TimeSpan.FromMinutes(2), WaitTimeout = TimeSpan.FromSeconds(30) };
+        foreach (var tag in Tags.OfAll(redis.Cluster))
+        {
+            var held = await one.Leases.AcquireAsync($"acl:{tag}", options);
+            var waiting = other.Leases.AcquireAsync($"acl:{tag}", options);
+            Assert.False(waiting.IsCompleted);
+            await held.DisposeAsync();
+            await (await waiting).DisposeAsync();
+        }
+        Assert.Equal(3, (await new DeploymentInspector(one.Deployment).DescribeShardsAsync()).Count(s => s.Status is not null));
+    }
+
     [Theory]
     [InlineData("127.0.0.1:1,serviceName=shop,topology=cluster")]
     [InlineData("127.0.0.1:1,topology=cluster,defaultDatabase=1")]
@@ -146,12 +174,16 @@ public sealed class ClusterDeploymentTests(ClusterFixture redis)
     public async Task A_server_that_is_no_cluster_is_named_as_what_it_is()
     {
         await using var own = await OwnServers.StartAsync();
-        await using var deployment = await RedisDeployment.ConnectAsync($"{own.ConnectionString},topology=cluster,connectTimeout=500");
+        using var loggers = new CountingLoggers();
+        await using var deployment = await RedisDeployment.ConnectAsync(
+            $"{own.ConnectionString},topology=cluster,connectTimeout=500", loggers);
         await Eventually.HoldsAsync(async () =>
         {
             var failed = await Assert.ThrowsAsync<RedisUnavailableException>(() => deployment.EvaluateAsync(s_count, ["x"], []));
             Assert.Contains("cluster support disabled", failed.InnerException!.Message, StringComparison.Ordinal);
         }, "the reason is told");
+        // It has been asked several times by now.
+        Assert.Equal(1, loggers.Errors);
     }
 
     [Theory]
@@ -166,5 +198,37 @@ public sealed class ClusterDeploymentTests(ClusterFixture redis)
         Assert.True(RedisFailure.IsElsewhere(refused));
         Assert.False(RedisFailure.IsElsewhere(new RedisServerException("ASKEW")));
         Assert.False(RedisFailure.IsElsewhere(new RedisServerException("READONLY You can't write against a read only replica.")));
+    }
+
+    /// <summary>Counts what is logged as an error.</summary>
+    private sealed class CountingLoggers : ILoggerFactory, ILogger
+    {
+        private int _errors;
+
+        public int Errors => Volatile.Read(ref _errors);
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
+        {
+            if (logLevel == LogLevel.Error)
+            {
+                Interlocked.Increment(ref _errors);
+            }
+        }
+
+        public void Dispose()
+        {
+        }
     }
 }
