@@ -13,7 +13,8 @@ public class ClusterFixture : IAsyncLifetime
 
     public string ConnectionString => Cluster.Topology.ConnectionString;
 
-    protected virtual RedisClusterOptions Options => new() { NodeTimeout = TimeSpan.FromSeconds(1) };
+    // The files outlive a killed process without being forced to the disk, which other tests keep busy.
+    protected virtual RedisClusterOptions Options => new() { NodeTimeout = TimeSpan.FromSeconds(1), ServerSettings = ["appendfsync no"] };
 
     public async Task InitializeAsync() => _cluster = await LocalCluster.StartAsync(
         RedisClusterTopology.Create(Options), Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);

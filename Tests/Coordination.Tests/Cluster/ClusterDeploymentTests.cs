@@ -79,7 +79,7 @@ public sealed class ClusterDeploymentTests(ClusterFixture redis)
         await using var writer = client.CreateWriter(new());
         foreach (var tag in Tags.OfAll(redis.Cluster))
         {
-            // These run appendfsync everysec.
+            // These run without appendfsync always.
             await Assert.ThrowsAsync<DurabilityNotSupportedException>(
                 () => writer.EvaluateAsync(s_count, [$"disk:{tag}"], [], Durability.Fsync, default));
         }

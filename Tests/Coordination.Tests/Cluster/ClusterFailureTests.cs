@@ -18,9 +18,6 @@ public sealed class ClusterFailureTests(ClusterFixture redis, ITestOutputHelper 
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);
     private static readonly RedisScript s_count = RedisScript.Load<FailoverTests>("count");
 
-    // Of the others nothing is asked for that a busy machine could not give.
-    private static readonly TimeSpan s_others = TimeSpan.FromSeconds(2);
-
     public async Task InitializeAsync()
     {
         foreach (var process in redis.Cluster.Processes.Values)
@@ -55,11 +52,12 @@ public sealed class ClusterFailureTests(ClusterFixture redis, ITestOutputHelper 
         others.ForgetLongest();
 
         await KillWithUnreplicatedWritesAsync(client, primary, plain);
+        var meanwhile = others.ConvertAll(l => l.Succeeded);
         var promoted = await redis.Cluster.WaitForPrimaryOtherThanAsync(slot, primary);
+        Assert.All(others.Zip(meanwhile), l => Assert.True(l.First.Succeeded > l.Second + 20, "another shard goes on while this one is dark"));
         var before = plain.Succeeded;
         await Eventually.TrueAsync(() => plain.Succeeded > before + 50, "the shard goes on", s_bound);
         Assert.Equal(promoted.Address.ToString(), EndPointCollection.ToString(client.Deployment.ShardOf(durable.Key).Primary));
-        Assert.All(others, l => Assert.InRange(l.Longest, TimeSpan.Zero, s_others));
 
         // Its only replica is the primary now.
         await redis.Cluster[primary].StartAsync();
@@ -99,7 +97,9 @@ public sealed class ClusterFailureTests(ClusterFixture redis, ITestOutputHelper 
         others.ForgetLongest();
 
         redis.Cluster[primary].Freeze();
+        var meanwhile = others.ConvertAll(l => l.Succeeded);
         var promoted = await redis.Cluster.WaitForPrimaryOtherThanAsync(slot, primary);
+        Assert.All(others.Zip(meanwhile), l => Assert.True(l.First.Succeeded > l.Second + 20, "another shard goes on while this one is dark"));
         var before = plain.Succeeded;
         await Eventually.TrueAsync(() => plain.Succeeded > before + 50, "the shard goes on", s_bound);
         redis.Cluster[primary].Thaw();
@@ -113,7 +113,6 @@ public sealed class ClusterFailureTests(ClusterFixture redis, ITestOutputHelper 
             Assert.Null(await load.CheckAsync(client));
             Assert.Empty(load.Failures);
         }
-        Assert.All(others, l => Assert.InRange(l.Longest, TimeSpan.Zero, s_others));
         output.WriteLine($"blackout of the frozen shard: {plain.Longest}");
         Write("the other shards meanwhile", others);
     }
@@ -149,7 +148,6 @@ public sealed class ClusterFailureTests(ClusterFixture redis, ITestOutputHelper 
             Assert.Null(await load.CheckAsync(client));
             Assert.Empty(load.Failures);
             Assert.Equal(0, load.Unknown);
-            Assert.InRange(load.Longest, TimeSpan.Zero, s_others);
         }
         Write("planned, by shard at level Replica and Memory", loads);
         Assert.True(client.Deployment.ShardOf(tags[2]).Route!.Observer.Last!.IsPlanned);

@@ -71,7 +71,6 @@ public sealed class ClusterReshardTests(ClusterFixture redis, ITestOutputHelper 
         {
             Assert.Null(await load.CheckAsync(one));
             Assert.Empty(load.Failures);
-            Assert.InRange(load.Longest, TimeSpan.Zero, TimeSpan.FromSeconds(5));
         }
         output.WriteLine(
             $"{appended} events, longest waits {durable.Longest.TotalMilliseconds:0} ms (Replica), {plain.Longest.TotalMilliseconds:0} ms (Memory)");
