@@ -2,6 +2,7 @@ using AspireRedis.Coordination;
 using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
 using AspireRedis.Coordination.Regions;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
@@ -29,11 +30,14 @@ public static class RedisClientBuilderExtensions
     /// <param name="connectionName">
     /// The key below <c>ConnectionStrings</c>. Beside it <c>NAME_ENDPOINTMAP</c> is looked for, in capitals and with
     /// underscores for hyphens, which the AppHost sets when Redis runs in containers: <c>10.0.0.10:6379=127.0.0.1:31001,...</c>
-    /// says where to connect instead of an address that Sentinels give. With <c>Regions:Name</c> the process is in one of two regions,
+    /// says where to connect instead of an address that Sentinels give. With <c>topology=cluster</c> in the connection string it is a Redis
+    /// Cluster: there is no <see cref="IConnectionMultiplexer"/> then, and the health check <c>redis</c> is unhealthy when no shard
+    /// answers, degraded when one does not or has no replica. With <c>Regions:Name</c> the process is in one of two regions,
     /// see <see cref="RegionConfiguration"/>; there is then a health check <c>region</c> as well, and the others are healthy in a standby.
     /// </param>
     /// <returns>The builder.</returns>
     /// <exception cref="InvalidOperationException">There is no such connection string; the message names its key.</exception>
+    /// <exception cref="NotSupportedException">The process is in a region, and the connection string is of a cluster.</exception>
     /// <exception cref="FormatException">The endpoint map cannot be read; the message has the entry.</exception>
     public static TBuilder AddRedisCoordination<TBuilder>(this TBuilder builder, string connectionName = "redis")
         where TBuilder : IHostApplicationBuilder
@@ -43,6 +47,12 @@ public static class RedisClientBuilderExtensions
             ? EndpointMap.Parse(map)
             : null;
         var clientName = builder.Environment.ApplicationName.Replace(' ', '-');
+        var cluster = builder.Configuration.GetConnectionString(connectionName) is { } text
+            && RedisConnectionString.IsOfCluster(text, out var nodes) ? nodes : null;
+        if (cluster is not null)
+        {
+            return builder.AddCluster(ConfigurationOptions.Parse(cluster), endpointMap, clientName);
+        }
         builder.AddRedisClient(
             connectionName,
             settings =>
@@ -62,13 +72,7 @@ public static class RedisClientBuilderExtensions
                 options.ClientName = clientName;
             });
 
-        // The client logs each step of each attempt, and ten errors a second during an outage. RedisConnector logs it once.
-        builder.Logging.AddFilter("StackExchange.Redis", LogLevel.None);
-
-        builder.Services.AddOpenTelemetry()
-            .WithTracing(tracing => tracing.AddSource(CoordinationDiagnostics.Name))
-            .WithMetrics(metrics => metrics.AddMeter(CoordinationDiagnostics.Name));
-
+        builder.AddTelemetry();
         var health = builder.Services.AddHealthChecks();
         if (builder.Configuration.HasRegion())
         {
@@ -83,10 +87,38 @@ public static class RedisClientBuilderExtensions
             () => provider.GetRequiredService<IOptions<ConfigurationOptions>>().Value,
             provider.GetService<RegionMonitor>()));
         builder.Services.AddRedisCoordination();
-        builder.Services.AddOptions<ConsumerHealthOptions>().BindConfiguration("Consumer:Health");
-        health
-            .AddCheck<RedisHealthCheck>("redis", tags: [Ready])
-            .AddCheck<ConsumerHealthCheck>("consumers", HealthStatus.Degraded, [Ready]);
+        health.AddCheck<RedisHealthCheck>("redis", tags: [Ready]).AddConsumers(builder);
         return builder;
+    }
+
+    private static TBuilder AddCluster<TBuilder>(
+        this TBuilder builder, ConfigurationOptions options, EndpointMap? endpointMap, string clientName)
+        where TBuilder : IHostApplicationBuilder
+    {
+        if (builder.Configuration.HasRegion())
+        {
+            throw new NotSupportedException(RedisCoordinationServiceCollectionExtensions.NoRegionsOnACluster);
+        }
+        endpointMap?.ApplyTo(options);
+        options.ClientName = clientName;
+        builder.AddTelemetry();
+        builder.Services.AddRedisClusterCoordination(_ => options);
+        builder.Services.AddHealthChecks().AddCheck<ClusterHealthCheck>("redis", tags: [Ready]).AddConsumers(builder);
+        return builder;
+    }
+
+    private static void AddTelemetry(this IHostApplicationBuilder builder)
+    {
+        // The client logs each step of each attempt, and ten errors a second during an outage. RedisConnector logs it once.
+        builder.Logging.AddFilter("StackExchange.Redis", LogLevel.None);
+        builder.Services.AddOpenTelemetry()
+            .WithTracing(tracing => tracing.AddSource(CoordinationDiagnostics.Name))
+            .WithMetrics(metrics => metrics.AddMeter(CoordinationDiagnostics.Name));
+    }
+
+    private static void AddConsumers(this IHealthChecksBuilder health, IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<ConsumerHealthOptions>().BindConfiguration("Consumer:Health");
+        health.AddCheck<ConsumerHealthCheck>("consumers", HealthStatus.Degraded, [Ready]);
     }
 }

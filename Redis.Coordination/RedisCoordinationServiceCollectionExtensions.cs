@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
@@ -17,6 +18,9 @@ namespace AspireRedis.Coordination;
 /// <summary>Adds leases, streams and durable writes to a service collection.</summary>
 public static class RedisCoordinationServiceCollectionExtensions
 {
+    internal const string NoRegionsOnACluster =
+        "Regions are not supported on a Redis Cluster: a standby follows one primary, and a switch would have to hold up all shards at one moment. Use a Sentinel deployment in each region.";
+
     /// <summary>
     /// Adds <see cref="RedisDeployment"/>, <see cref="ILeaseProvider"/> (a <see cref="RedisLeaseProvider"/>),
     /// <see cref="ISharedLeaseProvider"/>, <see cref="ISemaphoreProvider"/>, <see cref="RedisRateLimiters"/>,
@@ -30,13 +34,45 @@ public static class RedisCoordinationServiceCollectionExtensions
     public static IServiceCollection AddRedisCoordination(this IServiceCollection services)
     {
         ArgumentNullException.ThrowIfNull(services);
-        services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<PrimaryFollower>();
         services.AddOptions<ConfigurationOptions>().PostConfigure<PrimaryFollower>((options, follower) => follower.Attach(options));
         services.TryAddSingleton(provider => new RedisDeployment(
             provider.GetRequiredService<IConnectionMultiplexer>,
             () => provider.GetRequiredService<IOptions<ConfigurationOptions>>().Value,
             provider.GetService<RegionMonitor>()));
+        return services.AddServices();
+    }
+
+    /// <summary>
+    /// Adds the same services on a Redis Cluster, which is connected in the background and followed: which of its nodes are primaries, and
+    /// which slots each shard has. The host starts when the shards are connected, or after two seconds without them.
+    /// </summary>
+    /// <remarks>
+    /// Neither an <see cref="IConnectionMultiplexer"/> nor options of one are needed or registered. Regions are not supported on a
+    /// cluster: with them the deployment cannot be resolved.
+    /// </remarks>
+    /// <param name="services">The service collection.</param>
+    /// <param name="options">Gives some of the nodes, and credentials.</param>
+    public static IServiceCollection AddRedisClusterCoordination(
+        this IServiceCollection services, Func<IServiceProvider, ConfigurationOptions> options)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(options);
+        services.TryAddSingleton(provider =>
+        {
+            if (provider.GetService<RegionMonitor>() is not null)
+            {
+                throw new NotSupportedException(NoRegionsOnACluster);
+            }
+            return RedisDeployment.ForCluster(options(provider), provider.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance);
+        });
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ClusterConnector>());
+        return services.AddServices();
+    }
+
+    private static IServiceCollection AddServices(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<ILeaseProvider, RedisLeaseProvider>();
         services.TryAddSingleton<ISharedLeaseProvider, SharedLeaseProvider>();
         services.TryAddSingleton<ISemaphoreProvider, SemaphoreProvider>();
@@ -190,5 +226,16 @@ public static class RedisCoordinationServiceCollectionExtensions
         where T : class
     {
         protected override Task ExecuteAsync(CancellationToken stoppingToken) => group.RunAsync(stoppingToken);
+    }
+
+    /// <summary>Services that start after it find the shards connected, when they can be.</summary>
+    private sealed class ClusterConnector(RedisDeployment deployment) : IHostedService
+    {
+        private static readonly TimeSpan s_startupWait = TimeSpan.FromSeconds(2);
+
+        public Task StartAsync(CancellationToken cancellationToken)
+            => Task.WhenAny(deployment.Known, Task.Delay(s_startupWait, cancellationToken));
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

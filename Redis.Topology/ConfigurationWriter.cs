@@ -29,6 +29,16 @@ internal sealed class ConfigurationWriter
         }
     }
 
+    public void Persistence(RedisPersistence persistence)
+    {
+        Raw(persistence.Snapshots ? "save 3600 1 300 100 60 10000" : "save \"\"");
+        Line("appendonly", persistence.AppendOnly == AppendFsync.Off ? "no" : "yes");
+        if (persistence.AppendOnly != AppendFsync.Off)
+        {
+            Line("appendfsync", persistence.AppendOnly == AppendFsync.Always ? "always" : "everysec");
+        }
+    }
+
     public override string ToString() => _text.ToString();
 
     private static string Quote(string value)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 
 namespace AspireRedis.Topology;
@@ -210,12 +209,12 @@ public sealed class RedisTopology
         }
         else if (node.Role == RedisRole.LockNode)
         {
-            Persistence(text, Options.LockNodePersistence ?? Options.Persistence);
+            text.Persistence(Options.LockNodePersistence ?? Options.Persistence);
             text.RawAll(Options.LockNodeSettings);
         }
         else
         {
-            Persistence(text, Options.Persistence);
+            text.Persistence(Options.Persistence);
             Times(text);
             Replication(text, node);
             text.RawAll(Options.ServerSettings);
@@ -245,46 +244,7 @@ public sealed class RedisTopology
     /// <exception cref="InvalidOperationException">The file exists and is for another port.</exception>
     /// <exception cref="IOException">The directory or file cannot be written.</exception>
     public void WriteConfiguration(RedisNode node, string root)
-    {
-        var directory = DirectoryOf(node, root);
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(directory);
-        }
-        else
-        {
-            // The file may hold a password, and Redis rewrites it with the default mode.
-            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
-
-        var path = ConfigurationPath(node, root);
-        if (File.Exists(path))
-        {
-            var port = string.Create(CultureInfo.InvariantCulture, $"port {node.Port}");
-            if (!File.ReadLines(path).Contains(port))
-            {
-                throw new InvalidOperationException(
-                    $"{path} was written for another port than {node.Name}'s {node.Port}. Use the same ports as before, or delete the directory.");
-            }
-
-            return;
-        }
-
-        // Never a half-written file under the final name.
-        var temporary = path + ".new";
-        File.WriteAllText(temporary, ConfigurationText(node, directory));
-        File.Move(temporary, path);
-    }
-
-    private static void Persistence(ConfigurationWriter text, RedisPersistence persistence)
-    {
-        text.Raw(persistence.Snapshots ? "save 3600 1 300 100 60 10000" : "save \"\"");
-        text.Line("appendonly", persistence.AppendOnly == AppendFsync.Off ? "no" : "yes");
-        if (persistence.AppendOnly != AppendFsync.Off)
-        {
-            text.Line("appendfsync", persistence.AppendOnly == AppendFsync.Always ? "always" : "everysec");
-        }
-    }
+        => ConfigurationFile.Write(node, root, directory => ConfigurationText(node, directory));
 
     /// <summary>Of a server of a region: what a region that is lost had written, and when, is read from its file.</summary>
     private void Times(ConfigurationWriter text)

@@ -17,6 +17,9 @@ internal sealed class RespConnection : IDisposable
 
     private RespConnection(TcpClient client) => _client = client;
 
+    /// <summary>What strings are in; Latin1 has a character for each byte, for keys that are no text. Default UTF-8.</summary>
+    public Encoding Encoding { get; set; } = Encoding.UTF8;
+
     /// <summary>How long connecting, and each command, may take when the caller's token does not end it before.</summary>
     public static TimeSpan Timeout { get; } = TimeSpan.FromSeconds(2);
 
@@ -61,10 +64,10 @@ internal sealed class RespConnection : IDisposable
             var request = new StringBuilder().Append(CultureInfo.InvariantCulture, $"*{command.Length}\r\n");
             foreach (var part in command)
             {
-                request.Append(CultureInfo.InvariantCulture, $"${Encoding.UTF8.GetByteCount(part)}\r\n{part}\r\n");
+                request.Append(CultureInfo.InvariantCulture, $"${Encoding.GetByteCount(part)}\r\n{part}\r\n");
             }
 
-            await _client.GetStream().WriteAsync(Encoding.UTF8.GetBytes(request.ToString()), deadline.Token);
+            await _client.GetStream().WriteAsync(Encoding.GetBytes(request.ToString()), deadline.Token);
             return await ReadAsync(deadline.Token);
         }
         catch (Exception e)
@@ -125,7 +128,7 @@ internal sealed class RespConnection : IDisposable
             line.Add(await ReadByteAsync(cancellationToken));
         }
 
-        return line.Count > 2 ? Encoding.UTF8.GetString([.. line[..^2]]) : throw new IOException("An empty line is not a Redis reply.");
+        return line.Count > 2 ? Encoding.GetString([.. line[..^2]]) : throw new IOException("An empty line is not a Redis reply.");
     }
 
     private async Task<string> ReadTextAsync(int length, CancellationToken cancellationToken)
@@ -136,7 +139,7 @@ internal sealed class RespConnection : IDisposable
             bytes[i] = await ReadByteAsync(cancellationToken);
         }
 
-        return Encoding.UTF8.GetString(bytes, 0, length);
+        return Encoding.GetString(bytes, 0, length);
     }
 
     private async ValueTask<byte> ReadByteAsync(CancellationToken cancellationToken)

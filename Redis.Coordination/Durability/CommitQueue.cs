@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using StackExchange.Redis;
 
 namespace AspireRedis.Coordination;
 
@@ -17,6 +18,7 @@ internal sealed class CommitQueue : IAsyncDisposable
     private readonly RedisShard _shard;
     private readonly DurableWriterOptions _options;
     private readonly CancellationToken _stopped;
+    private readonly Func<RedisKey, CommitQueue>? _queueOf;
     private readonly ConcurrentQueue<DurableWrite> _queue = new();
     // Bounded: callers wait for a place instead of piling up behind a primary that does not answer.
     private readonly SemaphoreSlim _room;
@@ -29,8 +31,11 @@ internal sealed class CommitQueue : IAsyncDisposable
     /// <param name="shard">Where they go.</param>
     /// <param name="options">Those of the <see cref="DurableWriter"/>.</param>
     /// <param name="stopped">Cancelled before <see cref="DisposeAsync"/> is called: what is queued then fails.</param>
-    public CommitQueue(RedisShard shard, DurableWriterOptions options, CancellationToken stopped)
+    /// <param name="queueOf">Of a cluster: the queue of the shard that has a key by now; null where there is one shard.</param>
+    public CommitQueue(
+        RedisShard shard, DurableWriterOptions options, CancellationToken stopped, Func<RedisKey, CommitQueue>? queueOf = null)
     {
+        _queueOf = queueOf;
         _shard = shard;
         _options = options;
         _stopped = stopped;
@@ -136,6 +141,7 @@ internal sealed class CommitQueue : IAsyncDisposable
                     lane.Acknowledged.Clear();
                     Answered(lane);
                     await Task.Delay(s_pause, _stopped);
+                    group.RemoveAll(TryGiveAway);
                     Dequeue(group, _options.MaxBatch);
                 }
             }
@@ -178,6 +184,29 @@ internal sealed class CommitQueue : IAsyncDisposable
         last?.Complete(here: true);
     }
 
+    /// <summary>True when another shard has the slot of the write by now, which then goes on there.</summary>
+    private bool TryGiveAway(DurableWrite write)
+    {
+        if (_queueOf?.Invoke(write.Key) is not { } other || other == this)
+        {
+            return false;
+        }
+        _ = other.TakeAsync(write);
+        return true;
+    }
+
+    private async Task TakeAsync(DurableWrite write)
+    {
+        try
+        {
+            await AddAsync(write, _stopped);
+        }
+        catch (OperationCanceledException)
+        {
+            write.Fail(new ObjectDisposedException(nameof(DurableWriter)));
+        }
+    }
+
     private void Dequeue(List<DurableWrite> group, int upTo)
     {
         var before = group.Count;
@@ -208,6 +237,7 @@ internal sealed class CommitQueue : IAsyncDisposable
         }
         catch (Exception e) when (!_stopped.IsCancellationRequested)
         {
+            _shard.Noticed(e);
             // Before anything was sent.
             group.RemoveAll(w => w.TryFail(e, _shard.Route, _options.RetryFor));
         }
@@ -243,7 +273,7 @@ internal sealed class CommitQueue : IAsyncDisposable
         {
             if (_followers?.Node.Equals(node) != true)
             {
-                _followers = new KnownFollowers(_shard.Follower, node);
+                _followers = new KnownFollowers(_shard.Source, node);
             }
             // Another process may have that address by now.
             _followers.Doubt();

@@ -1,4 +1,6 @@
+using System.Net;
 using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Failover.Cluster;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination;
@@ -27,6 +29,11 @@ internal sealed class CommitRound(RedisShard shard, CommitConnection connection,
         for (var i = 0; i < replies.Length; i++)
         {
             replies[i] = writes[i].SendHashAsync(connection.Dedicated);
+        }
+        if (writes.TrueForAll(static w => w.Inherited is not null))
+        {
+            // WAIT speaks for all that the server had by the last command of its connection, and there is none yet.
+            _ = connection.Dedicated.Database.PingAsync();
         }
         var required = Required();
         // In front of WAIT: a replica may follow that the Sentinels do not know yet to be in sync, and promote in a moment.
@@ -168,12 +175,22 @@ internal sealed class CommitRound(RedisShard shard, CommitConnection connection,
     private async Task<bool> JudgeAsync(Task<RedisResult>[] replies, Acknowledgement acknowledgement, bool isFree = false)
     {
         var usable = acknowledgement.Failure is null;
+        var successor = await FindSuccessorAsync(acknowledgement.Failure);
         var left = new List<DurableWrite>();
         for (var i = 0; i < replies.Length; i++)
         {
+            if (successor is not null && replies[i].IsCompletedSuccessfully)
+            {
+                writes[i].Inherited = (successor, await replies[i]);
+                left.Add(writes[i]);
+                continue;
+            }
             if (await JudgeAsync(writes[i], replies[i], acknowledgement) is { } failure)
             {
-                usable &= RedisFailure.Of(failure) == RedisFailureKind.Final || (isFree && failure is RedisServerException);
+                shard.Noticed(failure);
+                // A slot that is moving is no fault of the connection.
+                usable &= RedisFailure.Of(failure) == RedisFailureKind.Final || (isFree && failure is RedisServerException)
+                    || RedisFailure.IsElsewhere(failure);
                 if (!writes[i].TryFail(failure, shard.Route, options.RetryFor))
                 {
                     left.Add(writes[i]);
@@ -184,6 +201,18 @@ internal sealed class CommitRound(RedisShard shard, CommitConnection connection,
         writes.AddRange(left);
         return usable;
     }
+
+    /// <summary>
+    /// Who has everything that this primary had when it was demoted, as in a planned switchover of a shard; null when nobody is known to.
+    /// </summary>
+    /// <remarks>
+    /// A primary that is about to hand over asks its replicas for no acknowledgement any more, and its <c>WAIT</c> ends when it is demoted.
+    /// </remarks>
+    private async Task<EndPoint?> FindSuccessorAsync(Exception? failure)
+        => shard.Source is ClusterShard cluster && failure is RedisServerException
+            && failure.Message.StartsWith("UNBLOCKED", StringComparison.Ordinal)
+            ? await cluster.FindSuccessorAsync(connection.Node, options.AcknowledgeTimeout)
+            : null;
 
     /// <summary>Ends one write; else returns why it cannot be.</summary>
     private async ValueTask<Exception?> JudgeAsync(DurableWrite write, Task<RedisResult> reply, Acknowledgement acknowledgement)

@@ -1,5 +1,6 @@
 using System.Net;
 using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Failover.Cluster;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination;
@@ -21,30 +22,46 @@ public sealed class DeploymentInspector
     }
 
     /// <summary>
-    /// The last change of the primary that this process has followed; null before the first, and without Sentinels. Nobody is asked for
-    /// it: it is there while no primary is.
+    /// The last change of the primary that this process has followed, in a cluster that of whichever shard; null before the first, and
+    /// without Sentinels. Nobody is asked for it: it is there while no primary is.
     /// </summary>
-    public FailoverReport? LastFailover => _deployment.Shards[0].Route?.Observer.Last;
+    public FailoverReport? LastFailover => _deployment.Shards.Select(s => s.Route?.Observer.Last).MaxBy(f => f?.At);
 
-    /// <summary>Asks the primary (<c>INFO replication</c>), once.</summary>
+    /// <summary>Asks the primary (<c>INFO replication</c>), once; in a cluster that of the first shard.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="RedisUnavailableException">No primary answered within 5 s.</exception>
-    public async Task<DeploymentStatus> DescribeAsync(CancellationToken cancellationToken = default)
-    {
-        // There is one.
-        var shard = _deployment.Shards[0];
-        var (primary, replicas) = await shard.RunAsync(
-            async database =>
+    /// <exception cref="RedisUnavailableException">No primary answered within 5 s, or no shard of the cluster is known.</exception>
+    public Task<DeploymentStatus> DescribeAsync(CancellationToken cancellationToken = default)
+        => _deployment.Shards is [var shard, ..] ? DescribeAsync(shard, cancellationToken)
+            : throw new RedisUnavailableException(new RedisConnectionException(
+                ConnectionFailureType.UnableToConnect, "No shard of the cluster is known."));
+
+    /// <summary>Asks the primary of each shard, all at once. Without a cluster there is one shard.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The shards that have slots; none before they are known.</returns>
+    public async Task<IReadOnlyList<ShardStatus>> DescribeShardsAsync(CancellationToken cancellationToken = default)
+        => await Task.WhenAll(_deployment.Shards.Select(async shard =>
+        {
+            DeploymentStatus? status = null;
+            try
             {
-                var at = shard.KnownPrimary;
-                return (at, await ReplicasAsync(database));
-            }, repeatable: true, cancellationToken);
-        return new DeploymentStatus(NameOf(primary), replicas, shard.Follower?.ReachableSentinels, LastFailover);
+                status = await DescribeAsync(shard, cancellationToken);
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested && e.IsOfRedis())
+            {
+                // The others are there.
+            }
+            return new ShardStatus(shard.Index + 1, (shard.Source as ClusterShard)?.DescribeSlots(), status);
+        }));
+
+    private static async Task<DeploymentStatus> DescribeAsync(RedisShard shard, CancellationToken cancellationToken)
+    {
+        var (primary, info) = await shard.InfoAsync("replication", cancellationToken);
+        return new DeploymentStatus(NameOf(primary), Replicas(ReplicationState.Parse(info)), shard.Follower?.ReachableSentinels,
+            shard.Route?.Observer.Last);
     }
 
-    private static async Task<IReadOnlyList<ReplicaStatus>> ReplicasAsync(IDatabase database)
+    private static IReadOnlyList<ReplicaStatus> Replicas(Dictionary<string, string> info)
     {
-        var info = await ReplicationState.InfoAsync(database);
         var offset = ReplicationState.Number(info, "master_repl_offset");
         return [.. ReplicationState.ReplicasOf(info).Select(r => new ReplicaStatus(
             // An address of version 6 in brackets, as the endpoint of the primary has it.

@@ -10,6 +10,12 @@ namespace AspireRedis.Coordination;
 public sealed record DeploymentStatus(
     string Primary, IReadOnlyList<ReplicaStatus> Replicas, int? Sentinels, FailoverReport? LastFailover);
 
+/// <summary>A shard of a cluster. Immutable.</summary>
+/// <param name="Number">Its number in this process, from 1.</param>
+/// <param name="Slots">Its slots, as Redis writes them: <c>0-5460,5462</c>; null without a cluster.</param>
+/// <param name="Status">Its servers; null while its primary does not answer.</param>
+public sealed record ShardStatus(int Number, string? Slots, DeploymentStatus? Status);
+
 /// <summary>A replica, as its primary sees it. Immutable.</summary>
 /// <param name="Address">Where it is, as it told its primary: <c>host:port</c>.</param>
 /// <param name="IsInSync">Whether it has a copy and is sent what is written; false while it is given a copy.</param>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Threading.Tasks.Sources;
 using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
@@ -20,8 +21,17 @@ internal sealed class DurableWrite(
 
     public Durability Durability => durability;
 
+    /// <summary>By which its shard is found.</summary>
+    public RedisKey Key => keys[0];
+
     /// <summary>A server has refused it for the moment: with it, a <c>WAIT</c> behind it may have nothing to speak for.</summary>
     public bool WasRefused { get; private set; }
+
+    /// <summary>
+    /// It was applied by a primary that has handed over to this one, which has it too, and is to be acknowledged here by its replicas. Null
+    /// otherwise.
+    /// </summary>
+    public (EndPoint Node, RedisResult Result)? Inherited { get; set; }
 
     /// <summary>Since when it is tried.</summary>
     public TimeSpan Age => Stopwatch.GetElapsedTime(_start);
@@ -32,6 +42,17 @@ internal sealed class DurableWrite(
     public Task<RedisResult> SendHashAsync(DedicatedConnection connection)
     {
         span?.SetServer(connection.Node);
+        if (Inherited is { } inherited)
+        {
+            if (inherited.Node.Equals(connection.Node))
+            {
+                return Task.FromResult(inherited.Result);
+            }
+            // That one has been replaced too, by whom is not known to have it.
+            Inherited = null;
+            return Task.FromException<RedisResult>(new RedisOutcomeUnknownException(
+                new RedisConnectionException(ConnectionFailureType.SocketClosed, "The primary has changed twice.")));
+        }
         return script.SendHashAsync(connection.Database, keys, arguments);
     }
 
@@ -94,7 +115,7 @@ internal sealed class DurableWrite(
             return true;
         }
         route?.Observer.Failed(_start);
-        WasRefused |= exception is RedisServerException;
+        WasRefused |= exception is RedisServerException || RedisFailure.IsElsewhere(exception);
         if ((kind == RedisFailureKind.NotApplied || script.Repeatable) && Age < retryFor)
         {
             return false;

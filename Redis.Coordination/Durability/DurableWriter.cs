@@ -19,8 +19,8 @@ namespace AspireRedis.Coordination;
 /// <c>WAIT</c> is shared. A write that a failover kept from being made is made at the new primary, within
 /// <see cref="DurableWriterOptions.RetryFor"/>; one whose answer was lost only if its script is
 /// <see cref="RedisScript.Repeatable"/>.
-/// With Sentinels every replica that they could promote must acknowledge, so for about down-after and a second more after
-/// the loss of a replica writes are not durable.
+/// With Sentinels, and in a cluster, every replica that could be promoted must acknowledge, so for about down-after (in a cluster the
+/// node timeout) and a second more after the loss of a replica writes are not durable.
 /// See https://redis.io/docs/latest/commands/wait/ for what <c>WAIT</c> does not promise: it is not consensus, and a
 /// replica that missed the write can still be promoted when all that had it are gone.
 /// </remarks>
@@ -100,8 +100,7 @@ public sealed class DurableWriter : IAsyncDisposable
         Durability durability, Activity? span, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_stopped.IsCancellationRequested, this);
-        var queue = _queues.GetOrAdd(
-            shard, static (shard, writer) => new CommitQueue(shard, writer._options, writer._stopped), this);
+        var queue = QueueOf(shard);
         try
         {
             var epoch = shard.Guard is { } guard ? await guard.EnterAsync(cancellationToken) : -1;
@@ -129,6 +128,11 @@ public sealed class DurableWriter : IAsyncDisposable
             throw refused;
         }
     }
+
+    private CommitQueue QueueOf(RedisShard shard)
+        => _queues.GetOrAdd(
+            shard, static (shard, writer) => new CommitQueue(shard, writer._options, writer._stopped,
+                writer._deployment.IsCluster ? key => writer.QueueOf(writer._deployment.ShardOf(key)) : null), this);
 
     /// <exception cref="RedisUnavailableException">The standby is away; nothing was sent.</exception>
     private async Task<StandbyAcknowledger> StandbyAsync(RedisShard shard, CancellationToken cancellationToken)

@@ -5,7 +5,7 @@ public sealed class DurableWriterOptions
 {
     /// <summary>
     /// Replicas that must acknowledge at levels <see cref="Durability.Replica"/> and <see cref="Durability.Fsync"/>.
-    /// Default 1; with Sentinels it is as many as they could promote, if that is more.
+    /// Default 1; with Sentinels and in a cluster it is as many as could be promoted, if that is more.
     /// </summary>
     public int Replicas { get; set; } = 1;
 

@@ -9,9 +9,9 @@ namespace AspireRedis.Coordination;
 /// Which replicas must acknowledge what is written to one primary, and when it has to be asked who follows it (<c>ROLE</c>): only
 /// where the answer could add one. See docs/decisions/0017. Safe for concurrent use.
 /// </summary>
-/// <param name="follower">What the Sentinels say; null without them, and then nothing is known or asked.</param>
+/// <param name="follower">What the Sentinels, or the nodes of a cluster, say; null without them: then nothing is known or asked.</param>
 /// <param name="node">The primary.</param>
-internal sealed class KnownFollowers(PrimaryFollower? follower, EndPoint node)
+internal sealed class KnownFollowers(IPrimarySource? follower, EndPoint node)
 {
     // How long an answer to ROLE is relied upon. A Sentinel acts every 100 ms, and does more than one thing between finding
     // that a replica is there and promoting it.

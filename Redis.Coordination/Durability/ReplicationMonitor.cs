@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using AspireRedis.Coordination.Failover;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
 
 namespace AspireRedis.Coordination;
 
@@ -10,7 +12,7 @@ internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvide
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
 
-    private int? _replicas;
+    private readonly Dictionary<int, int> _replicas = [];
     private bool? _quorum;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -22,8 +24,10 @@ internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvide
             {
                 try
                 {
-                    // There is one.
-                    await LookAsync(deployment.Shards[0], stoppingToken);
+                    foreach (var shard in deployment.Shards)
+                    {
+                        await LookAsync(shard, stoppingToken);
+                    }
                 }
                 catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
@@ -41,19 +45,21 @@ internal sealed class ReplicationMonitor(RedisDeployment deployment, TimeProvide
 
     private async Task LookAsync(RedisShard shard, CancellationToken stopping)
     {
-        var state = await shard.RunAsync(ReplicationState.ReadAsync, repeatable: true, stopping);
-        FailoverMetrics.Replicas.Record(state.Replicas);
+        var state = await ReplicationState.ReadAsync(shard, stopping);
+        var tags = deployment.IsCluster ? new TagList { { "redis.shard", shard.Index + 1 } } : default;
+        FailoverMetrics.Replicas.Record(state.Replicas, tags);
         if (state.Replicas > 0)
         {
-            FailoverMetrics.Lag.Record(state.Lag.TotalSeconds);
-            FailoverMetrics.LagBytes.Record(state.LagBytes);
+            FailoverMetrics.Lag.Record(state.Lag.TotalSeconds, tags);
+            FailoverMetrics.LagBytes.Record(state.LagBytes, tags);
         }
-        if (_replicas is { } before && before != state.Replicas)
+        if (_replicas.TryGetValue(shard.Index, out var before) && before != state.Replicas)
         {
             logger.Log(state.Replicas < before ? LogLevel.Warning : LogLevel.Information,
-                "The primary has {Replicas} replicas in sync; it had {Before}.", state.Replicas, before);
+                "The primary {Primary} has {Replicas} replicas in sync; it had {Before}.",
+                shard.KnownPrimary is { } primary ? EndPointCollection.ToString(primary) : "", state.Replicas, before);
         }
-        _replicas = state.Replicas;
+        _replicas[shard.Index] = state.Replicas;
 
         if (shard.Follower is { Primary: not null } follower)
         {

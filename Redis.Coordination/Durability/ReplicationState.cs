@@ -1,5 +1,4 @@
 using System.Globalization;
-using StackExchange.Redis;
 
 namespace AspireRedis.Coordination;
 
@@ -10,9 +9,9 @@ namespace AspireRedis.Coordination;
 internal sealed record ReplicationState(int Replicas, long LagBytes, TimeSpan Lag)
 {
     /// <summary>Asks a primary.</summary>
-    public static async Task<ReplicationState> ReadAsync(IDatabase database)
+    public static async Task<ReplicationState> ReadAsync(RedisShard shard, CancellationToken cancellationToken)
     {
-        var info = await InfoAsync(database);
+        var info = Parse((await shard.InfoAsync("replication", cancellationToken)).Info);
         var offset = Number(info, "master_repl_offset");
         var replicas = ReplicasOf(info).Where(r => r["state"] == "online").ToList();
         return new ReplicationState(
@@ -22,9 +21,8 @@ internal sealed record ReplicationState(int Replicas, long LagBytes, TimeSpan La
     }
 
     /// <summary>The lines of <c>INFO replication</c>.</summary>
-    public static async Task<Dictionary<string, string>> InfoAsync(IDatabase database)
-        => ((string)(await database.ExecuteAsync("INFO", ["replication"], CommandFlags.DemandMaster))!)
-            .Split("\r\n", StringSplitOptions.RemoveEmptyEntries)
+    public static Dictionary<string, string> Parse(string info)
+        => info.Split("\r\n", StringSplitOptions.RemoveEmptyEntries)
             .Select(line => line.Split(':', 2)).Where(pair => pair.Length == 2)
             .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
 

@@ -11,7 +11,11 @@ namespace AspireRedis.Coordination.Failover;
 /// first that succeeded at the new primary. One failover is one span, with what the Sentinels said as its events and links to the
 /// commands that it held up.
 /// </summary>
-internal sealed class FailoverObserver(ILogger logger)
+/// <param name="logger">Hears of each.</param>
+/// <param name="isAnnounced">
+/// Sentinels announce each change, some after it is known; false for a cluster, whose nodes announce none.
+/// </param>
+internal sealed class FailoverObserver(ILogger logger, bool isAnnounced = true)
 {
     // A command that takes longer was held up.
     private static readonly TimeSpan s_stalled = TimeSpan.FromMilliseconds(100);
@@ -154,7 +158,7 @@ internal sealed class FailoverObserver(ILogger logger)
                     return;
                 }
                 var over = failover.FirstSuccess > 0 && Stopwatch.GetElapsedTime(failover.FirstSuccess) > s_stragglers;
-                if ((over && _signs.ContainsKey("switch-master")) || Stopwatch.GetElapsedTime(failover.At) > s_patience)
+                if ((over && (!isAnnounced || _signs.ContainsKey("switch-master"))) || Stopwatch.GetElapsedTime(failover.At) > s_patience)
                 {
                     Complete(failover);
                     return;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -28,6 +29,21 @@ internal sealed class HandOver(PrimaryRoute route, bool planned, ILogger logger,
     // A server that is alive has answered by then, and a frozen one holds nobody up for longer.
     private static readonly TimeSpan s_lastAnswers = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Has another node followed, and leads the connections there. Returns at once: the next decision must not wait.</summary>
+    public static void Begin(PrimaryRoute route, EndPoint former, EndPoint node, bool planned, ILogger logger)
+    {
+        route.Follow(node, planned);
+        try
+        {
+            route.Observer.Followed(former, node, planned);
+        }
+        finally
+        {
+            // Also when a listener of ours has thrown: the gate is closed.
+            _ = new HandOver(route, planned, logger).RunAsync();
+        }
+    }
 
     public async Task RunAsync()
     {

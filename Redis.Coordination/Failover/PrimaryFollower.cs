@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
-using System.Net.Security;
-using System.Security.Authentication;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -23,7 +21,7 @@ namespace AspireRedis.Coordination.Failover;
 /// On a change the sockets to the old primary are closed at once, so that nothing is written to one that was merely paused.
 /// Safe for concurrent use; nothing is connected before the first connection attempt of an attached client.
 /// </remarks>
-internal sealed class PrimaryFollower : IAsyncDisposable
+internal sealed class PrimaryFollower : IPrimarySource, IAsyncDisposable
 {
     /// <summary>A planned switchover leaves the address of the old primary here, until it is done.</summary>
     internal const string SwitchoverKey = "redis:switchover";
@@ -68,10 +66,11 @@ internal sealed class PrimaryFollower : IAsyncDisposable
     /// <summary>How many Sentinels have answered within the last three seconds.</summary>
     public int ReachableSentinels => Views().Count();
 
-    internal PrimaryRoute Route { get; }
+    /// <inheritdoc/>
+    public PrimaryRoute Route { get; }
 
-    /// <summary>Who refuses to say what has to be known, and how, while no primary is known; else null.</summary>
-    internal string? Refusal => Route.Primary is null ? _refusal : null;
+    /// <inheritdoc/>
+    public string? Refusal => Route.Primary is null ? _refusal : null;
 
     /// <summary>
     /// Makes clients that are created with <paramref name="options"/> follow the primary. Options without a service name
@@ -101,23 +100,7 @@ internal sealed class PrimaryFollower : IAsyncDisposable
                     $"This follower is for the service '{_service}' and cannot follow '{options.ServiceName}'.");
             }
         }
-        var service = options.ServiceName;
-        options.ServiceName = null;
-        options.EndPoints.Clear();
-        options.EndPoints.Add(new DnsEndPoint(service, 6379));
-        // The name is the service's and stands in no DNS.
-        options.ResolveDns = false;
-        options.TieBreaker = "";
-        options.Tunnel = _tunnel;
-        options.ReconnectRetryPolicy = new PromptReconnect(Route);
-        if (options is { Ssl: true, SslHost: null, SslClientAuthenticationOptions: null })
-        {
-            options.SslClientAuthenticationOptions = _ => new SslClientAuthenticationOptions
-            {
-                TargetHost = Route.Primary is DnsEndPoint name ? name.Host : (Route.Primary as IPEndPoint)?.Address.ToString() ?? service,
-                EnabledSslProtocols = options.SslProtocols ?? SslProtocols.None,
-            };
-        }
+        _tunnel!.Lead(options, options.ServiceName);
     }
 
     /// <summary>Stops following.</summary>
@@ -141,9 +124,11 @@ internal sealed class PrimaryFollower : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    /// <summary>The primary, as soon as it is known.</summary>
-    /// <exception cref="TimeoutException">None is known within <paramref name="bound"/>.</exception>
-    internal async Task<EndPoint> PrimaryAsync(TimeSpan bound, CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    public CommandMap? DedicatedCommands => null;
+
+    /// <inheritdoc/>
+    public async Task<EndPoint> PrimaryAsync(TimeSpan bound, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
@@ -154,15 +139,17 @@ internal sealed class PrimaryFollower : IAsyncDisposable
         return Route.Primary!;
     }
 
-    /// <summary>
-    /// How many replicas of this primary the Sentinels could promote: so many must have a write for it to survive whatever
-    /// they do. <paramref name="followers"/> were seen to follow it, at these times.
-    /// </summary>
-    internal PromotableCount PromotableReplicasOf(EndPoint primary, IReadOnlyDictionary<string, long> followers)
+    /// <inheritdoc/>
+    public PromotableCount PromotableReplicasOf(EndPoint primary, IReadOnlyDictionary<string, long> followers)
         => _promotable.Of(primary, followers, _roster.Majority);
 
-    /// <summary>Whether that would come out as it did then.</summary>
-    internal bool IsCurrent(in PromotableCount count) => _promotable.IsCurrent(count, _roster.Majority);
+    /// <inheritdoc/>
+    public bool IsCurrent(in PromotableCount count) => _promotable.IsCurrent(count, _roster.Majority);
+
+    /// <summary>Nothing to do: the Sentinels say so themselves.</summary>
+    public void Refresh()
+    {
+    }
 
     /// <summary>
     /// Whether a Sentinel could start a failover: it has a quorum (<c>SENTINEL CKQUORUM</c>) and is not in TILT. True as soon
@@ -469,16 +456,7 @@ internal sealed class PrimaryFollower : IAsyncDisposable
             }
             var planned = (string?)await probe.Database.StringGetAsync(SwitchoverKey) == EndPointCollection.ToString(former);
             _promotable.Followed(node);
-            Route.Follow(node, planned);
-            try
-            {
-                Route.Observer.Followed(former, node, planned);
-            }
-            finally
-            {
-                // Also when a listener of ours has thrown: the gate is closed. Not waited for: the next decision must not wait.
-                _ = new HandOver(Route, planned, _logger).RunAsync();
-            }
+            HandOver.Begin(Route, former, node, planned, _logger);
         }
         finally
         {

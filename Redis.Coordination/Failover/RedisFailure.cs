@@ -25,11 +25,13 @@ public enum RedisFailureKind
 /// <summary>Tells the failures of commands apart.</summary>
 public static class RedisFailure
 {
+    // Of a cluster: another node has the slot, it is being moved there, some of the keys have been, or nobody has it.
+    private static readonly string[] s_elsewhere = ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"];
+
     // A server that is starting, that was demoted, that has lost its primary or its replicas (min-replicas-to-write), or that is
     // at a slow script. Of a script it refuses the first write, and never a later one. OOM and MISCONF are not here, though
     // nothing is applied: they do not pass by themselves, and whoever asked is to hear it at once.
-    private static readonly string[] s_notNow =
-        ["READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "BUSY", "TRYAGAIN", "CLUSTERDOWN"];
+    private static readonly string[] s_notNow = ["READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "BUSY", .. s_elsewhere];
 
     /// <summary>
     /// What the exception of a command tells about its effect: one of <see cref="RedisDeployment"/>, or one that the client
@@ -61,9 +63,25 @@ public static class RedisFailure
         _ => RedisFailureKind.Final,
     };
 
+    /// <summary>Whether a node of a cluster has said that a slot is not, or not wholly, its own: the map of the slots is old.</summary>
+    internal static bool IsElsewhere(Exception exception) => exception switch
+    {
+        RedisServerException e => Begins(s_elsewhere, e.Message) || IsMoved(e.Message),
+        // So the client says that it does not follow MOVED or ASK.
+        RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect } e
+            => e.Message.Contains(" serving hashslot ", StringComparison.Ordinal),
+        RedisUnavailableException { InnerException: { } inner } => IsElsewhere(inner),
+        _ => false,
+    };
+
+    private static bool IsNotNow(string message) => Begins(s_notNow, message) || IsMoved(message);
+
+    /// <summary>So the client says that it was told not to follow.</summary>
+    private static bool IsMoved(string message) => message.StartsWith("Key has MOVED ", StringComparison.Ordinal);
+
     /// <summary>By the whole code: BUSYGROUP and BUSYKEY are something else.</summary>
-    private static bool IsNotNow(string message)
-        => Array.Exists(s_notNow, code => message.StartsWith(code, StringComparison.Ordinal)
+    private static bool Begins(string[] codes, string message)
+        => Array.Exists(codes, code => message.StartsWith(code, StringComparison.Ordinal)
             && (message.Length == code.Length || message[code.Length] == ' '));
 
     /// <summary>Whether it comes from Redis or from the way there, and not from the caller: a cancellation, or a mistake.</summary>

@@ -39,7 +39,7 @@ public sealed class ChannelPublisher
         try
         {
             // The client puts its prefix before the name.
-            return await _deployment.RunAsync(topic.Name,
+            return await _deployment.RunAsync(topic.IsSharded ? _deployment.ChannelPrefix + topic.Name : topic.Name,
                 database => database.PublishAsync(topic.Channel, publication.Message, CommandFlags.DemandMaster), repeatable: false,
                 cancellationToken);
         }

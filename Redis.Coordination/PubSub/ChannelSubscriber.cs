@@ -45,7 +45,8 @@ public sealed class ChannelSubscriber
         IConnectionMultiplexer connection;
         try
         {
-            connection = _deployment.Connection;
+            // In a cluster a message reaches all nodes, but that of a sharded channel only those of its shard.
+            connection = topic.IsSharded ? _deployment.ShardOf(_deployment.ChannelPrefix + topic.Name).Connection : _deployment.Connection;
         }
         catch (RedisConnectionException e)
         {

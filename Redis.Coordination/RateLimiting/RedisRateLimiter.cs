@@ -8,7 +8,8 @@ namespace AspireRedis.Coordination.RateLimiting;
 /// The limit of one partition: asks Redis, decides as the limit says while Redis is away, and counts. How Redis is asked, and how callers
 /// wait, is for the kinds of limits to say. Safe for concurrent use.
 /// </summary>
-internal abstract class RedisRateLimiter(RedisRateLimit limit, RedisReach reach, RateLimitMetrics metrics, TimeProvider clock) : RateLimiter
+internal abstract class RedisRateLimiter(RedisRateLimit limit, Func<RedisReach> reachOf, RateLimitMetrics metrics, TimeProvider clock)
+    : RateLimiter
 {
     private readonly Lock _gate = new();
     private RateLimiter? _local;
@@ -105,6 +106,7 @@ internal abstract class RedisRateLimiter(RedisRateLimit limit, RedisReach reach,
     /// <summary>The decision of Redis, or, while it is away, that of this process.</summary>
     protected async ValueTask<RateLimitDecision> DecideAsync(int permits, bool reserve, CancellationToken cancellationToken)
     {
+        var reach = reachOf();
         if (!reach.MayAsk())
         {
             return DecideWithoutRedis(permits);

@@ -5,6 +5,7 @@ using AspireRedis.Coordination.Locking.Queueing;
 using AspireRedis.Coordination.RateLimiting.Concurrency;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.RateLimiting;
 
@@ -31,7 +32,8 @@ public sealed class RedisRateLimiters : IAsyncDisposable
     private readonly RedisDeployment _deployment;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
-    private readonly RedisReach _reach;
+    // By the number of the shard: one may be away while the others answer.
+    private readonly ConcurrentDictionary<int, RedisReach> _reaches = new();
     private readonly LeaseTelemetry _leaseTelemetry;
     private readonly ConcurrentDictionary<string, RateLimitMetrics> _metrics = new(StringComparer.Ordinal);
     // By the script of a kind, which can do many calls.
@@ -49,7 +51,6 @@ public sealed class RedisRateLimiters : IAsyncDisposable
         _deployment = deployment;
         _clock = clock ?? TimeProvider.System;
         _logger = logger ?? NullLogger<RedisRateLimiters>.Instance;
-        _reach = new RedisReach(_clock, _logger);
         _leaseTelemetry = new LeaseTelemetry("ratelimit", _logger);
     }
 
@@ -65,12 +66,14 @@ public sealed class RedisRateLimiters : IAsyncDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         limit.Validate();
         var metrics = _metrics.GetOrAdd(limit.Policy, static policy => new RateLimitMetrics(policy));
+        var key = PartitionKeys.Of(limit.Policy, partition);
+        Func<RedisReach> reach = () => ReachOf(key);
         return limit switch
         {
             TimedRateLimit timed => new TimedRateLimiter(
-                _deployment, GroupOf(timed.Script), timed, partition, _reach, metrics, _clock, _logger),
+                _deployment, GroupOf(timed.Script), timed, partition, reach, metrics, _clock, _logger),
             ConcurrencyLimit concurrency
-                => new ConcurrencyRateLimiter(QueueOf(concurrency), concurrency, partition, _reach, metrics, _clock),
+                => new ConcurrencyRateLimiter(QueueOf(concurrency), concurrency, partition, reach, metrics, _clock),
             _ => throw new ArgumentException($"{limit.GetType().Name} is no limit of this library.", nameof(limit)),
         };
     }
@@ -107,6 +110,9 @@ public sealed class RedisRateLimiters : IAsyncDisposable
         _disposed = true;
         await Task.WhenAll(_queues.Values.Where(q => q.IsValueCreated).Select(q => q.Value.DisposeAsync().AsTask()));
     }
+
+    private RedisReach ReachOf(RedisKey key)
+        => _reaches.GetOrAdd(_deployment.ShardOf(key).Index, static (_, all) => new RedisReach(all._clock, all._logger), this);
 
     private ScriptGroup GroupOf(RedisScript script) => _groups.GetOrAdd(script, static s => new ScriptGroup(s, s));
 

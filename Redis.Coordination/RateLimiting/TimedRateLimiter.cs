@@ -9,7 +9,7 @@ namespace AspireRedis.Coordination.RateLimiting;
 /// for the first of them Redis says when its permits can be had, and it asks, or has what was reserved, at that time and not before.
 /// </summary>
 internal sealed class TimedRateLimiter(
-    RedisDeployment deployment, ScriptGroup group, TimedRateLimit limit, string partition, RedisReach reach, RateLimitMetrics metrics,
+    RedisDeployment deployment, ScriptGroup group, TimedRateLimit limit, string partition, Func<RedisReach> reach, RateLimitMetrics metrics,
     TimeProvider clock, ILogger logger)
     : RedisRateLimiter(limit, reach, metrics, clock)
 {

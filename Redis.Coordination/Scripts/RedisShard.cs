@@ -3,6 +3,7 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Failover.Cluster;
 using AspireRedis.Coordination.Regions.Permission;
 using StackExchange.Redis;
 
@@ -10,13 +11,17 @@ namespace AspireRedis.Coordination;
 
 /// <summary>
 /// One primary with its replicas, and the way to it: which node it is now, the shared connection, dedicated ones, and
-/// the rules by which a command that failed is run again. A deployment with Sentinels is one shard; a Redis Cluster would
-/// have one for each of its primaries. Safe for concurrent use.
+/// the rules by which a command that failed is run again. A deployment with Sentinels is one shard; a Redis Cluster has one for each of
+/// its primaries. Safe for concurrent use.
 /// </summary>
 /// <param name="shared">Gives the shared connection; see <see cref="RedisDeployment"/>.</param>
 /// <param name="options">Gives the options from which dedicated connections are derived.</param>
 /// <param name="guard">Lets writes be made in the active region only; null without regions.</param>
-internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<ConfigurationOptions> options, RegionGuard? guard = null)
+/// <param name="owner">Of a cluster: says which shard has a key by now; null where there is one.</param>
+/// <param name="index">Its number among the shards, from 0.</param>
+internal sealed class RedisShard(
+    Func<IConnectionMultiplexer> shared, Func<ConfigurationOptions> options, RegionGuard? guard = null,
+    Func<RedisKey, RedisShard>? owner = null, int index = 0)
 {
     /// <summary>How long a command is tried: 5 s, the client's default timeout, which a failover fits into.</summary>
     public static readonly TimeSpan Bound = TimeSpan.FromSeconds(5);
@@ -25,7 +30,7 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     private static readonly TimeSpan s_openPause = TimeSpan.FromMilliseconds(100);
 
     // Asked once: it is on the way of every command.
-    private StrongBox<PrimaryFollower?>? _follower;
+    private StrongBox<IPrimarySource?>? _source;
 
     /// <summary>The shared connection. Do not send blocking commands through it.</summary>
     /// <exception cref="RedisConnectionException">There is none and none could be made.</exception>
@@ -39,7 +44,7 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         }
     }
 
-    /// <summary>The database of the shared connection, for what <see cref="RunAsync{T}"/> cannot do; say there why.</summary>
+    /// <summary>The database of the shared connection, for what <see cref="RedisDeployment.RunAsync"/> cannot do; say there why.</summary>
     /// <inheritdoc cref="Connection" path="/exception"/>
     public IDatabase Database => Connection.GetDatabase();
 
@@ -69,8 +74,14 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         }
     }
 
-    /// <summary>Who follows the primary; null without Sentinels.</summary>
-    public PrimaryFollower? Follower => (_follower ??= new((options().Tunnel as PrimaryTunnel)?.Follower)).Value;
+    /// <summary>Its number among the shards, from 0.</summary>
+    public int Index => index;
+
+    /// <summary>Who knows the primary; null for servers without Sentinels.</summary>
+    public IPrimarySource? Source => (_source ??= new((options().Tunnel as PrimaryTunnel)?.Source)).Value;
+
+    /// <summary>Who follows the primary by what Sentinels say; null without Sentinels.</summary>
+    public PrimaryFollower? Follower => Source as PrimaryFollower;
 
     /// <summary>Lets writes be made in the active region only; null without regions.</summary>
     public RegionGuard? Guard => guard;
@@ -82,8 +93,8 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     public Task WaitUntilActiveAsync(CancellationToken cancellationToken)
         => guard?.WaitUntilActiveAsync(cancellationToken) ?? Task.CompletedTask;
 
-    /// <summary>Where the connections go and what commands report to; null without Sentinels.</summary>
-    public PrimaryRoute? Route => Follower?.Route;
+    /// <summary>Where the connections go and what commands report to; null for servers without Sentinels.</summary>
+    public PrimaryRoute? Route => Source?.Route;
 
     /// <summary>
     /// Runs a script by its hash, and by its text when the server does not know it. What was certainly not applied is run
@@ -96,9 +107,40 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
             ? TraceAsync(script, keys, arguments, cancellationToken)
             : TryAsync(script, keys, arguments, cancellationToken);
 
+    /// <summary>What is about this shard itself, and has no key.</summary>
     /// <inheritdoc cref="RedisDeployment.RunAsync"/>
     public Task<T> RunAsync<T>(Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken = default)
-        => CommandSpan.IsWanted ? TraceAsync(command, repeatable, cancellationToken) : TryAsync(command, repeatable, cancellationToken);
+        => RunAsync(null, command, repeatable, cancellationToken);
+
+    /// <inheritdoc cref="RedisDeployment.RunAsync"/>
+    public Task<T> RunAsync<T>(
+        RedisKey? key, Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken = default)
+        => CommandSpan.IsWanted ? TraceAsync(command, repeatable, key, cancellationToken)
+            : TryAsync(command, repeatable, key, cancellationToken);
+
+    /// <summary>A section of <c>INFO</c> of the primary, and which node that is.</summary>
+    /// <exception cref="RedisUnavailableException">It does not answer.</exception>
+    public Task<(EndPoint? At, string Info)> InfoAsync(string section, CancellationToken cancellationToken)
+        => Source is ClusterShard cluster
+            ? cluster.InfoAsync(section, cancellationToken)
+            : RunAsync(async database =>
+            {
+                var at = KnownPrimary;
+                return (at, (string)(await database.ExecuteAsync("INFO", [section], CommandFlags.DemandMaster))!);
+            }, repeatable: true, cancellationToken);
+
+    /// <summary>
+    /// A command on a dedicated connection has failed so: where a node has said that another one has the slot, or was demoted while it
+    /// blocked, that is looked after at once.
+    /// </summary>
+    public void Noticed(Exception failure)
+    {
+        if (Source is { } source && (RedisFailure.IsElsewhere(failure)
+            || (failure is RedisServerException && failure.Message.StartsWith("UNBLOCKED", StringComparison.Ordinal))))
+        {
+            source.Refresh();
+        }
+    }
 
     /// <summary>
     /// Opens a connection of its own to the current primary, for commands that block. It stays with that node: when a
@@ -145,7 +187,7 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     }
 
     private RedisConnectionException NoPrimary() => new(ConnectionFailureType.UnableToConnect,
-        Follower?.Refusal is { } refusal ? $"No primary is known: {refusal}" : "No primary is connected.");
+        Source?.Refusal is { } refusal ? $"No primary is known: {refusal}" : "No primary is connected.");
 
     /// <summary>
     /// As <see cref="EvaluateAsync"/>, without a span. Each attempt is one command, so what a cancellation abandons is not
@@ -156,13 +198,15 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         RedisScript script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellationToken = default)
     {
         var start = Stopwatch.GetTimestamp();
+        // Where it is tried: another shard may have the slot by now.
+        var at = this;
         var route = Route;
         var byText = false;
         var epoch = guard is null || script.IsForAnyRegion ? -1 : await guard.EnterAsync(cancellationToken);
         script = Guarded(script);
         while (true)
         {
-            var database = await EnterAsync(route, cancellationToken);
+            var database = await at.EnterAsync(route, cancellationToken);
             try
             {
                 var sent = byText
@@ -195,8 +239,9 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
             }
             catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
             {
-                await AgainAsync(e, script.Repeatable, start, cancellationToken);
-                byText = false;
+                await at.AgainAsync(e, script.Repeatable, start, cancellationToken);
+                (at, byText) = (owner?.Invoke(keys[0]) ?? this, false);
+                route = at.Route;
                 if (epoch >= 0 && RedisFailure.Of(e) == RedisFailureKind.NotApplied)
                 {
                     // Another region may have been promoted meanwhile, or the state be known by now.
@@ -206,9 +251,11 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         }
     }
 
-    private async Task<T> TryAsync<T>(Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken)
+    private async Task<T> TryAsync<T>(
+        Func<IDatabase, Task<T>> command, bool repeatable, RedisKey? key, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
+        var at = this;
         var route = Route;
         if (guard is not null && route is { Primary: null })
         {
@@ -217,7 +264,7 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         }
         while (true)
         {
-            var database = await EnterAsync(route, cancellationToken);
+            var database = await at.EnterAsync(route, cancellationToken);
             try
             {
                 var sent = command(database);
@@ -227,7 +274,9 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
             }
             catch (Exception e) when (RedisFailure.Of(e) != RedisFailureKind.Final)
             {
-                await AgainAsync(e, repeatable, start, cancellationToken);
+                await at.AgainAsync(e, repeatable, start, cancellationToken);
+                at = key is { } k && owner is not null ? owner(k) : this;
+                route = at.Route;
                 if (guard is not null && RedisFailure.Of(e) == RedisFailureKind.NotApplied)
                 {
                     await guard.EnterAsync(cancellationToken);
@@ -257,14 +306,15 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         }
     }
 
-    private async Task<T> TraceAsync<T>(Func<IDatabase, Task<T>> command, bool repeatable, CancellationToken cancellationToken)
+    private async Task<T> TraceAsync<T>(
+        Func<IDatabase, Task<T>> command, bool repeatable, RedisKey? key, CancellationToken cancellationToken)
     {
         using var span = CommandSpan.StartCommands();
         var start = Stopwatch.GetTimestamp();
         var profile = span is null ? null : CommandProfile.Begin(shared);
         try
         {
-            return await TryAsync(command, repeatable, cancellationToken);
+            return await TryAsync(command, repeatable, key, cancellationToken);
         }
         catch (Exception e)
         {
@@ -313,10 +363,11 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
     {
         var unknown = RedisFailure.Of(failed) == RedisFailureKind.Unknown;
         Route?.Observer.Failed(start);
+        Noticed(failed);
         if ((unknown && !repeatable) || Stopwatch.GetElapsedTime(start) >= Bound)
         {
             throw unknown ? new RedisOutcomeUnknownException(failed)
-                : new RedisUnavailableException(Follower?.Refusal is null ? failed : NoPrimary());
+                : new RedisUnavailableException(Source?.Refusal is null ? failed : NoPrimary());
         }
         await Task.Delay(s_pause, cancellationToken);
     }
@@ -327,7 +378,7 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         var own = options().Clone();
         if (own.Tunnel is PrimaryTunnel toPrimary)
         {
-            own.Tunnel = new NodeTunnel(toPrimary.Follower.Route, primary, toPrimary.Inner);
+            own.Tunnel = new NodeTunnel(toPrimary.Source.Route, primary, toPrimary.Inner);
         }
         own.ServiceName = null;
         own.EndPoints.Clear();
@@ -341,7 +392,8 @@ internal sealed class RedisShard(Func<IConnectionMultiplexer> shared, Func<Confi
         // would be pending although nobody has them.
         own.AsyncTimeout = (int)longestReply.TotalMilliseconds + Math.Max(own.AsyncTimeout, 2000);
         // The client would select the database anew behind each command that it has no method for, as WAIT and XREADGROUP are.
-        own.CommandMap = own.DefaultDatabase is null or 0 ? ConnectionAttempt.ForOneDatabase : ConnectionAttempt.WithoutSubscriptions;
+        own.CommandMap = Source?.DedicatedCommands
+            ?? (own.DefaultDatabase is null or 0 ? ConnectionAttempt.ForOneDatabase : ConnectionAttempt.WithoutSubscriptions);
         var tunnel = new SingleConnectionTunnel(own.Tunnel);
         own.Tunnel = tunnel;
         var connection = await ConnectionAttempt.ConnectAsync(own, cancellationToken);

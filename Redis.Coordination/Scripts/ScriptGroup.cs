@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Failover;
+using AspireRedis.Coordination.Failover.Cluster;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination;
@@ -15,7 +16,7 @@ namespace AspireRedis.Coordination;
 /// <remarks>
 /// No call waits for the answer to another: what has come by the time a thread of the pool gets to it goes together. One that
 /// comes alone goes at once and as itself. All are sent in the order in which they were made.
-/// A group that the server refuses, for one of its calls or as it spans slots of a Redis Cluster, is made again one by one.
+/// In a Redis Cluster only those of one slot go together. A group that the server refuses for one of its calls is made again one by one.
 /// A group of scripts that are not repeatable is not made again when its answer is lost; calls that are made one by one may have been made
 /// in the group before.
 /// Safe for concurrent use.
@@ -83,7 +84,15 @@ internal sealed class ScriptGroup(RedisScript script, params RedisScript[] membe
         {
             calls.Add(call);
         }
-        if (calls.Count > 0)
+        if (calls.Count > 1 && calls[0].Deployment.IsCluster)
+        {
+            // A script has the keys of one slot.
+            foreach (var together in calls.GroupBy(static c => KeySlot.Of(c.Keys[0])).ToList())
+            {
+                _ = SendAsync([.. together]);
+            }
+        }
+        else if (calls.Count > 0)
         {
             _ = SendAsync(calls);
         }

@@ -15,7 +15,6 @@ internal sealed class EntryConfirmations(DurableWriter writer, string stream, Du
 
     public static readonly RedisScript Confirm = RedisScript.Load<EntryConfirmations>("confirm-entries", repeatable: true);
 
-    private readonly RedisShard _shard = writer.ShardOf(stream);
     private readonly Lock _lock = new();
     private readonly Queue<Entry> _waiting = new();
     private bool _isUnderWay;
@@ -38,10 +37,12 @@ internal sealed class EntryConfirmations(DurableWriter writer, string stream, Du
         }
         finally
         {
-            span?.SetServer(_shard.KnownPrimary);
-            _shard.Route?.Explain(span, start);
+            span?.SetServer(Shard.KnownPrimary);
+            Shard.Route?.Explain(span, start);
         }
     }
+
+    private RedisShard Shard => writer.ShardOf(stream);
 
     private Task<bool> AddAsync(Entry entry)
     {
@@ -71,7 +72,7 @@ internal sealed class EntryConfirmations(DurableWriter writer, string stream, Du
         {
             try
             {
-                var confirmed = (int[])(await writer.CommitAsync(_shard, Confirm, [stream],
+                var confirmed = (int[])(await writer.CommitAsync(Shard, Confirm, [stream],
                     [.. entries.SelectMany(e => new RedisValue[] { e.Id, e.EventId })], durability, span: null, default))!;
                 for (var i = 0; i < confirmed.Length; i++)
                 {

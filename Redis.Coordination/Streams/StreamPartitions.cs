@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using AspireRedis.Coordination.Failover.Cluster;
 
 namespace AspireRedis.Coordination.Streams;
 
@@ -47,7 +48,7 @@ public sealed record StreamPartitions
     public int NumberOf(string key)
     {
         ArgumentNullException.ThrowIfNull(key);
-        return Count == 1 ? 0 : Crc16(Encoding.UTF8.GetBytes(key)) % Count;
+        return Count == 1 ? 0 : KeySlot.Crc16(Encoding.UTF8.GetBytes(key)) % Count;
     }
 
     /// <summary>
@@ -66,18 +67,4 @@ public sealed record StreamPartitions
     /// <inheritdoc cref="TagOf(int)"/>
     /// <inheritdoc cref="NumberOf"/>
     public string TagOf(string key) => TagOf(NumberOf(key));
-
-    internal static ushort Crc16(ReadOnlySpan<byte> bytes)
-    {
-        var crc = 0;
-        foreach (var b in bytes)
-        {
-            crc ^= b << 8;
-            for (var bit = 0; bit < 8; bit++)
-            {
-                crc = (crc & 0x8000) != 0 ? (crc << 1) ^ 0x1021 : crc << 1;
-            }
-        }
-        return (ushort)crc;
-    }
 }

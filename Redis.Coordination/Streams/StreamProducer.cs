@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -19,7 +20,8 @@ public sealed partial class StreamProducer
     private readonly RedisDeployment _deployment;
     private readonly TimeProvider _clock;
     private readonly PartitionRecords _records;
-    private volatile KnownNode? _node;
+    // By the primary: a topic's partitions may have several.
+    private readonly ConcurrentDictionary<EndPoint, StreamCapabilities> _capabilities = new();
 
     /// <summary>Creates the producer; nothing is connected before the first use.</summary>
     public StreamProducer(RedisDeployment deployment, TimeProvider clock)
@@ -258,7 +260,10 @@ public sealed partial class StreamProducer
         catch (RedisServerException e) when (e.Message.StartsWith("ERR", StringComparison.Ordinal))
         {
             // The node was replaced by an older one, which does not know these arguments.
-            _node = _node is { } node ? node with { Capabilities = StreamCapabilities.Classic } : null;
+            if (_deployment.ShardOf(append.Stream).KnownPrimary is { } primary)
+            {
+                _capabilities[primary] = StreamCapabilities.Classic;
+            }
             return await AppendAsync(append, cancellationToken);
         }
     }
@@ -267,14 +272,7 @@ public sealed partial class StreamProducer
     {
         var shard = _deployment.ShardOf(stream);
         var primary = shard.Primary;
-        if (_node is { } node && node.Primary.Equals(primary))
-        {
-            return node.Capabilities;
-        }
-        var capabilities = await shard.RunAsync(StreamCapabilities.DetectAsync, repeatable: true, cancellationToken);
-        _node = new KnownNode(primary, capabilities);
-        return capabilities;
+        return _capabilities.TryGetValue(primary, out var known) ? known
+            : _capabilities[primary] = await shard.RunAsync(StreamCapabilities.DetectAsync, repeatable: true, cancellationToken);
     }
-
-    private sealed record KnownNode(EndPoint Primary, StreamCapabilities Capabilities);
 }

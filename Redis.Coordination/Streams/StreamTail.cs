@@ -89,6 +89,7 @@ public sealed class StreamTail
                 }
             }
             pause = pause == TimeSpan.Zero ? s_firstPause : pause * 2 < s_longestPause ? pause * 2 : s_longestPause;
+            _deployment.ShardOf(_key).Noticed(failure!);
             _logger.LogInformation("The reader of {Stream} lost its connection and connects again: {Reason}", _key, failure!.Message);
             await Task.Delay(pause, _clock, cancellationToken);
         }

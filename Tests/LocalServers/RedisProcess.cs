@@ -21,15 +21,17 @@ public sealed class RedisProcess : IAsyncDisposable
     // A server that is writing its first append-only file, as a replica does after its first sync, refuses SIGTERM for good.
     private static readonly TimeSpan s_refusedStop = TimeSpan.FromMilliseconds(500);
 
-    private readonly RedisTopology _topology;
+    private readonly Action _writeConfiguration;
+    private readonly RedisLogin? _login;
     private readonly string _root;
     private readonly RedisServerBinary _binary;
     private readonly SemaphoreSlim _transition = new(1);
     private volatile ChildProcess? _child;
 
-    private RedisProcess(RedisTopology topology, RedisNode node, string root, RedisServerBinary binary)
+    private RedisProcess(RedisNode node, string root, RedisLogin? login, Action writeConfiguration, RedisServerBinary binary)
     {
-        _topology = topology;
+        _writeConfiguration = writeConfiguration;
+        _login = login;
         _root = root;
         _binary = binary;
         Node = node;
@@ -66,7 +68,7 @@ public sealed class RedisProcess : IAsyncDisposable
     /// end of its log.
     /// </exception>
     /// <exception cref="TimeoutException">It did not answer in time; the message has the end of its log.</exception>
-    internal static async Task<RedisProcess> StartAsync(
+    internal static Task<RedisProcess> StartAsync(
         RedisTopology topology,
         RedisNode node,
         string root,
@@ -75,8 +77,30 @@ public sealed class RedisProcess : IAsyncDisposable
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(topology);
+        return StartAsync(node, root, topology.Options.Login, () => topology.WriteConfiguration(node, root), binary, bound,
+            cancellationToken);
+    }
+
+    /// <summary>The same for a node of a cluster.</summary>
+    /// <inheritdoc cref="StartAsync(RedisTopology, RedisNode, string, RedisServerBinary?, TimeSpan?, CancellationToken)"/>
+    internal static Task<RedisProcess> StartAsync(
+        RedisClusterTopology cluster,
+        RedisNode node,
+        string root,
+        RedisServerBinary? binary = null,
+        TimeSpan? bound = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        return StartAsync(node, root, cluster.Options.Login, () => cluster.WriteConfiguration(node, root), binary, bound,
+            cancellationToken);
+    }
+
+    private static async Task<RedisProcess> StartAsync(RedisNode node, string root, RedisLogin? login, Action writeConfiguration,
+        RedisServerBinary? binary, TimeSpan? bound, CancellationToken cancellationToken)
+    {
         ArgumentNullException.ThrowIfNull(node);
-        var process = new RedisProcess(topology, node, root, binary ?? RedisServerBinary.Find());
+        var process = new RedisProcess(node, root, login, writeConfiguration, binary ?? RedisServerBinary.Find());
         try
         {
             await process.StartAsync(bound, cancellationToken);
@@ -168,7 +192,7 @@ public sealed class RedisProcess : IAsyncDisposable
     }
 
     internal Task<object?> ExecuteAsync(CancellationToken cancellationToken, params string[] command) =>
-        RespConnection.OnceAsync(Node.Address, _topology.Options.Login, cancellationToken, command);
+        RespConnection.OnceAsync(Node.Address, _login, cancellationToken, command);
 
     private async Task StartLockedAsync(TimeSpan bound, CancellationToken cancellationToken)
     {
@@ -177,7 +201,7 @@ public sealed class RedisProcess : IAsyncDisposable
             return;
         }
 
-        _topology.WriteConfiguration(Node, _root);
+        _writeConfiguration();
         var child = ChildProcess.Start(_binary.Path, RedisTopology.Arguments(Node, _root), LogFile, Directory);
         var previous = _child;
         _child = child;

@@ -21,7 +21,7 @@ internal sealed class LeaseChannel : IAsyncDisposable
     private Subscription? _subscription;
     private IConnectionMultiplexer? _followed;
 
-    /// <param name="providerId">See <see cref="LeaseRequests.ProviderId"/>.</param>
+    /// <param name="providerId">See <see cref="LeaseRequests.ProviderIdAt"/>.</param>
     /// <param name="prefix">See <see cref="RedisDeployment.ChannelPrefix"/>.</param>
     /// <param name="logger">Hears of subscriptions that fail.</param>
     public LeaseChannel(string providerId, Func<string> prefix, ILogger logger)

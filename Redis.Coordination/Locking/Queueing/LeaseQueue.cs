@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
@@ -29,7 +30,8 @@ internal sealed class LeaseQueue : IAsyncDisposable
     private readonly LeaseTelemetry _telemetry;
     private readonly bool _canReplicate;
     private readonly LeaseRequests _requests = new();
-    private readonly LeaseChannel _channel;
+    // One for each shard: it says in a release whether it reaches us only when we listen there.
+    private readonly ConcurrentDictionary<int, LeaseChannel> _channels = new();
     private readonly LeaseReleases _releases;
     private readonly LeaseGrants _grants;
     private volatile bool _disposed;
@@ -50,9 +52,6 @@ internal sealed class LeaseQueue : IAsyncDisposable
         _releases = new LeaseReleases(deployment, scripts, _requests, clock, telemetry);
         _grants = new LeaseGrants(deployment, scripts, _requests, _releases, clock, telemetry, durable);
         _releases.HandedOver += _grants.GrantClaim;
-        _channel = new LeaseChannel(_requests.ProviderId, () => deployment.ChannelPrefix, telemetry.Logger);
-        _channel.HandedOver += OnHandedOver;
-        _channel.Restored += OnRestored;
     }
 
     /// <inheritdoc cref="ILeaseProvider.TryAcquireAsync"/>
@@ -85,7 +84,10 @@ internal sealed class LeaseQueue : IAsyncDisposable
         }
         _disposed = true;
         await Task.WhenAll(_requests.All.Where(r => r.TryClose()).Select(_releases.ReleaseAsync));
-        await _channel.DisposeAsync();
+        foreach (var channel in _channels.Values)
+        {
+            await channel.DisposeAsync();
+        }
     }
 
     private static TimeSpan AtLeastZero(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;
@@ -96,12 +98,15 @@ internal sealed class LeaseQueue : IAsyncDisposable
         string resource, LeaseOptions options, Activity? activity, CancellationToken cancellationToken)
     {
         var start = _clock.GetTimestamp();
-        var request = NewRequest(resource, _requests.NewOwner(_deployment.ChannelPrefix), options);
+        var keys = _scripts.KeysOf(resource);
+        var shard = _deployment.ShardOf(keys[0]);
+        var channel = ChannelAt(Math.Max(0, shard.Index));
+        var request = new LeaseRequest(resource, keys, _requests.NewOwner(_deployment.ChannelPrefix, Math.Max(0, shard.Index)), options);
         try
         {
-            var connection = Connect();
-            _channel.Follow(connection);
-            var enqueue = options.WaitTimeout > TimeSpan.Zero && _channel.IsListening(connection);
+            var connection = Connect(shard);
+            channel.Follow(connection);
+            var enqueue = options.WaitTimeout > TimeSpan.Zero && channel.IsListening(connection);
             if (enqueue)
             {
                 // Before the script: the message may be here before the reply. It stays registered until the lease is given
@@ -117,7 +122,7 @@ internal sealed class LeaseQueue : IAsyncDisposable
                 if (!enqueue)
                 {
                     // Confirmed before anything is queued, or the first hand-over could go unheard.
-                    await ListenAsync(connection, bound - _clock.GetElapsedTime(start), cancellationToken);
+                    await ListenAsync(channel, connection, bound - _clock.GetElapsedTime(start), cancellationToken);
                     _requests.Add(request);
                 }
                 if (!await WaitAsync(request, enqueue ? reply : null, start, activity, cancellationToken))
@@ -280,11 +285,12 @@ internal sealed class LeaseQueue : IAsyncDisposable
     }
 
     /// <exception cref="RedisUnavailableException">The server has not confirmed it; no lease was asked for.</exception>
-    private async Task ListenAsync(IConnectionMultiplexer connection, TimeSpan bound, CancellationToken cancellationToken)
+    private async Task ListenAsync(
+        LeaseChannel channel, IConnectionMultiplexer connection, TimeSpan bound, CancellationToken cancellationToken)
     {
         try
         {
-            await _channel.ListenAsync(connection).WaitAsync(AtLeastZero(bound), _clock, cancellationToken);
+            await channel.ListenAsync(connection).WaitAsync(AtLeastZero(bound), _clock, cancellationToken);
         }
         catch (TimeoutException e) when (e is not RedisTimeoutException)
         {
@@ -293,17 +299,28 @@ internal sealed class LeaseQueue : IAsyncDisposable
     }
 
     /// <exception cref="RedisUnavailableException">Redis has not been reached since the process started.</exception>
-    private IConnectionMultiplexer Connect()
+    private static IConnectionMultiplexer Connect(RedisShard shard)
     {
         try
         {
-            return _deployment.Connection;
+            return shard.Connection;
         }
         catch (RedisConnectionException e)
         {
             throw new RedisUnavailableException(e);
         }
     }
+
+    private LeaseChannel ChannelAt(int shard)
+        => _channels.TryGetValue(shard, out var known) ? known
+            : _channels.GetOrAdd(shard, static (shard, queue) =>
+            {
+                var channel = new LeaseChannel(
+                    queue._requests.ProviderIdAt(shard), () => queue._deployment.ChannelPrefix, queue._telemetry.Logger);
+                channel.HandedOver += queue.OnHandedOver;
+                channel.Restored += queue.OnRestored;
+                return channel;
+            }, this);
 
     private LeaseRequest NewRequest(string resource, string owner, LeaseOptions options)
         => new(resource, _scripts.KeysOf(resource), owner, options);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Text;
 
 namespace AspireRedis.Coordination.Locking.Queueing;
@@ -12,8 +13,15 @@ internal sealed class LeaseRequests
     private readonly ConcurrentDictionary<string, LeaseRequest> _byOwner = new(StringComparer.Ordinal);
     private long _lastOwner;
 
-    /// <summary>32 characters with which all owner tokens of this provider begin.</summary>
-    public string ProviderId { get; } = Guid.NewGuid().ToString("N");
+    private readonly string _id = Guid.NewGuid().ToString("N");
+
+    /// <summary>
+    /// 32 characters with which all owner tokens of this provider at a shard begin. Each has a channel of its own, for a node of a cluster
+    /// passes on to all others what is published: one name would be heard once for each shard that we listen at.
+    /// </summary>
+    /// <param name="shard">The number of the shard, from 0.</param>
+    public string ProviderIdAt(int shard)
+        => shard == 0 ? _id : string.Create(CultureInfo.InvariantCulture, $"{_id.AsSpan(0, 30)}{shard & 0xff:x2}");
 
     public IEnumerable<LeaseRequest> All => _byOwner.Values;
 
@@ -22,12 +30,14 @@ internal sealed class LeaseRequests
     /// channel, if there is one: in hexadecimal, after an <c>@</c>.
     /// </summary>
     /// <param name="channelPrefix">See <see cref="RedisDeployment.ChannelPrefix"/>.</param>
-    public string NewOwner(string channelPrefix)
+    /// <param name="shard">The number of the shard that has the lease.</param>
+    public string NewOwner(string channelPrefix, int shard)
     {
+        var id = ProviderIdAt(shard);
         var number = Interlocked.Increment(ref _lastOwner);
         return channelPrefix.Length == 0
-            ? $"{ProviderId}.{number:x}"
-            : $"{ProviderId}.{number:x}@{Convert.ToHexStringLower(Encoding.UTF8.GetBytes(channelPrefix))}";
+            ? $"{id}.{number:x}"
+            : $"{id}.{number:x}@{Convert.ToHexStringLower(Encoding.UTF8.GetBytes(channelPrefix))}";
     }
 
     public void Add(LeaseRequest request) => _byOwner[request.Owner] = request;

@@ -9,7 +9,7 @@ namespace AspireRedis.Coordination.RateLimiting.Concurrency;
 /// may wait in this process is counted here; in what order they get their permits, the server says.
 /// </summary>
 internal sealed class ConcurrencyRateLimiter(
-    LeaseQueue leases, ConcurrencyLimit limit, string partition, RedisReach reach, RateLimitMetrics metrics, TimeProvider clock)
+    LeaseQueue leases, ConcurrencyLimit limit, string partition, Func<RedisReach> reach, RateLimitMetrics metrics, TimeProvider clock)
     : RedisRateLimiter(limit, reach, metrics, clock)
 {
     private readonly string _resource = PartitionKeys.Of(limit.Policy, partition);

@@ -104,6 +104,7 @@ internal sealed class Acknowledger(GroupContext group, InFlightEntries inFlight)
         }
         catch (Exception e) when (!giveUp.IsCancellationRequested)
         {
+            group.Shard.Noticed(e);
             // Another connection would be refused too.
             if (!Refusals.IsRefusal(e))
             {

@@ -34,6 +34,7 @@ internal sealed class ConsumerPresence(GroupContext group)
     }
 
     public Task RemoveAsync(CancellationToken cancellationToken)
-        => group.Shard.RunAsync(
-            database => database.HashDeleteAsync(_key, _instance, CommandFlags.DemandMaster), repeatable: true, cancellationToken);
+        => group.Deployment.RunAsync(
+            group.Stream, database => database.HashDeleteAsync(_key, _instance, CommandFlags.DemandMaster), repeatable: true,
+            cancellationToken);
 }

@@ -58,6 +58,7 @@ internal sealed class GroupReader(
             }
             catch (Exception e) when (e is not StreamPartitionsException)
             {
+                group.Shard.Noticed(e);
                 pause = pause == TimeSpan.Zero ? TimeSpan.FromMilliseconds(100)
                     : TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, TimeSpan.TicksPerSecond));
                 await Task.Delay(pause, group.Clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -79,8 +80,8 @@ internal sealed class GroupReader(
     {
         try
         {
-            await group.Shard.RunAsync(
-                database => database.StreamPendingAsync(group.Stream, group.Options.Group, CommandFlags.DemandMaster),
+            await group.Deployment.RunAsync(
+                group.Stream, database => database.StreamPendingAsync(group.Stream, group.Options.Group, CommandFlags.DemandMaster),
                 repeatable: true, cancellationToken);
         }
         catch (RedisServerException e) when (e.Message.StartsWith("NOGROUP", StringComparison.Ordinal))
@@ -103,8 +104,8 @@ internal sealed class GroupReader(
     {
         try
         {
-            await group.Shard.RunAsync(
-                database => database.StreamCreateConsumerGroupAsync(group.Stream, group.Options.Group, _startAt.AfterId,
+            await group.Deployment.RunAsync(
+                group.Stream, database => database.StreamCreateConsumerGroupAsync(group.Stream, group.Options.Group, _startAt.AfterId,
                 createStream: true),
                 repeatable: true, cancellationToken);
         }

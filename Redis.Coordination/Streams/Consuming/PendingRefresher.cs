@@ -46,7 +46,7 @@ internal sealed class PendingRefresher(GroupContext group, InFlightEntries inFli
             {
                 try
                 {
-                    await group.Shard.RunAsync(
+                    await group.Deployment.RunAsync(group.Stream,
                         database => database.ExecuteAsync("XNACK",
                         [(RedisKey)group.Stream, group.Options.Group, "SILENT", "IDS", ids.Length, .. ids]),
                         repeatable: false, cancellationToken);

@@ -97,7 +97,7 @@ public sealed class WhoMustAcknowledgeTests(SentinelFixture redis) : IClassFixtu
         await Eventually.HoldsAsync(() => CountAsync(writer), "the other one suffices", s_bound);
 
         await admin.Database.ExecuteAsync("CONFIG", "SET", "masterauth", password);
-        await Eventually.TrueAsync(async () => (await ReplicationState.ReadAsync(client.Database)).Replicas == 2, "it follows again");
+        await Eventually.TrueAsync(async () => (await ReplicationState.ReadAsync(client.Shard, default)).Replicas == 2, "it follows again");
         await Eventually.HoldsAsync(() => CountAsync(writer), "both acknowledge", s_bound);
         replica.Freeze();
 

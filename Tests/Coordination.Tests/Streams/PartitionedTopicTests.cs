@@ -24,7 +24,7 @@ public sealed class PartitionedTopicTests(RedisFixture redis) : IClassFixture<Re
     [InlineData("01890a5d-ac96-774b-bcce-b302099a8057", 17662, 2, 14)]
     public void The_partition_of_a_key_is_its_crc16_modulo_their_number(string key, int crc, int ofFour, int ofSixteen)
     {
-        Assert.Equal(crc, StreamPartitions.Crc16(System.Text.Encoding.UTF8.GetBytes(key)));
+        Assert.Equal(crc, AspireRedis.Coordination.Failover.Cluster.KeySlot.Crc16(System.Text.Encoding.UTF8.GetBytes(key)));
         Assert.Equal(ofFour, new StreamPartitions("p", 4).NumberOf(key));
         Assert.Equal(ofSixteen, new StreamPartitions("p", 16).NumberOf(key));
         Assert.Equal(0, new StreamPartitions("p", 1).NumberOf(key));

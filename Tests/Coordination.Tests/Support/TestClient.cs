@@ -53,6 +53,10 @@ internal sealed class TestClient : IAsyncDisposable
         return new TestClient(await RedisDeployment.ConnectAsync(options, loggers), clock ?? TimeProvider.System);
     }
 
+    /// <summary>The same for a cluster.</summary>
+    public static async Task<TestClient> ConnectClusterAsync(string connectionString, ILoggerFactory? loggers = null)
+        => new(await RedisDeployment.ConnectAsync(connectionString, loggers), TimeProvider.System);
+
     /// <summary>How many are in the queue of a lease whose name has no hash tag.</summary>
     public Task<long> QueuedAsync(string resource) => Database.SortedSetLengthAsync($"{{{resource}}}:queue");
 
