@@ -105,11 +105,11 @@ public sealed class StreamTail
         return await shard.OpenDedicatedAsync($"{_key}-tail", _options.Block, RedisShard.Bound, cancellationToken);
     }
 
-    /// <summary>One read; null when nothing has come.</summary>
+    /// <summary>One read; null when there is nothing to tell.</summary>
     private async Task<StreamTailBatch?> ReadAsync(DedicatedConnection connection, Position position, CancellationToken cancellationToken)
     {
         var database = connection.Database;
-        var (last, startsAnew) = (position.Last, position.IsNew);
+        var (last, startsAnew, wasCaughtUp) = (position.Last, position.IsNew, position.IsCaughtUp);
         // Who is caught up waits at the server for the next.
         object[] block = position.IsCaughtUp ? ["BLOCK", (long)_options.Block.TotalMilliseconds] : [];
         object[] arguments = ["COUNT", _options.BatchSize, .. block, "STREAMS", (RedisKey)_key, last?.Id ?? FirstId];
@@ -126,7 +126,9 @@ public sealed class StreamTail
         var reply = await reading;
         var entries = reply.IsNull ? [] : Array.ConvertAll(StreamEntryReply.ParseAll(reply[0][1]), e => new StreamEntry(e.Id, e.Fields));
         position.Read(entries, entries.Length < _options.BatchSize);
-        return entries.Length > 0 || startsAnew ? new StreamTailBatch(startsAnew, position.IsCaughtUp, entries) : null;
+        // That there is no more may be the news: the batch before was full.
+        return entries.Length > 0 || startsAnew || position.IsCaughtUp != wasCaughtUp
+            ? new StreamTailBatch(startsAnew, position.IsCaughtUp, entries) : null;
     }
 
     /// <summary>The result, or why it could not be had and is tried again.</summary>

@@ -9,5 +9,5 @@ namespace AspireRedis.Coordination.Streams;
 /// they were read.
 /// </param>
 /// <param name="IsCaughtUp">Whether the stream had no more than these.</param>
-/// <param name="Entries">The entries, in order.</param>
+/// <param name="Entries">The entries, in order; none where it is only told that there are no more, or that the stream is empty.</param>
 public sealed record StreamTailBatch(bool StartsAnew, bool IsCaughtUp, IReadOnlyList<StreamEntry> Entries);

@@ -52,6 +52,28 @@ public sealed class StreamTailTests(RedisFixture redis) : IClassFixture<RedisFix
     }
 
     [Fact]
+    public async Task Who_has_read_full_batches_only_is_told_that_there_is_no_more()
+    {
+        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
+        for (var i = 1; i <= 4; i++)
+        {
+            await client.Database.StreamAddAsync("full", "n", i);
+        }
+        var tail = new StreamTail(client.Deployment, "full", new StreamTailOptions { BatchSize = 2 });
+        List<(int Entries, bool IsCaughtUp)> batches = [];
+        await foreach (var batch in tail.ReadAsync(bound.Token))
+        {
+            batches.Add((batch.Entries.Count, batch.IsCaughtUp));
+            if (batch.IsCaughtUp)
+            {
+                break;
+            }
+        }
+        Assert.Equal([(2, false), (2, false), (0, true)], batches);
+    }
+
+    [Fact]
     public async Task A_key_of_another_type_and_absurd_options_are_refused()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
