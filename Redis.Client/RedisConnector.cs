@@ -48,7 +48,11 @@ internal sealed class RedisConnector(IServiceProvider services, PrimaryFollower 
 
     public void Dispose()
     {
-        _stopping.Cancel();
+        // Twice, as it is registered under two types.
+        if (!_stopping.IsCancellationRequested)
+        {
+            _stopping.Cancel();
+        }
         _stopping.Dispose();
     }
 
