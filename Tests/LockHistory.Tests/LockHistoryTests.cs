@@ -12,6 +12,8 @@ namespace AspireRedis.LockHistory;
 /// </summary>
 public sealed class LockHistoryTests(ITestOutputHelper output)
 {
+    private const int Judged = 50;
+
     [Fact]
     public Task Leases_on_one_server_that_keeps_what_it_has_answered() => HoldsAsync(LockSystem.Alone, TimeSpan.FromSeconds(15));
 
@@ -38,14 +40,19 @@ public sealed class LockHistoryTests(ITestOutputHelper output)
         }
         else
         {
-            results.Add(await Campaign.RunAsync(system, seed, time, output.WriteLine));
+            // On a machine that is busy with other work few waits can be judged.
+            do
+            {
+                results.Add(await Campaign.RunAsync(system, seed + results.Count, time, output.WriteLine));
+            }
+            while (system.Checks.Fair && results.Sum(r => r.Verdict.WaitersJudged) <= Judged && results.Count < 3);
         }
         Assert.All(results, r => Assert.Empty(r.Verdict.Violations.Select(v => v.What)));
         // Nothing found means something only where there was something to find.
         Assert.True(results.Sum(r => r.Acquired) > 100, "They acquired.");
         Assert.True(results.Sum(r => r.ClientKills) > 0 && results.Sum(r => r.ClientFreezes) > 0, "Clients were killed and frozen.");
         Assert.True(results.Sum(r => r.RedisFaults.Count) > 0, "There were Redis faults.");
-        Assert.True(!system.Checks.Fair || results.Sum(r => r.Verdict.WaitersJudged) > 20, "They queued.");
+        Assert.True(!system.Checks.Fair || results.Sum(r => r.Verdict.WaitersJudged) > Judged, "They queued.");
         if (system.Faults.Contains(RedisFaultKind.Kill) && system.Redis.Sentinels > 0)
         {
             Assert.True(results.Sum(r => r.Failovers) > 0, "The primary was lost.");
