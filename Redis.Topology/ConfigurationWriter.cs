@@ -29,6 +29,20 @@ internal sealed class ConfigurationWriter
         }
     }
 
+    /// <summary>What every node has: where it listens, its directory, and its password if it has one.</summary>
+    public void Node(RedisNode node, string? bind, RedisLogin? login, string? password, string dataDirectory)
+    {
+        Raw($"bind {bind ?? node.Host}");
+        Line("port", node.Port);
+        Line("protected-mode", login is null ? "no" : "yes");
+        Line("daemonize", "no");
+        Line("dir", dataDirectory);
+        if (password is not null)
+        {
+            Line("requirepass", password);
+        }
+    }
+
     public void Persistence(RedisPersistence persistence)
     {
         Raw(persistence.Snapshots ? "save 3600 1 300 100 60 10000" : "save \"\"");

@@ -187,16 +187,7 @@ public sealed class RedisTopology
         ArgumentNullException.ThrowIfNull(node);
         ArgumentException.ThrowIfNullOrEmpty(dataDirectory);
         var text = new ConfigurationWriter();
-        text.Raw($"bind {Options.Bind ?? node.Host}");
-        text.Line("port", node.Port);
-        text.Line("protected-mode", Options.Login is null ? "no" : "yes");
-        text.Line("daemonize", "no");
-        text.Line("dir", dataDirectory);
-        if (Options.Password is { } password)
-        {
-            text.Line("requirepass", password);
-        }
-
+        text.Node(node, Options.Bind, Options.Login, Options.Password, dataDirectory);
         if (Options.Users is { } users)
         {
             text.RawAll(node.Role == RedisRole.Sentinel ? users.OnSentinels() : users.OnServers());

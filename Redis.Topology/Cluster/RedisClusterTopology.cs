@@ -118,14 +118,9 @@ public sealed class RedisClusterTopology
         ArgumentNullException.ThrowIfNull(node);
         ArgumentException.ThrowIfNullOrEmpty(dataDirectory);
         var text = new ConfigurationWriter();
-        text.Raw($"bind {Options.Bind ?? node.Host}");
-        text.Line("port", node.Port);
-        text.Line("protected-mode", Options.Login is null ? "no" : "yes");
-        text.Line("daemonize", "no");
-        text.Line("dir", dataDirectory);
+        text.Node(node, Options.Bind, Options.Login, Options.Password, dataDirectory);
         if (Options.Password is { } password)
         {
-            text.Line("requirepass", password);
             text.Line("masterauth", password);
         }
 
