@@ -68,6 +68,8 @@ public sealed partial class RegionOperator : IAsyncDisposable
     internal RegionPromotion Promotion(string region)
         => new(Servers(region), this, _options, _permits, _logger);
 
+    internal void Did(PromotionPhase phase, Activity? activity) => Did(phase.ToString().ToLowerInvariant(), activity);
+
     /// <summary>A step is done.</summary>
     internal void Did(string step, Activity? activity)
     {
@@ -367,6 +369,4 @@ public sealed partial class RegionOperator : IAsyncDisposable
 
     private async Task<(RegionPermit? Last, string? Holder)> ReadAsync(CancellationToken cancellationToken)
         => await Witnesses.ReadAsync(cancellationToken);
-
-    private void Did(PromotionPhase phase, Activity? activity) => Did(phase.ToStep(), activity);
 }

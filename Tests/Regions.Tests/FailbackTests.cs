@@ -30,7 +30,7 @@ public sealed class FailbackTests : IAsyncLifetime
         var b = await Regions.ConnectAsync(TwoRegions.B);
         await Eventually.HoldsAsync(() => a.WriteAsync(), "A accepts writes", s_bound);
         await a.WriteAsync(100);
-        await Eventually.TrueAsync(async () => (await NumbersAsync(TwoRegions.B)).Length == a.Acknowledged.Count, "B has them");
+        await Eventually.TrueAsync(async () => (await Regions.NumbersAsync(TwoRegions.B)).Length == a.Acknowledged.Count, "B has them");
         var operation = Regions.CreateOperator(TwoRegions.B);
         Assert.Contains("active one", (await RefusedAsync("a")).Message, StringComparison.Ordinal);
         Assert.Contains("standby already", (await RefusedAsync("b")).Message, StringComparison.Ordinal);
@@ -69,7 +69,7 @@ public sealed class FailbackTests : IAsyncLifetime
             Regions.Thaw(TwoRegions.A);
         }
         await Eventually.TrueAsync(() => agent.Attention is not null, "A waits for a person", s_bound);
-        Assert.Empty(divergent.Except(await NumbersAsync(TwoRegions.A)));
+        Assert.Empty(divergent.Except(await Regions.NumbersAsync(TwoRegions.A)));
         using var folder = new TemporaryDirectory();
         var file = Path.Combine(folder.Path, "lost.ndjson");
         await File.WriteAllTextAsync(file, "writes of an earlier loss");
@@ -88,15 +88,11 @@ public sealed class FailbackTests : IAsyncLifetime
         // No more than what was written behind the last mark that came over.
         Assert.InRange(inFile.Length, divergent.Length, divergent.Length + (isKilled ? 101 : 0));
         await Regions.UntilAttachedAsync(active: TwoRegions.B, standby: TwoRegions.A);
-        Assert.Equal(await NumbersAsync(TwoRegions.B), await NumbersAsync(TwoRegions.A));
-        Assert.Empty(b.Acknowledged.Except(await NumbersAsync(TwoRegions.B)));
+        Assert.Equal(await Regions.NumbersAsync(TwoRegions.B), await Regions.NumbersAsync(TwoRegions.A));
+        Assert.Empty(b.Acknowledged.Except(await Regions.NumbersAsync(TwoRegions.B)));
         await Eventually.TrueAsync(() => agent.Attention is null, "nothing is left to do");
 
         Task<RegionException> RefusedAsync(string region)
             => Assert.ThrowsAsync<RegionException>(() => operation.FailbackAsync(region, "/dev/null"));
     }
-
-    private async Task<string[]> NumbersAsync(string region)
-        => [.. ((object?[])(await Regions.ExecuteAsync(region, Regions[region].Topology.Primary, "LRANGE", RegionClient.List, 0, -1))!)
-            .Cast<string>()];
 }

@@ -30,7 +30,7 @@ public sealed class PromotionTests : IAsyncLifetime
         var refused = await Assert.ThrowsAsync<RegionNotActiveException>(() => b.WriteAsync());
         Assert.Equal("a", refused.ActiveRegion);
         await a.WriteAsync(200);
-        await Eventually.TrueAsync(async () => (await ListOfAsync(TwoRegions.B)).Count >= 201, "B has them");
+        await Eventually.TrueAsync(async () => (await Regions.NumbersAsync(TwoRegions.B)).Length >= 201, "B has them");
 
         var lost = Stopwatch.StartNew();
         Regions.Kill(TwoRegions.A);
@@ -71,7 +71,7 @@ public sealed class PromotionTests : IAsyncLifetime
         var b = await Regions.ConnectAsync(TwoRegions.B);
         await Eventually.HoldsAsync(() => a.WriteAsync(), "A accepts writes", s_bound);
         await a.WriteAsync(50);
-        await Eventually.TrueAsync(async () => (await ListOfAsync(TwoRegions.B)).Count >= a.Acknowledged.Count, "B has them");
+        await Eventually.TrueAsync(async () => (await Regions.NumbersAsync(TwoRegions.B)).Length >= a.Acknowledged.Count, "B has them");
 
         Regions.Freeze(TwoRegions.A);
         // These lie in its sockets.
@@ -121,7 +121,4 @@ public sealed class PromotionTests : IAsyncLifetime
         Assert.True(a.Monitor.Current!.Epoch > refused.Epoch);
         Assert.Empty(a.Acknowledged.Except(await a.ReadAsync()));
     }
-
-    private async Task<IReadOnlyList<object?>> ListOfAsync(string region)
-        => (object?[])(await Regions.ExecuteAsync(region, Regions[region].Topology.Primary, "LRANGE", RegionClient.List, 0, -1))!;
 }

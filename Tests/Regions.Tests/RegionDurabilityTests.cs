@@ -33,7 +33,7 @@ public sealed class RegionDurabilityTests : IAsyncLifetime
             await a.WriteAsync(Durability.Region);
             times.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
             // Not in a moment: at this one.
-            Assert.Empty(a.Acknowledged.Except(await ListOfAsync(TwoRegions.B)));
+            Assert.Empty(a.Acknowledged.Except(await Regions.NumbersAsync(TwoRegions.B)));
         }
         var together = Stopwatch.StartNew();
         await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => a.WriteAsync(Durability.Region)));
@@ -103,8 +103,4 @@ public sealed class RegionDurabilityTests : IAsyncLifetime
             .ToDictionary(n => n, _ => 0L);
         Assert.Equal(1, shard.Follower!.PromotableReplicasOf(shard.KnownPrimary!, followers).Count);
     }
-
-    private async Task<IEnumerable<string>> ListOfAsync(string region)
-        => ((object?[])(await Regions.ExecuteAsync(region, Regions[region].Topology.Primary, "LRANGE", RegionClient.List, 0, -1))!)
-            .Cast<string>();
 }

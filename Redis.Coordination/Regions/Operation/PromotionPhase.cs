@@ -24,9 +24,3 @@ internal enum PromotionPhase
     /// <summary>Its other servers follow it and may be promoted.</summary>
     Followed,
 }
-
-internal static class PromotionPhases
-{
-    /// <summary>As an event of a span.</summary>
-    public static string ToStep(this PromotionPhase phase) => phase.ToString().ToLowerInvariant();
-}

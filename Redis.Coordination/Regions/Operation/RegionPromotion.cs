@@ -40,13 +40,13 @@ internal sealed class RegionPromotion(
         // Harmless for what is a primary already. There is no way to make this and the permission one step: a transaction is refused
         // as a whole by a replica. The permission of the other region, which is here by replication, is none for this one.
         var answers = await head.PipelineAsync(cancellationToken, ["REPLICAOF", "NO", "ONE"], ["TIME"]);
-        Did(PromotionPhase.Promoted, activity);
+        regions.Did(PromotionPhase.Promoted, activity);
         if (await permits.GrantAsync(head, new RegionPermit(lease.Region, lease.Epoch), lease.ValidUntil, answers[1], cancellationToken)
             is { } newer)
         {
             throw new RegionException($"{head.Name} knows of '{newer}', and epoch {lease.Epoch} is none any more.", isChanged: true);
         }
-        Did(PromotionPhase.Permitted, activity);
+        regions.Did(PromotionPhase.Permitted, activity);
         logger.LogInformation("{Head} accepts writes for region {Region}, epoch {Epoch}, {Elapsed:0} ms after it was told to.", head.Name,
             lease.Region, lease.Epoch, Stopwatch.GetElapsedTime(began).TotalMilliseconds);
     }
@@ -60,9 +60,9 @@ internal sealed class RegionPromotion(
         // By the Sentinels the services find it, and the file may wait for a disk.
         var monitoring = MonitorAsync(head, cancellationToken);
         await RegionServers.KeepAsync(head, cancellationToken);
-        Did(PromotionPhase.Kept, activity);
+        regions.Did(PromotionPhase.Kept, activity);
         await monitoring;
-        Did(PromotionPhase.Monitored, activity);
+        regions.Did(PromotionPhase.Monitored, activity);
         foreach (var server in own.Servers.Where(s => !ReferenceEquals(s, head)))
         {
             try
@@ -75,7 +75,7 @@ internal sealed class RegionPromotion(
                 logger.LogWarning("{Server} could not be told to follow {Head}: {Reason}", server.Name, head.Name, e.Message);
             }
         }
-        Did(PromotionPhase.Followed, activity);
+        regions.Did(PromotionPhase.Followed, activity);
     }
 
     /// <summary>Has those Sentinels monitor the head that do not monitor the region.</summary>
@@ -122,6 +122,4 @@ internal sealed class RegionPromotion(
 
     public static bool IsAway(Exception e, CancellationToken cancellationToken)
         => !cancellationToken.IsCancellationRequested && (e is IOException or TimeoutException || e.IsOfRedis());
-
-    private void Did(PromotionPhase phase, Activity? activity) => regions.Did(phase.ToStep(), activity);
 }

@@ -194,6 +194,10 @@ internal sealed class TwoRegions : IAsyncDisposable
     public async Task<ReplicationInfo> InfoAsync(string region, RedisNode node)
         => ReplicationInfo.Parse((string)(await ExecuteAsync(region, node, "INFO", "replication"))!);
 
+    /// <summary>What clients have written that a region has, at the server that was its primary at first.</summary>
+    public async Task<string[]> NumbersAsync(string region)
+        => [.. ((object?[])(await ExecuteAsync(region, this[region].Topology.Primary, "LRANGE", RegionClient.List, 0, -1))!).Cast<string>()];
+
     /// <summary>Until A is active, B's first server follows it and B's second one that.</summary>
     public async Task UntilAttachedAsync(string active = A, string standby = B)
     {
