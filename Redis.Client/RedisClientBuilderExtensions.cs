@@ -8,6 +8,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
 using StackExchange.Redis;
 
 namespace AspireRedis.Client;
@@ -111,9 +113,14 @@ public static class RedisClientBuilderExtensions
     {
         // The client logs each step of each attempt, and ten errors a second during an outage. RedisConnector logs it once.
         builder.Logging.AddFilter("StackExchange.Redis", LogLevel.None);
-        builder.Services.AddOpenTelemetry()
-            .WithTracing(tracing => tracing.AddSource(CoordinationDiagnostics.Name))
-            .WithMetrics(metrics => metrics.AddMeter(CoordinationDiagnostics.Name));
+        builder.AddSources();
+    }
+
+    /// <summary>For the providers of the application; where it has none, nothing is traced and measured.</summary>
+    internal static void AddSources(this IHostApplicationBuilder builder)
+    {
+        builder.Services.ConfigureOpenTelemetryTracerProvider(tracing => tracing.AddSource(CoordinationDiagnostics.Name));
+        builder.Services.ConfigureOpenTelemetryMeterProvider(metrics => metrics.AddMeter(CoordinationDiagnostics.Name));
     }
 
     private static void AddConsumers(this IHealthChecksBuilder health, IHostApplicationBuilder builder)

@@ -1,5 +1,4 @@
 using AspireRedis.Coordination;
-using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Regions;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -65,9 +64,7 @@ public static class RegionConfiguration
         }
         builder.Services.AddRedisRegion((options, _) => options.Bind(builder.Configuration)).AddRedisRegionAgent();
         builder.Logging.AddFilter("StackExchange.Redis", LogLevel.None);
-        builder.Services.AddOpenTelemetry()
-            .WithTracing(tracing => tracing.AddSource(CoordinationDiagnostics.Name))
-            .WithMetrics(metrics => metrics.AddMeter(CoordinationDiagnostics.Name));
+        builder.AddSources();
         builder.Services.AddHealthChecks().AddCheck<RegionAgentHealthCheck>("region-agent", HealthStatus.Degraded, ["ready"]);
         return builder;
     }

@@ -4,14 +4,15 @@ using System.Text.Json;
 using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using AspireRedis.ServiceDefaults;
+using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
 namespace AspireRedis.Orders.Placing;
 
 /// <summary>Goes the way of an order: over HTTP, to the inventory, to the primary, and to the answer; nothing is written.</summary>
 internal sealed class OrderWarmUp(
-    IServiceProvider services, OrderStore orders, IdempotencyKeys keys, IHttpClientFactory clients, TimeProvider clock,
-    ILogger<OrderPlacement> logger) : IWarmUp
+    IServiceProvider services, OrderStore orders, IdempotencyKeys keys, IHttpClientFactory clients, IOptions<OrderOptions> options,
+    TimeProvider clock, ILogger<OrderPlacement> logger) : IWarmUp
 {
     private static readonly object s_request = Request(1);
     private static readonly object s_invalid = Request(0);
@@ -40,7 +41,7 @@ internal sealed class OrderWarmUp(
         try
         {
             await new OrderPlacement(new InventoryClient(inventory), orders, keys, clock, logger)
-                .PlaceAsync(OrderId.New(), null, _request, Durability.Memory, cancellationToken);
+                .PlaceAsync(OrderId.New(), null, _request, options.Value.Durability, cancellationToken);
         }
         catch (RedisConnectionException)
         {

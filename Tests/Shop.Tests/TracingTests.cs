@@ -12,6 +12,7 @@ using AspireRedis.Topology;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry;
 using OpenTelemetry.Trace;
@@ -193,7 +194,7 @@ public sealed class TracingTests(RedisFixture redis) : IClassFixture<RedisFixtur
             builder.UseUrls(Url(port));
             builder.ConfigureLogging(logging => logging.ClearProviders());
             // Last, so that it sees what an exporter would.
-            builder.ConfigureTestServices(services => services.ConfigureOpenTelemetryTracerProvider(
+            builder.ConfigureTestServices(services => services.AddOpenTelemetry().WithTracing(
                 tracing => tracing.AddProcessor(new Collector(_spans))));
         });
         _hosts.Add(host);
