@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using AspireRedis.Contracts;
+using AspireRedis.Coordination.Regions;
 using AspireRedis.LocalServers;
 using AspireRedis.Testing;
 using AspireRedis.Topology;
@@ -51,6 +52,21 @@ internal sealed class OrderSystem : IAsyncDisposable
 
     public IServer Server => _connection.GetServers()[0];
 
+    /// <summary>The region that the services may be in.</summary>
+    public RegionOptions Region => new()
+    {
+        Name = "home",
+        Regions =
+        {
+            new RegionDefinition
+            {
+                Name = "home",
+                ConnectionString = _redis.Topology.ConnectionString,
+                Servers = string.Join(',', _redis.Topology.Servers.Select(s => s.Address)),
+            },
+        },
+    };
+
     public static async Task<OrderSystem> StartAsync(ISuite suite, string durability, int partitions)
     {
         var redis = await LocalRedis.StartAsync(RedisTopology.Create(), Directory.CreateTempSubdirectory("aspire-redis-").FullName,
@@ -80,17 +96,16 @@ internal sealed class OrderSystem : IAsyncDisposable
     /// <param name="inRegion">Whether they are in a region, and each script looks at its permission; it is granted for an hour.</param>
     public async Task StartServicesAsync(bool telemetry = false, bool inRegion = false)
     {
-        const string Region = "home";
-        foreach (var (name, value) in ((string, string)[])[("Name", Region), ("Regions__0__Name", Region),
-            ("Regions__0__ConnectionString", _redis.Topology.ConnectionString),
-            ("Regions__0__Servers", string.Join(',', _redis.Topology.Servers.Select(s => s.Address)))])
+        var home = Region.Regions[0];
+        foreach (var (name, value) in ((string, string)[])[("Name", Region.Name), ("Regions__0__Name", home.Name),
+            ("Regions__0__ConnectionString", home.ConnectionString), ("Regions__0__Servers", home.Servers)])
         {
             _environment[$"Regions__{name}"] = inRegion ? value : null;
         }
         if (inRegion)
         {
-            await Database.StringSetAsync("redis:region:last", $"{Region} 1 0");
-            await Database.StringSetAsync("redis:region", $"{Region} 1", TimeSpan.FromHours(1));
+            await Database.StringSetAsync("redis:region:last", $"{home.Name} 1 0");
+            await Database.StringSetAsync("redis:region", $"{home.Name} 1", TimeSpan.FromHours(1));
         }
         _environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = telemetry ? _telemetry : null;
         _environment["OTEL_EXPORTER_OTLP_PROTOCOL"] = telemetry ? "http/protobuf" : null;
