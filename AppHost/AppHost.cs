@@ -19,7 +19,7 @@ IResourceBuilder<RedisRegionsResource>? regions;
 try
 {
     topology = builder.Configuration.ReadTopology();
-    partitions = ShopPartitions.Parse(builder.Configuration[ShopPartitions.Setting]);
+    partitions = builder.Configuration.ReadPartitions(topology);
     redis = builder.AddShopRedis(topology);
     regions = builder.AddShopRegions(redis);
 }

@@ -28,6 +28,7 @@ internal static class EndpointsFileExtensions
             one.Notifications.WithEnvironment("Mail__PickupFolder", mail);
         }
         var deployment = redis.Resource as RedisSentinelResource;
+        var cluster = redis.Resource as RedisClusterResource;
 
         builder.Eventing.Subscribe<AfterResourcesCreatedEvent>((@event, cancellationToken) =>
         {
@@ -68,6 +69,7 @@ internal static class EndpointsFileExtensions
                     ("MAIL_DIR", mail),
                     ("SENTINELS", AddressesOf(deployment, RedisRole.Sentinel)),
                     ("REDIS_SERVICE", deployment?.Options.ServiceName ?? ""),
+                    ("CLUSTER_NODES", AddressesOf(cluster, RedisRole.Primary, RedisRole.Replica)),
                     ("LOCK_NODES", AddressesOf(regions?.Resource.Witnesses, RedisRole.LockNode)),
                 ];
                 if (regions is not null && standby is not null)
@@ -95,8 +97,8 @@ internal static class EndpointsFileExtensions
         }
     }
 
-    private static string AddressesOf(RedisDeploymentResource? deployment, RedisRole role)
-        => string.Join(',', deployment?.Nodes.Where(n => n.FirstRole == role).Select(n => $"127.0.0.1:{n.PrimaryEndpoint.Port}") ?? []);
+    private static string AddressesOf(RedisDeploymentResource? deployment, params RedisRole[] roles)
+        => string.Join(',', deployment?.Nodes.Where(n => roles.Contains(n.FirstRole)).Select(n => $"127.0.0.1:{n.PrimaryEndpoint.Port}") ?? []);
 
     // Not the setting: with random ports the dashboard has another.
     private static string DashboardUrl(IServiceProvider services)

@@ -1,3 +1,5 @@
+using System.Globalization;
+using AspireRedis.Contracts;
 using AspireRedis.Hosting;
 using Microsoft.Extensions.Configuration;
 
@@ -8,10 +10,12 @@ internal static class ShopRedisExtensions
 {
     private const string TopologyKey = "Redis:Topology";
     private const string ModeKey = "Redis:Mode";
+    private const int PartitionsOfCluster = 8;
 
     /// <summary>Reads the setting <c>Redis:Topology</c>.</summary>
     /// <exception cref="InvalidOperationException">
-    /// It is neither sentinel nor single, or single together with <c>Redis:Mode</c> executable.
+    /// It is none of sentinel, single and cluster, or single together with <c>Redis:Mode</c> executable, or there are regions, which are
+    /// for Sentinel deployments.
     /// </exception>
     public static ShopTopology ReadTopology(this IConfiguration configuration)
     {
@@ -19,16 +23,34 @@ internal static class ShopRedisExtensions
         var topology = setting?.Trim().ToLowerInvariant() switch
         {
             null or "" or "sentinel" => ShopTopology.Sentinel,
-            "single" when configuration.HasRegions() => throw new InvalidOperationException(
-                $"{ShopRegionsExtensions.Key} is for a Sentinel deployment, and {TopologyKey} is 'single'."),
+            "single" or "cluster" when configuration.HasRegions() => throw new InvalidOperationException(
+                $"{ShopRegionsExtensions.Key} is for a Sentinel deployment, and {TopologyKey} is '{setting}'."),
             "single" => ShopTopology.Single,
-            _ => throw new InvalidOperationException($"{TopologyKey} is '{setting}'; it must be sentinel or single."),
+            "cluster" => ShopTopology.Cluster,
+            _ => throw new InvalidOperationException($"{TopologyKey} is '{setting}'; it must be sentinel, single or cluster."),
         };
         return topology == ShopTopology.Single && string.Equals(configuration[ModeKey]?.Trim(), "executable",
             StringComparison.OrdinalIgnoreCase)
             ? throw new InvalidOperationException(
             $"{TopologyKey} is 'single', which runs in a container; {ModeKey} must be auto or container then, not executable.")
             : topology;
+    }
+
+    /// <summary>
+    /// Reads the setting <c>Orders:Partitions</c>: 8 by default in a cluster, where orders and products must be divided, else 1.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">It is no such number, or 1 in a cluster.</exception>
+    public static ShopPartitions ReadPartitions(this IConfiguration configuration, ShopTopology topology)
+    {
+        var setting = configuration[ShopPartitions.Setting];
+        if (topology != ShopTopology.Cluster)
+        {
+            return ShopPartitions.Parse(setting);
+        }
+        var partitions = ShopPartitions.Parse(string.IsNullOrWhiteSpace(setting)
+            ? PartitionsOfCluster.ToString(CultureInfo.InvariantCulture) : setting);
+        return partitions.Count > 1 ? partitions : throw new InvalidOperationException(
+            $"{ShopPartitions.Setting} is 1, and {TopologyKey} is 'cluster': what one script writes must be in one slot, which partitions see to.");
     }
 
     /// <summary>Adds the resource <c>redis</c>. With <c>Redis:KeepData</c> data outlives the AppHost.</summary>
@@ -45,6 +67,11 @@ internal static class ShopRedisExtensions
         {
             var single = builder.AddRedis("redis").WithRedisInsight();
             return keepsData ? single.WithDataVolume() : single;
+        }
+        if (topology == ShopTopology.Cluster)
+        {
+            var cluster = builder.AddRedisCluster("redis");
+            return keepsData ? cluster.WithDataVolume() : cluster;
         }
         // Of each region one replica: everything is there twice.
         var sentinel = builder.AddRedisSentinel("redis").WithReplicas(builder.Configuration.HasRegions() ? 1 : 2).WithSentinels(3);

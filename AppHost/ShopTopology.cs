@@ -8,4 +8,7 @@ internal enum ShopTopology
 
     /// <summary>One container without replicas, beside it RedisInsight. A crash loses what came after the last snapshot.</summary>
     Single = 1,
+
+    /// <summary>A Redis Cluster of three primaries with a replica each, over which the shop's partitions are spread.</summary>
+    Cluster = 2,
 }

@@ -9,7 +9,7 @@ public static class ShopPartitionsExtensions
 {
     /// <summary>
     /// Reads the setting, and ends the start of the service when the data in Redis has another number: then some other service has,
-    /// or the setting was changed.
+    /// or the setting was changed. So it does with one partition in a cluster, where what one script writes must be in one slot.
     /// </summary>
     /// <exception cref="InvalidOperationException">The setting is no such number.</exception>
     public static ShopPartitions AddShopPartitions(this IHostApplicationBuilder builder)
@@ -19,6 +19,18 @@ public static class ShopPartitionsExtensions
         builder.Services.AddSingleton(partitions);
         // Both topics in each service: whichever starts first records the number for all.
         builder.Services.RequirePartitions(partitions.OrderPlaced).RequirePartitions(partitions.Email);
+        builder.Services.AddHostedService<PartitionedInCluster>();
         return partitions;
+    }
+
+    private sealed class PartitionedInCluster(RedisDeployment redis, ShopPartitions partitions) : IHostedService
+    {
+        /// <exception cref="InvalidOperationException">There is one partition, and a cluster.</exception>
+        public Task StartAsync(CancellationToken cancellationToken) => redis.IsCluster && partitions.Count == 1
+            ? throw new InvalidOperationException(
+                $"{ShopPartitions.Setting} is 1, and Redis is a cluster: its keys must be divided into partitions, 8 for example.")
+            : Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -33,8 +33,9 @@ internal enum PlaceOutcome
 /// order. The same holds for the outcome of the payment, its mail and the acknowledgement of the event.
 /// </summary>
 /// <remarks>
-/// With partitions every script writes keys of one slot, that of the order's partition. Placing an order also reads what another slot
-/// has, the receipts and the idempotency key: this design is for one primary with replicas (Sentinel).
+/// With partitions every script writes keys of one slot, that of the order's partition. On one primary, placing an order also reads what
+/// other slots have, the receipts of its items and its idempotency key, so that one <c>WAIT</c> speaks for all of them. In a cluster that
+/// cannot be read, and they were made durable before.
 /// </remarks>
 internal sealed class OrderStore(
     RedisDeployment redis, DurableWriter writer, StreamProducer producer, ChannelPublisher publisher, Inbox inbox, OrderKeys keys,
@@ -137,6 +138,11 @@ internal sealed class OrderStore(
         await producer.EnsurePartitionsAsync(keys.OrderPlaced, cancellationToken);
         using var append = producer.PrepareAppend(
             keys.OrderPlaced, placed, OrderJournal.EventId(order.OrderId, Topics.OrderPlaced.EventType), order.PlacedAt);
+        if (redis.IsCluster)
+        {
+            // Those of the warm-up are here, for what is not there.
+            (claim, receipts) = (null, [.. receipts.Where(r => r.StartsWith(keys.Order(order.OrderId).ToString(), StringComparison.Ordinal))]);
+        }
         RedisValue[] fields =
             [.. OrderHash.Write(order), OrderJournal.NameOf(1), OrderJournal.Write(Topics.OrderPlaced, TimeSpan.Zero)];
         try

@@ -16,7 +16,7 @@ public static class RedisDeploymentBuilderExtensions
     /// <exception cref="ArgumentException">An option is not usable; the parameter name is the option's.</exception>
     public static IResourceBuilder<T> WithTopology<T>(this IResourceBuilder<T> builder,
         Func<RedisTopologyOptions, RedisTopologyOptions> change)
-        where T : RedisDeploymentResource
+        where T : RedisTopologyResource
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(change);
@@ -38,7 +38,7 @@ public static class RedisDeploymentBuilderExtensions
     /// <param name="builder">The deployment.</param>
     /// <param name="persistence">What to keep.</param>
     public static IResourceBuilder<T> WithPersistence<T>(this IResourceBuilder<T> builder, RedisPersistence persistence)
-        where T : RedisDeploymentResource
+        where T : RedisTopologyResource
         => builder.WithTopology(_ => builder.Resource.With(persistence));
 
     /// <summary>

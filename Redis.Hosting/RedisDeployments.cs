@@ -57,7 +57,7 @@ internal static class RedisDeployments
             .WithParentRelationship(deployment)
             .WithIconName(role == RedisRole.Sentinel ? "Eye" : "Database")
             .WithHealthCheck(RedisHealthChecks.Add(deployment.ApplicationBuilder, $"{builder.Resource.Name}_answers",
-                async token => await resource.Probe.MissingAsync(resource.NodeOf(builder.Resource), token)))
+                async token => await resource.NodeProbe.MissingAsync(resource.NodeOf(builder.Resource), token)))
             .OnBeforeResourceStarted(async (_, _, token) => await resource.PreparedAsync(token))
             .OnResourceReady((node, _, _) =>
             {
@@ -72,14 +72,15 @@ internal static class RedisDeployments
 
     /// <summary>
     /// Who is started before whom: replicas find their primary, and Sentinels, which ask for the replicas when they start and
-    /// then after 10 s only, find those in sync. Kept data may have other roles, so there all start at once.
+    /// then after 10 s only, find those in sync. Kept data may have other roles, and nodes of a cluster are told later, so there all start
+    /// at once.
     /// </summary>
     private static void Order(RedisDeploymentResource deployment)
     {
         foreach (var node in deployment.Nodes)
         {
             RemoveOrder(node);
-            if (deployment.KeepsData)
+            if (deployment.KeepsData || deployment is RedisClusterResource)
             {
                 continue;
             }
@@ -112,8 +113,7 @@ internal static class RedisDeployments
         lifetime.ApplicationStopped.Register(() => resource.Runtime.CleanUpAsync(resource).GetAwaiter().GetResult());
         try
         {
-            var options = await resource.StartOptionsAsync(cancellationToken);
-            resource.Prepared(await resource.Runtime.PrepareAsync(resource, options, cancellationToken));
+            resource.Prepared(await resource.Runtime.PrepareAsync(resource, cancellationToken));
         }
         catch (Exception e)
         {
@@ -129,6 +129,7 @@ internal static class RedisDeployments
         // Nothing of its own is started. The watcher says that it runs as soon as its nodes can be used.
         await @event.Notifications.PublishUpdateAsync(resource, s => s with { StartTimeStamp = DateTime.UtcNow });
         _ = new RedisNodeWatcher(health, @event.Notifications, @event.Logger).RunAsync(lifetime.ApplicationStopping);
+        _ = resource.JoinAsync(@event.Logger, lifetime.ApplicationStopping);
     }
 
     /// <summary>What is frozen cannot end when the application does.</summary>

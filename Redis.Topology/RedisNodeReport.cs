@@ -32,14 +32,29 @@ internal sealed record RedisNodeReport
     /// <summary>How many other Sentinels a Sentinel knows.</summary>
     public int OtherSentinels { get; init; }
 
-    /// <summary>A Sentinel's count of the failovers that it has seen to their end.</summary>
+    /// <summary>A Sentinel's count of the failovers that it has seen to their end; of a node of a cluster the epoch of its slots.</summary>
     public long ConfigEpoch { get; init; }
 
     /// <summary>Whether a Sentinel could start a failover: it sees enough others and is not in TILT.</summary>
     public bool CanFailOver { get; init; }
 
+    /// <summary>The slots that a node of a cluster serves by its own account; null where there is no cluster.</summary>
+    public IReadOnlyList<RedisSlotRange>? Slots { get; init; }
+
     internal IReadOnlyDictionary<RedisAddress, RedisReplicaLag> ReplicaLags { get; init; } =
         new Dictionary<RedisAddress, RedisReplicaLag>();
+
+    /// <summary>How far a replica is behind is known where its acknowledgements arrive.</summary>
+    internal static void TellLags(Dictionary<RedisNode, RedisNodeReport?> reports, INodeLayout layout)
+    {
+        foreach (var lag in reports.Values.OfType<RedisNodeReport>().SelectMany(r => r.ReplicaLags).ToList())
+        {
+            if (layout.NodeAt(lag.Key) is { } replica && reports[replica] is { IsPrimary: false } report)
+            {
+                reports[replica] = report with { Lag = lag.Value };
+            }
+        }
+    }
 
     /// <summary>From the section <c>replication</c> of INFO.</summary>
     internal static RedisNodeReport OfServer(string info)

@@ -12,7 +12,7 @@ namespace AspireRedis.Topology;
 /// restarted server its original role again, and a promoted one would come back as a replica of a dead node.
 /// For the same reason an existing file is never overwritten.
 /// </remarks>
-public sealed class RedisTopology
+public sealed class RedisTopology : INodeLayout
 {
     private RedisTopology(RedisTopologyOptions options, Func<string, RedisRole, RedisAddress> place)
     {
@@ -81,6 +81,8 @@ public sealed class RedisTopology
 
     /// <summary>What a replica of this deployment logs in with at its primary; null where nobody is asked.</summary>
     internal string? ReplicationPassword => Options.Users?.PasswordOf(RedisRegionUsers.Replication) ?? Options.Password;
+
+    RedisLogin? INodeLayout.Login => Options.Login;
 
     internal string ConnectionStringFor(RedisLogin? login) => Sentinels.Count > 0
         ? $"{string.Join(',', Sentinels.Select(n => n.Address))},serviceName={Options.ServiceName}{login?.Suffix}"

@@ -5,7 +5,7 @@ namespace AspireRedis.Topology;
 /// <summary>Asks the nodes of a topology how they are, at protocol level and without changing anything. Safe for concurrent use.</summary>
 /// <param name="topology">The nodes to ask.</param>
 /// <param name="reachedAt">Where this process reaches a node, if not at its own address; null for there.</param>
-internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, RedisAddress>? reachedAt = null)
+internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode, RedisAddress>? reachedAt = null) : INodeProbe
 {
     /// <summary>The nodes that are asked.</summary>
     public RedisTopology Topology { get; } = topology ?? throw new ArgumentNullException(nameof(topology));
@@ -108,10 +108,7 @@ internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode,
             return await AskAsync(node, token, "PING") is "PONG" ? null : $"{node.Name} does not answer PING";
         }
 
-        // The role of the moment: any server may be the primary by now.
-        return (object?[])(await AskAsync(node, token, "ROLE"))! is ["slave", _, _, string link, ..] && link != "connected"
-            ? $"{node.Name} is not in sync with its primary ({link})"
-            : null;
+        return MissingAccordingTo(await AskAsync(node, token, "ROLE"), node);
     }
 
     /// <summary>Asks all nodes at once what they are and do at the moment.</summary>
@@ -128,17 +125,15 @@ internal sealed class RedisTopologyProbe(RedisTopology topology, Func<RedisNode,
             reports[node] = report! with { ReplicasInSync = report.ReplicaLags.Keys.Count(a => Topology.NodeAt(a) is not null) };
         }
 
-        // How far a replica is behind is known where its acknowledgements arrive.
-        foreach (var lag in reports.Values.OfType<RedisNodeReport>().SelectMany(r => r.ReplicaLags))
-        {
-            if (Topology.NodeAt(lag.Key) is { } replica && reports[replica] is { IsPrimary: false } report)
-            {
-                reports[replica] = report with { Lag = lag.Value };
-            }
-        }
-
+        RedisNodeReport.TellLags(reports, Topology);
         return reports;
     }
+
+    /// <summary>Of a server: by the role of the moment, for any may be the primary by now.</summary>
+    internal static string? MissingAccordingTo(object? role, RedisNode node)
+        => role is object?[] and ["slave", _, _, string link, ..] && link != "connected"
+            ? $"{node.Name} is not in sync with its primary ({link})"
+            : null;
 
     internal async Task<string?> MissingServersAsync(RedisNode primary, CancellationToken token)
     {

@@ -62,16 +62,17 @@ internal sealed class ReservationStore(
 
     /// <summary>
     /// Takes items out of the stock for an order, until its deadline; a repetition finds them taken. It does not wait for
-    /// replicas: the order is placed only where its items are, and what makes the order durable makes them so.
+    /// replicas: the order is placed only where its items are, and what makes the order durable makes them so. In a cluster the order is
+    /// elsewhere, so they are made durable by themselves.
     /// </summary>
     /// <param name="lease">That of the product; null to have the script decide alone.</param>
     /// <param name="items">Whose and which.</param>
     /// <param name="quantity">How many.</param>
     public async Task<TakeResult> TakeAsync(ILease? lease, ReservedItems items, int quantity)
     {
-        var reply = await redis.EvaluateAsync(s_take, KeysOf(items),
+        var reply = await writer.EvaluateAsync(s_take, KeysOf(items),
             [lease?.FencingToken ?? RedisValue.EmptyString, quantity, (long)options.Value.HoldFor.TotalMilliseconds, items.Member,
-                items.Sku, keys.KeptChanges]);
+                items.Sku, keys.KeptChanges], redis.IsCluster ? options.Value.Durability : Durability.Memory, CancellationToken.None);
         if ((string?)reply[0] == "stale")
         {
             throw lease!.ReportFenceRejection();

@@ -17,27 +17,35 @@ internal sealed class ServerList
     private static readonly TimeSpan s_missed = TimeSpan.FromHours(1);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, (string Role, long SeenAt)> _known = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (string Role, int? Shard, long SeenAt)> _known = new(StringComparer.Ordinal);
 
-    /// <summary>The servers of the moment, the primary first and those that are gone last.</summary>
-    public IReadOnlyList<ServerView> Update(DeploymentStatus status)
+    /// <summary>The servers of the moment, of each shard the primary first, and those that are gone last.</summary>
+    /// <param name="shards">Those of a cluster, or the one there is; one without a status does not answer.</param>
+    public IReadOnlyList<ServerView> Update(IReadOnlyList<ShardStatus> shards)
     {
-        List<ServerView> servers =
-        [
-            new(status.Primary, "primary", "up", null),
-            .. status.Replicas.Select(r => new ServerView(r.Address, "replica", r.IsInSync ? "up" : "syncing", r.LagBytes)),
-        ];
+        List<ServerView> servers = [];
         lock (_lock)
         {
             var now = Stopwatch.GetTimestamp();
-            if (status.LastFailover is { } failover && DateTimeOffset.UtcNow - failover.At < s_missed)
+            foreach (var (number, slots, status) in shards)
             {
-                // The primary that died before anybody looked.
-                _known.TryAdd(failover.From, ("primary", now - 1));
+                if (status is null)
+                {
+                    continue;
+                }
+                // Without a cluster there is no number to show.
+                int? shard = slots is null ? null : number;
+                servers.Add(new ServerView(status.Primary, "primary", "up", null, shard, slots));
+                servers.AddRange(status.Replicas.Select(r => new ServerView(r.Address, "replica", r.IsInSync ? "up" : "syncing", r.LagBytes, shard)));
+                if (status.LastFailover is { } failover && DateTimeOffset.UtcNow - failover.At < s_missed)
+                {
+                    // The primary that died before anybody looked.
+                    _known.TryAdd(failover.From, ("primary", shard, now - 1));
+                }
             }
             foreach (var server in servers)
             {
-                _known[server.Address] = (server.Role, now);
+                _known[server.Address] = (server.Role, server.Shard, now);
             }
             var gone = _known.Where(k => k.Value.SeenAt != now).OrderByDescending(k => k.Value.SeenAt).ToList();
             foreach (var (address, _) in gone.Where((k, i) => i >= MaxGone || Stopwatch.GetElapsedTime(k.Value.SeenAt, now) > s_missed))
@@ -45,7 +53,7 @@ internal sealed class ServerList
                 _known.Remove(address);
             }
             return [.. servers, .. _known.Where(k => k.Value.SeenAt != now).OrderBy(k => k.Key, StringComparer.Ordinal)
-                .Select(k => new ServerView(k.Key, k.Value.Role, "gone", null))];
+                .Select(k => new ServerView(k.Key, k.Value.Role, "gone", null, k.Value.Shard))];
         }
     }
 

@@ -4,7 +4,7 @@ namespace AspireRedis.Orders.Insight;
 /// <param name="IsRedisReached">Whether the primary has answered within the last second or so; what is below may be old otherwise.</param>
 /// <param name="Leases">The leases of the first products, in the order of <c>GET /products</c>: at most 20.</param>
 /// <param name="Groups">The consumer groups of both streams.</param>
-/// <param name="Servers">The servers, the primary first.</param>
+/// <param name="Servers">The servers, the primary first; in a cluster shard by shard.</param>
 /// <param name="Sentinels">How many Sentinels answer this instance; null without Sentinels.</param>
 /// <param name="Failover">The last change of the primary that this instance has seen; null before the first.</param>
 /// <param name="Region">The regions, as the servers of this one know them; null without regions.</param>
@@ -39,7 +39,9 @@ public sealed record GroupView(string Stream, string Group, long? Lag, long Pend
 /// <c>up</c>; <c>syncing</c>: a replica that is given a copy; <c>gone</c>: one that was seen and that the primary does not list any more.
 /// </param>
 /// <param name="LagBytes">Of a replica: what it has not acknowledged.</param>
-public sealed record ServerView(string Address, string Role, string State, long? LagBytes);
+/// <param name="Shard">Its shard in a cluster, from 1; null without one.</param>
+/// <param name="Slots">Of a primary in a cluster: its slots, as Redis writes them.</param>
+public sealed record ServerView(string Address, string Role, string State, long? LagBytes, int? Shard = null, string? Slots = null);
 
 /// <summary>A change of the primary.</summary>
 /// <param name="Kind"><c>failover</c>, or <c>switchover</c>: a planned one.</param>

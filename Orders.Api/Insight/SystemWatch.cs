@@ -20,7 +20,7 @@ namespace AspireRedis.Orders.Insight;
 /// </summary>
 /// <remarks>
 /// What it costs Redis while somebody listens, and whatever their number: <c>describe-lease</c> for at most 20 leases each 50 ms, each
-/// 500 ms <c>INFO replication</c>, and for each of two streams <c>XINFO GROUPS</c> and <c>describe-group</c> for each group. And
+/// 500 ms <c>INFO replication</c> (of each shard, in a cluster), and for each of two streams <c>XINFO GROUPS</c> and <c>describe-group</c> for each group. And
 /// Inventory.Api one <c>GET /products</c> each five seconds. Nothing when nobody listens.
 /// </remarks>
 internal sealed class SystemWatch(
@@ -209,9 +209,13 @@ internal sealed class SystemWatch(
 
     private async Task LookAtServersAsync(CancellationToken cancellationToken)
     {
-        var status = await deployment.DescribeAsync(cancellationToken);
-        _servers = _serverList.Update(status);
-        _sentinels = new StrongBox<int?>(status.Sentinels);
+        var shards = await deployment.DescribeShardsAsync(cancellationToken);
+        if (!shards.Any(s => s.Status is not null))
+        {
+            return;
+        }
+        _servers = _serverList.Update(shards);
+        _sentinels = new StrongBox<int?>(shards[0].Status?.Sentinels);
         Volatile.Write(ref _reachedAt, Stopwatch.GetTimestamp());
     }
 

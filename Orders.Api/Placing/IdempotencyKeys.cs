@@ -25,7 +25,8 @@ internal sealed class IdempotencyKeys(RedisDeployment redis, DurableWriter write
 
     /// <summary>
     /// Claims the key. It waits for no replica: the order is placed only where its key is, and what makes the order durable makes the
-    /// key so too. If a failover loses both, a repetition places the order as if it were the first.
+    /// key so too. If a failover loses both, a repetition places the order as if it were the first. In a cluster the two are in different
+    /// shards, so the key is made durable by itself.
     /// </summary>
     /// <param name="userId">Keys of different users are independent.</param>
     /// <param name="key">The value of the header.</param>
@@ -47,8 +48,9 @@ internal sealed class IdempotencyKeys(RedisDeployment redis, DurableWriter write
 
     private async Task<IdempotencyClaim> ClaimAsync(RedisKey key, string request, string orderId, CancellationToken cancellationToken)
     {
-        var reply = await redis.EvaluateAsync(
-            s_claim, [key], [orderId, request, (long)options.Value.IdempotencyWindow.TotalMilliseconds], cancellationToken);
+        var reply = await writer.EvaluateAsync(
+            s_claim, [key], [orderId, request, (long)options.Value.IdempotencyWindow.TotalMilliseconds],
+            redis.IsCluster ? options.Value.Durability : Durability.Memory, cancellationToken);
         return new IdempotencyClaim(key, request, (string)reply[0]!, (int)reply[2] == 1, (string?)reply[1] == request);
     }
 

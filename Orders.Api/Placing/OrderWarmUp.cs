@@ -11,7 +11,7 @@ namespace AspireRedis.Orders.Placing;
 
 /// <summary>Goes the way of an order: over HTTP, to the inventory, to the primary, and to the answer; nothing is written.</summary>
 internal sealed class OrderWarmUp(
-    IServiceProvider services, OrderStore orders, IdempotencyKeys keys, IHttpClientFactory clients, IOptions<OrderOptions> options,
+    IServiceProvider services, OrderStore orders, OrderKeys names, IdempotencyKeys keys, IHttpClientFactory clients, IOptions<OrderOptions> options,
     TimeProvider clock, ILogger<OrderPlacement> logger) : IWarmUp
 {
     private static readonly object s_request = Request(1);
@@ -37,7 +37,7 @@ internal sealed class OrderWarmUp(
     /// <summary>With a reservation that no inventory made, so the primary finds that its items are not there, and writes nothing.</summary>
     private async Task PlaceAsync(CancellationToken cancellationToken)
     {
-        using var inventory = new HttpClient(new NoInventory()) { BaseAddress = new Uri("http://nowhere") };
+        using var inventory = new HttpClient(new NoInventory(names)) { BaseAddress = new Uri("http://nowhere") };
         try
         {
             await new OrderPlacement(new InventoryClient(inventory), orders, keys, clock, logger)
@@ -52,7 +52,7 @@ internal sealed class OrderWarmUp(
     private static object Request(int quantity)
         => new { userId = "warm-up", email = "warm-up@example.org", lines = new[] { new { sku = "warm-up", quantity } } };
 
-    private sealed class NoInventory : HttpMessageHandler
+    private sealed class NoInventory(OrderKeys names) : HttpMessageHandler
     {
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
@@ -63,7 +63,7 @@ internal sealed class OrderWarmUp(
             return new HttpResponseMessage(HttpStatusCode.OK)
             {
                 Content = new StringContent(JsonSerializer.Serialize(
-                    new Reservation(orderId, [new OrderedLine("warm-up", 1, 1)], [$"order:{{{orderId}}}:none"]), JsonSerializerOptions.Web),
+                    new Reservation(orderId, [new OrderedLine("warm-up", 1, 1)], [$"{names.Order(orderId)}:none"]), JsonSerializerOptions.Web),
                     Encoding.UTF8, "application/json"),
             };
         }

@@ -56,7 +56,8 @@ export class System {
   #drawServers(servers, sentinels) {
     table("servers", servers, server => server.address, "No server has answered yet.", (row, server) => {
       row.dataset.state = server.state;
-      cell(row, 0, server.address);
+      cell(row, 0, server.address,
+        server.shard == null ? "" : server.slots == null ? `shard ${server.shard}` : `shard ${server.shard}, slots ${server.slots}`);
       const isGone = server.state === "gone";
       const role = server.state === "up" ? server.role : server.state;
       if (row.cells[1].childElementCount === 0) row.cells[1].append(element("span", "", { class: "tag" }), element("small"));

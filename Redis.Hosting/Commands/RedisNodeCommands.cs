@@ -142,6 +142,6 @@ internal static class RedisNodeCommands
     {
         var deployment = node.Deployment;
         var address = deployment.ReachedAt(deployment.NodeOf(node));
-        return await RespConnection.OnceAsync(address, deployment.Topology.Options.Login, context.CancellationToken, command);
+        return await RespConnection.OnceAsync(address, deployment.Layout.Login, context.CancellationToken, command);
     }
 }

@@ -16,6 +16,7 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
 {
     private const int ServerPort = 6379;
     private const int SentinelPort = 26379;
+    private const int BusPort = 16379;
     private const string DataDirectory = "/data";
     private const string ConfigurationDirectory = "aspireredis";
 
@@ -104,26 +105,27 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
         }
     }
 
-    public async Task<RedisTopology> PrepareAsync(RedisDeploymentResource deployment, RedisTopologyOptions options,
-        CancellationToken cancellationToken)
+    public async Task<INodeLayout> PrepareAsync(RedisDeploymentResource deployment, CancellationToken cancellationToken)
     {
+        const string AllAddresses = "* -::*";
         _engine = ContainerEngine.Find(configuration)
             ?? throw new InvalidOperationException(
                 $"{deployment.Name} runs in containers, and no container engine answers. Start Docker or Podman, or set "
                 + $"{RedisModeSetting.Key} to executable.");
         await LeftBehind.RemoveAsync(_engine, cancellationToken);
-        options = options with { Bind = "* -::*" };
         if (!deployment.NodesReachEachOther)
         {
-            return RedisTopology.Create(
-                options, (name, _) => new RedisAddress("127.0.0.1", deployment.Nodes.First(n => n.NodeName == name).HostPort()));
+            return await deployment.LayOutAsync(
+                (name, _) => new RedisAddress("127.0.0.1", deployment.Nodes.First(n => n.NodeName == name).HostPort()), _ => BusPort, AllAddresses,
+                cancellationToken);
         }
         var suffix = deployment.KeepsData ? configuration["AppHost:Sha256"]![..10].ToLowerInvariant() : _run;
         _network = await RedisContainerNetwork.CreateAsync(_engine, $"aspireredis-{deployment.Name}-{suffix}", deployment.KeepsData,
             cancellationToken);
         var names = deployment.Nodes.Select(n => n.NodeName).ToList();
-        return RedisTopology.Create(options, (name, role) => new RedisAddress(_network.AddressOf(names.IndexOf(name)),
-            PortInside(deployment, role, 0)));
+        return await deployment.LayOutAsync(
+            (name, role) => new RedisAddress(_network.AddressOf(names.IndexOf(name)), PortInside(deployment, role, 0)), _ => BusPort, AllAddresses,
+            cancellationToken);
     }
 
     public RedisAddress ReachedAt(IRedisNodeResource resource, RedisNode node) => new("127.0.0.1", resource.HostPort());

@@ -9,8 +9,8 @@ internal sealed class LockNodesHealth(RedlockNodesResource locks) : DeploymentHe
 {
     public override async Task<string?> MissingAsync(CancellationToken cancellationToken)
     {
-        var probe = Deployment.Probe;
-        var nodes = Deployment.Topology.LockNodes;
+        var probe = Deployment.NodeProbe;
+        var nodes = locks.Topology.LockNodes;
         var answers = await Task.WhenAll(nodes.Select(AnswersAsync));
         var count = answers.Count(a => a);
         return IsMajority(count) ? null : $"{count} of {nodes.Count} lock nodes answer, which is no majority";
@@ -30,7 +30,7 @@ internal sealed class LockNodesHealth(RedlockNodesResource locks) : DeploymentHe
 
     public override DeploymentStatus Describe(IReadOnlyDictionary<RedisNode, RedisNodeReport?> reports, ILogger logger)
     {
-        var answering = Deployment.Topology.LockNodes.Count(n => reports[n] is not null);
+        var answering = locks.Topology.LockNodes.Count(n => reports[n] is not null);
         return new(
             [ShownProperty.Highlighted("redis.answering", "Nodes that answer", $"{answering} of {Deployment.Nodes.Count}")],
             [],

@@ -50,7 +50,7 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
 
     private async Task ReportAsync(CancellationToken stopping)
     {
-        var probe = _deployment.Probe;
+        var probe = _deployment.NodeProbe;
         using var timer = new PeriodicTimer(s_interval);
         while (await timer.WaitForNextTickAsync(stopping))
         {
@@ -75,7 +75,7 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
             if (reports[node] is { } report)
             {
                 var properties = PropertiesOf(resource, node, report);
-                var url = NodeUrl.Of(_deployment, node, $"{properties[0].Value}");
+                var url = NodeUrl.Of(_deployment, node, report.Slots is { Count: > 0 } slots ? $"primary of {ShownProperty.Text(slots)}" : $"{properties[0].Value}");
                 await PublishAsync(resource, TypeOf(node, report), properties, IsDegraded(node, report), url);
             }
             else if (snapshot is not null && NodeStates.IsThere(snapshot))
@@ -133,6 +133,7 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
         [
             Role("primary"),
             ShownProperty.Highlighted("redis.replicas_in_sync", "Replicas in sync", report.ReplicasInSync),
+            .. report.Slots is { } slots ? (ResourcePropertySnapshot[])[ShownProperty.Slots(slots)] : [],
             FrozenFlag(resource),
             CutOffFlag(resource),
         ];
@@ -152,7 +153,7 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
     ];
 
     private string? PrimaryOf(RedisNodeReport report)
-        => report.Primary is { } address && _deployment.Topology.NodeAt(address) is { } node
+        => report.Primary is { } address && _deployment.Layout.NodeAt(address) is { } node
             ? _deployment.ResourceOf(node).Name
             : report.Primary?.ToString();
 

@@ -12,15 +12,15 @@ internal sealed class SentinelDeploymentHealth(RedisSentinelResource redis) : De
     private RedisNode? _primary;
     private int _failovers;
 
-    public override Task<string?> MissingAsync(CancellationToken cancellationToken) => Deployment.Probe.MissingAsync(cancellationToken);
+    public override Task<string?> MissingAsync(CancellationToken cancellationToken) => Deployment.NodeProbe.MissingAsync(cancellationToken);
 
     public override DeploymentStatus Describe(IReadOnlyDictionary<RedisNode, RedisNodeReport?> reports, ILogger logger)
     {
-        var options = Deployment.Options;
+        var options = redis.Options;
         // Whoever won the newest election that a Sentinel knows of, and says so itself.
         var newest = reports.Values.OfType<RedisNodeReport>().Where(r => r.PrimaryFlags is not null).MaxBy(r => r.ConfigEpoch);
-        var primary = newest is { Primary: { } address } ? Deployment.Topology.NodeAt(address)
-            : Deployment.Topology.Servers.FirstOrDefault(n => reports[n] is { IsPrimary: true });
+        var primary = newest is { Primary: { } address } ? redis.Topology.NodeAt(address)
+            : redis.Topology.Servers.FirstOrDefault(n => reports[n] is { IsPrimary: true });
         var report = primary is null ? null : reports[primary];
         if (primary is null && redis.Regions is { } regions && reports.Values.Any(r => r is { IsIdle: true }))
         {
@@ -61,8 +61,8 @@ internal sealed class SentinelDeploymentHealth(RedisSentinelResource redis) : De
     private DeploymentStatus DescribeStandby(RedisRegionsResource regions, IReadOnlyDictionary<RedisNode, RedisNodeReport?> reports)
     {
         var active = regions.Other(redis);
-        var head = Deployment.Topology.Servers.FirstOrDefault(
-            n => reports[n] is { Primary: { } followed } && Deployment.Topology.NodeAt(followed) is null);
+        var head = redis.Topology.Servers.FirstOrDefault(
+            n => reports[n] is { Primary: { } followed } && redis.Topology.NodeAt(followed) is null);
         var report = head is null ? null : reports[head];
         var isLinked = report is { LinkUp: true };
         return new(
@@ -73,7 +73,7 @@ internal sealed class SentinelDeploymentHealth(RedisSentinelResource redis) : De
                 ? string.Create(CultureInfo.InvariantCulture,
                     $"{lag.Bytes} bytes, acknowledged {lag.SinceAcknowledgement.TotalSeconds:0} s ago")
                 : "unknown"),
-            new ResourcePropertySnapshot("redis.service", Deployment.Options.ServiceName),
+            new ResourcePropertySnapshot("redis.service", redis.Options.ServiceName),
         ],
         head is null ? [] : [NodeUrl.Of(Deployment, head, $"{NameOf(head)} is the head of the standby")],
         head is null ? "No head" : null);

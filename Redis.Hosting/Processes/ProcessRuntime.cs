@@ -52,12 +52,10 @@ internal sealed class ProcessRuntime(string deploymentName, RedisServerBinary se
             var directory = Path.Combine(_dataDirectory, node.NodeName);
             node.Annotations.OfType<ExecutableAnnotation>().Last().WorkingDirectory = directory;
             var path = Path.Combine(directory, node.FirstRole == RedisRole.Sentinel ? "sentinel.conf" : "redis.conf");
-            if (!File.Exists(path))
+            if (EarlierPort(path, "port") is not { } port)
             {
                 continue;
             }
-            var line = File.ReadLines(path).First(l => l.StartsWith("port ", StringComparison.Ordinal));
-            var port = int.Parse(line["port ".Length..], CultureInfo.InvariantCulture);
             var endpoint = node.Endpoint();
             if (port != endpoint.Port && PortAllocator.Next(port) != port)
             {
@@ -68,13 +66,17 @@ internal sealed class ProcessRuntime(string deploymentName, RedisServerBinary se
         }
     }
 
-    public Task<RedisTopology> PrepareAsync(RedisDeploymentResource deployment, RedisTopologyOptions options,
-        CancellationToken cancellationToken)
+    public async Task<INodeLayout> PrepareAsync(RedisDeploymentResource deployment, CancellationToken cancellationToken)
     {
-        var topology = RedisTopology.Create(
-            options, (name, _) => new RedisAddress(options.Host, deployment.Nodes.First(n => n.NodeName == name).HostPort()));
-        topology.WriteConfiguration(_dataDirectory);
-        return Task.FromResult(topology);
+        var layout = await deployment.LayOutAsync(
+            (name, _) => new RedisAddress("127.0.0.1", deployment.Nodes.First(n => n.NodeName == name).HostPort()),
+            name => EarlierPort(Path.Combine(_dataDirectory, name, "redis.conf"), "cluster-port") ?? PortAllocator.Next(), bind: null,
+            cancellationToken);
+        foreach (var node in layout.Nodes)
+        {
+            layout.WriteConfiguration(node, _dataDirectory);
+        }
+        return layout;
     }
 
     public RedisAddress ReachedAt(IRedisNodeResource resource, RedisNode node) => node.Address;
@@ -102,6 +104,11 @@ internal sealed class ProcessRuntime(string deploymentName, RedisServerBinary se
         }
         return Task.CompletedTask;
     }
+
+    /// <summary>What the configuration of an earlier run says; null where there is none.</summary>
+    private static int? EarlierPort(string path, string directive)
+        => File.Exists(path) && File.ReadLines(path).FirstOrDefault(l => l.StartsWith($"{directive} ", StringComparison.Ordinal)) is { } line
+            ? int.Parse(line[(directive.Length + 1)..], CultureInfo.InvariantCulture) : null;
 
     private static Task SignalAsync(string instance, int signal)
         => UnixSignal.Send(int.Parse(instance, CultureInfo.InvariantCulture), signal)

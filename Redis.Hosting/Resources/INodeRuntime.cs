@@ -39,7 +39,7 @@ internal interface INodeRuntime
 
     /// <summary>Finds the addresses, and makes what the nodes need before the first of them starts.</summary>
     /// <exception cref="InvalidOperationException">It cannot be made; the message says what is missing.</exception>
-    Task<RedisTopology> PrepareAsync(RedisDeploymentResource deployment, RedisTopologyOptions options, CancellationToken cancellationToken);
+    Task<INodeLayout> PrepareAsync(RedisDeploymentResource deployment, CancellationToken cancellationToken);
 
     /// <summary>Where this machine reaches a node.</summary>
     RedisAddress ReachedAt(IRedisNodeResource resource, RedisNode node);

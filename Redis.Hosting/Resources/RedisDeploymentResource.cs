@@ -2,24 +2,21 @@ using Aspire.Hosting.ApplicationModel;
 using AspireRedis.Hosting.Regions;
 using AspireRedis.Hosting.Resources;
 using AspireRedis.Topology;
+using Microsoft.Extensions.Logging;
 
 namespace AspireRedis.Hosting;
 
 /// <summary>Redis nodes that belong together. Each node is a resource of its own, shown below this one.</summary>
 public abstract class RedisDeploymentResource : Resource, IResourceWithConnectionString, IResourceWithWaitSupport
 {
-    private readonly TaskCompletionSource<RedisTopology> _topology = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<INodeLayout> _layout = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private protected RedisDeploymentResource(string name, RedisTopologyOptions options, INodeRuntime runtime)
+    private protected RedisDeploymentResource(string name, INodeRuntime runtime)
         : base(name)
     {
-        Options = options;
         Runtime = runtime;
         States = new NodeStates(runtime.InstanceProperty);
     }
-
-    /// <summary>What the nodes are; the password is not in it.</summary>
-    public RedisTopologyOptions Options { get; internal set; }
 
     /// <summary>The password of all nodes; null for none.</summary>
     public ParameterResource? PasswordParameter { get; internal set; }
@@ -50,35 +47,41 @@ public abstract class RedisDeploymentResource : Resource, IResourceWithConnectio
 
     /// <summary>The nodes and the addresses at which they reach each other.</summary>
     /// <exception cref="InvalidOperationException">The application has not got so far: addresses are known when it starts.</exception>
-    internal RedisTopology Topology => _topology.Task is { IsCompletedSuccessfully: true } known
+    internal INodeLayout Layout => _layout.Task is { IsCompletedSuccessfully: true } known
         ? known.Result
         : throw new InvalidOperationException($"{Name} is not prepared: its addresses are known when the application starts.");
 
     /// <summary>Asks the nodes from this machine.</summary>
     /// <exception cref="InvalidOperationException">The addresses are not known yet.</exception>
-    internal RedisTopologyProbe Probe => new(Topology, ReachedAt);
+    internal abstract INodeProbe NodeProbe { get; }
 
-    /// <summary>The options with what is known only when the application starts.</summary>
-    internal virtual async Task<RedisTopologyOptions> StartOptionsAsync(CancellationToken cancellationToken) => Options with
-    {
-        Password = PasswordParameter is { } parameter ? await parameter.GetValueAsync(cancellationToken) : null,
-    };
+    /// <summary>The nodes as they are to be started.</summary>
+    /// <param name="place">Gives the address of a node from its name and role.</param>
+    /// <param name="busPort">Gives the port at which a node of a cluster listens for the others, from its name.</param>
+    /// <param name="bind">The value of Redis' <c>bind</c>; null for the options' own.</param>
+    /// <param name="cancellationToken">Ends the wait for what is known only when the application starts.</param>
+    internal abstract Task<INodeLayout> LayOutAsync(Func<string, RedisRole, RedisAddress> place, Func<string, int> busPort, string? bind,
+        CancellationToken cancellationToken);
+
+    /// <summary>What is to be done once the nodes run; it ends when it is done, or the application stops.</summary>
+    internal virtual Task JoinAsync(ILogger logger, CancellationToken stopping) => Task.CompletedTask;
+
+    /// <summary>The password of all nodes; null for none.</summary>
+    private protected async Task<string?> PasswordAsync(CancellationToken cancellationToken)
+        => PasswordParameter is { } parameter ? await parameter.GetValueAsync(cancellationToken) : null;
 
     /// <summary>Who a service logs in as, where that is not who has the password of all nodes.</summary>
     private protected virtual (string User, RegionPasswordReference Password)? Login => null;
 
-    /// <summary>The options with another persistence of the nodes that hold data.</summary>
-    internal abstract RedisTopologyOptions With(RedisPersistence persistence);
+    internal Task<INodeLayout> PreparedAsync(CancellationToken cancellationToken) => _layout.Task.WaitAsync(cancellationToken);
 
-    internal Task<RedisTopology> PreparedAsync(CancellationToken cancellationToken) => _topology.Task.WaitAsync(cancellationToken);
+    internal void Prepared(INodeLayout layout) => _layout.TrySetResult(layout);
 
-    internal void Prepared(RedisTopology topology) => _topology.TrySetResult(topology);
-
-    internal void NotPrepared(Exception reason) => _topology.TrySetException(reason);
+    internal void NotPrepared(Exception reason) => _layout.TrySetException(reason);
 
     internal IRedisNodeResource ResourceOf(RedisNode node) => Nodes.First(n => n.NodeName == node.Name);
 
-    internal RedisNode NodeOf(IRedisNodeResource resource) => Topology.Nodes.First(n => n.Name == resource.NodeName);
+    internal RedisNode NodeOf(IRedisNodeResource resource) => Layout.Nodes.First(n => n.Name == resource.NodeName);
 
     /// <summary>Where this machine reaches a node.</summary>
     internal RedisAddress ReachedAt(RedisNode node) => Runtime.ReachedAt(ResourceOf(node), node);
@@ -118,6 +121,10 @@ public abstract class RedisDeploymentResource : Resource, IResourceWithConnectio
         if (PasswordParameter is not null)
         {
             yield return new("Password", ReferenceExpression.Create($"{PasswordParameter}"));
+        }
+        if (NodesReachEachOther && Runtime.HasOwnAddresses)
+        {
+            yield return new("EndpointMap", ReferenceExpression.Create($"{new EndpointMapReference(this)}"));
         }
     }
 }

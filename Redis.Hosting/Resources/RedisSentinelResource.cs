@@ -10,7 +10,7 @@ namespace AspireRedis.Hosting;
 /// (<c>host:port,...,serviceName=NAME[,password=...]</c>), which StackExchange.Redis understands. It is added by
 /// <see cref="RedisSentinelBuilderExtensions.AddRedisSentinel"/>.
 /// </summary>
-public sealed class RedisSentinelResource : RedisDeploymentResource
+public sealed class RedisSentinelResource : RedisTopologyResource
 {
     internal RedisSentinelResource(string name, INodeRuntime runtime)
         : base(name, new RedisTopologyOptions(), runtime)
@@ -34,7 +34,7 @@ public sealed class RedisSentinelResource : RedisDeploymentResource
     private protected override (string User, RegionPasswordReference Password)? Login => Secret is { } secret
         ? (RedisRegionUsers.Application, new RegionPasswordReference(secret, RedisRegionUsers.Application)) : null;
 
-    internal override async Task<RedisTopologyOptions> StartOptionsAsync(CancellationToken cancellationToken)
+    private protected override async Task<RedisTopologyOptions> StartOptionsAsync(CancellationToken cancellationToken)
     {
         var options = await base.StartOptionsAsync(cancellationToken);
         if (Regions is null)
@@ -46,7 +46,7 @@ public sealed class RedisSentinelResource : RedisDeploymentResource
         {
             return options;
         }
-        var active = await Regions.Active.PreparedAsync(cancellationToken);
+        var active = await Regions.Active.PreparedTopologyAsync(cancellationToken);
         return options with { Standby = new RedisStandby(Regions.Link.Add(active.Primary.Address), active.Options.Users!) };
     }
 
@@ -58,16 +58,4 @@ public sealed class RedisSentinelResource : RedisDeploymentResource
     internal override bool NodesReachEachOther => true;
 
     internal override RedisTopologyOptions With(RedisPersistence persistence) => Options with { Persistence = persistence };
-
-    private protected override IEnumerable<KeyValuePair<string, ReferenceExpression>> ConnectionProperties()
-    {
-        foreach (var property in base.ConnectionProperties())
-        {
-            yield return property;
-        }
-        if (Runtime.HasOwnAddresses)
-        {
-            yield return new("EndpointMap", ReferenceExpression.Create($"{new EndpointMapReference(this)}"));
-        }
-    }
 }

@@ -9,7 +9,7 @@ namespace AspireRedis.Hosting;
 /// (<c>host:port,host:port,...[,password=...]</c>); a client must connect to each on its own. It is added by
 /// <see cref="RedlockBuilderExtensions.AddRedlockNodes"/>.
 /// </summary>
-public sealed class RedlockNodesResource : RedisDeploymentResource
+public sealed class RedlockNodesResource : RedisTopologyResource
 {
     internal RedlockNodesResource(string name, int count, INodeRuntime runtime)
         : base(name, new RedisTopologyOptions { Replicas = 0, Sentinels = 0, LockNodes = count, OnlyLockNodes = true }, runtime)

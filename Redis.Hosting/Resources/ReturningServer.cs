@@ -15,13 +15,13 @@ internal static class ReturningServer
     public static async Task<IReadOnlyList<string>> ArgumentsAsync(RedisDeploymentResource deployment, RedisNode node,
         CancellationToken cancellationToken)
     {
-        if (node.Role is not (RedisRole.Primary or RedisRole.Replica) || deployment.Topology.Sentinels.Count == 0)
+        if (node.Role is not (RedisRole.Primary or RedisRole.Replica) || deployment is not RedisSentinelResource { Options.Sentinels: > 0 } sentinel)
         {
             return [];
         }
         try
         {
-            var primary = await deployment.Probe.CurrentPrimaryAsync(cancellationToken);
+            var primary = await sentinel.Probe.CurrentPrimaryAsync(cancellationToken);
             return primary == node ? [] : ["--replicaof", primary.Host, $"{primary.Port}"];
         }
         catch (InvalidOperationException)

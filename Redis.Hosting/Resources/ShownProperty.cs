@@ -1,4 +1,5 @@
 using Aspire.Hosting.ApplicationModel;
+using AspireRedis.Topology;
 
 namespace AspireRedis.Hosting.Resources;
 
@@ -13,6 +14,14 @@ internal static class ShownProperty
     /// <summary>One that is shown without being asked for.</summary>
     public static ResourcePropertySnapshot Highlighted(string name, string display, object? value)
         => new(name, value) { DisplayName = display, IsHighlighted = true };
+
+    /// <summary>The slots of a node of a cluster.</summary>
+    public static ResourcePropertySnapshot Slots(IReadOnlyList<RedisSlotRange> slots)
+        => Highlighted("redis.slots", "Slots", slots.Count == 0 ? "none" : Text(slots));
+
+    /// <summary>As Redis writes them: <c>0-5460,5462</c>.</summary>
+    public static string Text(IReadOnlyList<RedisSlotRange> slots)
+        => string.Join(',', slots.Select(r => r.Count == 1 ? $"{r.First}" : $"{r}"));
 
     public static ResourcePropertySnapshot Flag(string name, string display, bool value) => new(name, value) { DisplayName = display };
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace AspireRedis.Topology;
 
 /// <summary>
@@ -10,7 +8,7 @@ namespace AspireRedis.Topology;
 /// The configuration files alone make no cluster: the nodes keep what they know of one another in <c>nodes.conf</c> in their directories,
 /// and are told of it once, as <see cref="FormAsync"/> does. An existing configuration file is never overwritten.
 /// </remarks>
-public sealed class RedisClusterTopology
+public sealed class RedisClusterTopology : INodeLayout
 {
     /// <summary>The number of slots of every Redis Cluster: 16384.</summary>
     public const int SlotCount = 16384;
@@ -18,35 +16,25 @@ public sealed class RedisClusterTopology
     private readonly Dictionary<string, int> _busPorts;
     private readonly Dictionary<string, RedisNode> _primaryOf;
 
-    private RedisClusterTopology(RedisClusterOptions options, Func<int> nextPort)
+    private RedisClusterTopology(RedisClusterOptions options, Func<string, RedisRole, RedisAddress> place, Func<string, int> busPort)
     {
         Options = options;
         _busPorts = new(StringComparer.Ordinal);
-        _primaryOf = new(StringComparer.Ordinal);
-        var primaries = Enumerable.Range(1, options.Primaries).Select(n => Node($"shard-{n}-1", RedisRole.Primary)).ToList();
-        var replicas = new List<RedisNode>();
-        foreach (var (primary, number) in primaries.Select((p, i) => (p, i + 1)))
+        Nodes = [.. RedisNodeNames.Shards(options.Primaries, options.ReplicasPerPrimary).Select(Node)];
+        Primaries = [.. Nodes.Where(n => n.Role == RedisRole.Primary)];
+        _primaryOf = Nodes.Where(n => n.Role == RedisRole.Replica)
+            .ToDictionary(n => n.Name, n => Primaries.First(p => ShardOf(p) == ShardOf(n)), StringComparer.Ordinal);
+        var ports = Nodes.SelectMany(n => new[] { n.Address, new RedisAddress(n.Host, _busPorts[n.Name]) }).ToList();
+        if (ports.Exists(p => p.Port is < 1 or > 65535) || ports.Distinct().Count() != ports.Count)
         {
-            for (var replica = 2; replica <= options.ReplicasPerPrimary + 1; replica++)
-            {
-                var node = Node(string.Create(CultureInfo.InvariantCulture, $"shard-{number}-{replica}"), RedisRole.Replica);
-                replicas.Add(node);
-                _primaryOf.Add(node.Name, primary);
-            }
-        }
-        Primaries = primaries;
-        Nodes = [.. primaries, .. replicas];
-        var ports = Nodes.Select(n => n.Port).Concat(_busPorts.Values).ToList();
-        if (ports.Exists(p => p is < 1 or > 65535) || ports.Distinct().Count() != ports.Count)
-        {
-            throw new ArgumentException("Every node needs two ports from 1 to 65535 that no other has.", nameof(nextPort));
+            throw new ArgumentException("Every node needs two ports from 1 to 65535 that no other has.", nameof(place));
         }
 
-        RedisNode Node(string name, RedisRole role)
+        RedisNode Node((string Name, RedisRole Role) node)
         {
-            var node = new RedisNode(name, role, options.Host, nextPort());
-            _busPorts.Add(name, nextPort());
-            return node;
+            var (host, port) = place(node.Name, node.Role);
+            _busPorts.Add(node.Name, busPort(node.Name));
+            return new RedisNode(node.Name, node.Role, host, port);
         }
     }
 
@@ -82,9 +70,25 @@ public sealed class RedisClusterTopology
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(nextPort);
-        options.Validate();
-        return new RedisClusterTopology(options, nextPort);
+        return Create(options, (_, _) => new RedisAddress(options.Host, nextPort()), _ => nextPort());
     }
+
+    /// <summary>A cluster whose every node is placed by the caller.</summary>
+    /// <param name="options">What to make; <see cref="RedisClusterOptions.Host"/> is not used.</param>
+    /// <param name="place">Gives the address of a node from its name and role.</param>
+    /// <param name="busPort">Gives the port at which it listens for the other nodes, from its name; asked behind <paramref name="place"/>.</param>
+    /// <exception cref="ArgumentException">An option or a port is not usable.</exception>
+    internal static RedisClusterTopology Create(
+        RedisClusterOptions options, Func<string, RedisRole, RedisAddress> place, Func<string, int> busPort)
+    {
+        options.Validate();
+        return new RedisClusterTopology(options, place, busPort);
+    }
+
+    /// <summary>The shard that a node is of at first, and stays of: <c>shard-1</c>.</summary>
+    internal static string ShardOf(RedisNode node) => node.Name[..node.Name.LastIndexOf('-')];
+
+    RedisLogin? INodeLayout.Login => Options.Login;
 
     /// <summary>The port at which a node listens for the other nodes (<c>cluster-port</c>).</summary>
     /// <param name="node">A node of this topology.</param>

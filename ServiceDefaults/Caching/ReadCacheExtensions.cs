@@ -48,9 +48,9 @@ public static class ReadCacheExtensions
             .WithSerializer(new FusionCacheSystemTextJsonSerializer())
             .WithDistributedCache(provider =>
             {
-                // Nobody's to dispose: it would close the connection.
                 var redis = provider.GetRequiredService<RedisDeployment>();
-                return new RedisCache(new RedisCacheOptions
+                // Nobody's to dispose: it would close the connection.
+                return redis.IsCluster ? new ClusterCache(redis, KeyPrefix) : new RedisCache(new RedisCacheOptions
                 {
                     InstanceName = KeyPrefix, ConnectionMultiplexerFactory = () => Task.FromResult(redis.Connection),
                 });

@@ -10,29 +10,19 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Shop.Tests;
 
-/// <summary>A shop whose keys are divided into four partitions, on a primary with a replica.</summary>
-public sealed class PartitionedShopFixture : IAsyncLifetime
+/// <summary>What a shop whose keys are divided into four partitions does, whatever it stands on.</summary>
+public abstract class PartitionedShopSuite(ShopSystem shop)
 {
-    public const int Partitions = 4;
+    protected const int Partitions = 4;
 
-    public ShopSystem Shop { get; private set; } = null!;
+    private readonly ShopSystem _shop = shop;
 
-    public async Task InitializeAsync() => Shop = await ShopSystem.StartAsync(new RedisTopologyOptions { Replicas = 1, Sentinels = 0 },
+    /// <summary>Settings of the services.</summary>
+    internal static KeyValuePair<string, string?>[] Settings =>
+    [
         new("Orders__Partitions", "4"), new("Consumer__MinIdle", "00:00:02"), new("Orders__RetentionInterval", "00:00:00.2"),
-        new("Orders__ReconcileAfter", "00:00:01"));
-
-    public async Task DisposeAsync()
-    {
-        if (Shop is not null)
-        {
-            await Shop.DisposeAsync();
-        }
-    }
-}
-
-public sealed class PartitionedShopTests(PartitionedShopFixture fixture) : IClassFixture<PartitionedShopFixture>
-{
-    private readonly ShopSystem _shop = fixture.Shop;
+        new("Orders__ReconcileAfter", "00:00:01"),
+    ];
 
     [Fact]
     public async Task Orders_go_their_way_and_what_one_script_writes_is_in_one_slot()
@@ -64,14 +54,14 @@ public sealed class PartitionedShopTests(PartitionedShopFixture fixture) : IClas
         Assert.Equal(12739, HashSlots.Crc16("123456789"));
         foreach (var order in placed)
         {
-            var partition = HashSlots.Crc16(order.OrderId) % PartitionedShopFixture.Partitions;
+            var partition = HashSlots.Crc16(order.OrderId) % Partitions;
             Assert.Equal([$"order:{{orders:{partition}}}:{order.OrderId}"], keys.Where(
                 k => k.Contains(order.OrderId, StringComparison.Ordinal) && !k.StartsWith("product:", StringComparison.Ordinal)));
             Assert.Contains(await _shop.Database.StreamRangeAsync($"{ShopSystem.OrderEvents}:{{orders:{partition}}}"),
                 e => e["order_id"] == order.OrderId);
         }
         // Not all four: ids are random.
-        Assert.True(placed.Select(o => HashSlots.Crc16(o.OrderId) % PartitionedShopFixture.Partitions).Distinct().Count() > 1);
+        Assert.True(placed.Select(o => HashSlots.Crc16(o.OrderId) % Partitions).Distinct().Count() > 1);
         // The product, its lease and what is set aside.
         var ofProduct = keys.Where(k => k.Split(':', '/').Contains(first)).ToList();
         Assert.Equal(Count, ofProduct.Count(k => k.Contains(":reservation:", StringComparison.Ordinal)));
@@ -80,8 +70,7 @@ public sealed class PartitionedShopTests(PartitionedShopFixture fixture) : IClas
 
         // What the primary wrote in one step, with all that the scripts of orders, inventory, consumers and leases do.
         var steps = 0;
-        var primary = await _shop.Redis.CurrentPrimaryAsync();
-        foreach (var step in AppendOnlyFile.ReadSteps(Path.Combine(_shop.Redis.Directory, primary.Name)).Where(s => s.Count > 1))
+        foreach (var step in (await _shop.DataDirectoriesAsync()).SelectMany(AppendOnlyFile.ReadSteps).Where(s => s.Count > 1))
         {
             var touched = (await Task.WhenAll(step.Select(c => _shop.Database.ExecuteAsync("COMMAND", ["GETKEYS", .. c]))))
                 .SelectMany(reply => (string[])reply!).ToHashSet();
@@ -123,7 +112,7 @@ public sealed class PartitionedShopTests(PartitionedShopFixture fixture) : IClas
     public async Task A_dead_letter_of_a_partition_is_listed_and_requeued_and_an_order_without_its_event_is_found()
     {
         var orderId = Guid.CreateVersion7().ToString("N");
-        var stream = $"{ShopSystem.Mails}:{{orders:{HashSlots.Crc16(orderId) % PartitionedShopFixture.Partitions}}}";
+        var stream = $"{ShopSystem.Mails}:{{orders:{HashSlots.Crc16(orderId) % Partitions}}}";
         var id = await _shop.Database.StreamAddAsync($"{stream}:dead",
         [
             new("dead_group", "mailers"), new("dead_entry_id", "1-1"), new("dead_reason", "failed in 30 deliveries"),
@@ -142,7 +131,7 @@ public sealed class PartitionedShopTests(PartitionedShopFixture fixture) : IClas
 
         // As if its event had been acknowledged and nobody had paid.
         var (lost, key) = await PlaceAsync(OrderRequest.For(await _shop.NewProductAsync(stock: 1)));
-        var partition = HashSlots.Crc16(lost) % PartitionedShopFixture.Partitions;
+        var partition = HashSlots.Crc16(lost) % Partitions;
         await _shop.Database.HashDeleteAsync(key, "event:2");
         await _shop.Database.HashSetAsync(key, "status", "placed");
         await _shop.Database.SortedSetAddAsync($"orders:unsettled:{{orders:{partition}}}", lost, 1);
@@ -175,12 +164,12 @@ public sealed class PartitionedShopTests(PartitionedShopFixture fixture) : IClas
         }
         // Nothing is settled before what was exported, be the clock of the next primary what it likes.
         var last = long.Parse(all[^1].GetProperty("cursor").GetString()!.Split('-')[0], CultureInfo.InvariantCulture);
-        for (var i = 0; i < PartitionedShopFixture.Partitions; i++)
+        for (var i = 0; i < Partitions; i++)
         {
             var generated = (await _shop.Database.StreamInfoAsync($"orders:settled:{{orders:{i}}}")).LastGeneratedId;
             Assert.True(long.Parse(((string)generated!).Split('-')[0], CultureInfo.InvariantCulture) >= last, $"{generated} in {i}");
         }
-        using var bad = await _shop.Orders.GetAsync($"/orders/export?after={last}-0-{PartitionedShopFixture.Partitions}");
+        using var bad = await _shop.Orders.GetAsync($"/orders/export?after={last}-0-{Partitions}");
         await bad.AssertProblemAsync(HttpStatusCode.BadRequest);
 
         using var erased = await _shop.Orders.PostAsJsonAsync("/customers/erasures", new { userId = user });
@@ -193,7 +182,7 @@ public sealed class PartitionedShopTests(PartitionedShopFixture fixture) : IClas
         Assert.DoesNotContain(await _shop.EntriesAsync(ShopSystem.OrderEvents), e => e.GetValueOrDefault("user_id") == user);
 
         // Those of a partition, as if it were long ago.
-        var settled = $"orders:settled:{{orders:{HashSlots.Crc16(placed[0]) % PartitionedShopFixture.Partitions}}}";
+        var settled = $"orders:settled:{{orders:{HashSlots.Crc16(placed[0]) % Partitions}}}";
         await _shop.Database.KeyDeleteAsync(settled);
         await _shop.Database.StreamAddAsync(settled, "id", placed[0], "1600000000000-0");
         await Eventually.TrueAsync(async () => (await KeysAsync($"order:*{placed[0]}*")).Count == 0, "it is gone");
@@ -214,24 +203,6 @@ public sealed class PartitionedShopTests(PartitionedShopFixture fixture) : IClas
         Assert.Contains(reason, error.ToString(), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void With_one_partition_the_names_are_those_of_always()
-    {
-        var one = new ShopPartitions(1);
-        var (orders, products) = (new Orders.OrderKeys(one), new Inventory.ProductKeys(one));
-
-        Assert.Equal(["events:order-placed", "email_stream"], one.Streams);
-        Assert.Equal(
-            ["order:{7}", "order:{7}:closed", "order:{7}:journal", "order:{7}:events", "orders:unsettled", "orders:settled",
-                "customers:erasing", "customer:{88}:orders", "product:{x}", "product:{x}:reservation:7", "inventory_lock:{x}", "reservation_deadlines"],
-            new RedisKey[]
-            {
-                orders.Order("7"), orders.Closed("7"), orders.EarlierJournal("7"), orders.EarliestJournal("7"), orders.Unsettled(0),
-                orders.Settled(0), orders.Erasing(0), orders.OfCustomer("88", 0), products.Product("x"),
-                products.Reservation(new("7", "x")), products.Lease("x"), products.DeadlinesOf("x"),
-            }.Select(key => (string)key!));
-    }
-
     private async Task<string[]> PlaceManyAsync(string sku, int count)
         => [.. (await Task.WhenAll(Enumerable.Range(0, count).Select(_ => _shop.PlaceOrderAsync(OrderRequest.For(sku)))))
             .Select(answer => answer.OrderId)];
@@ -250,12 +221,53 @@ public sealed class PartitionedShopTests(PartitionedShopFixture fixture) : IClas
 
     private async Task<List<string>> KeysAsync(string pattern)
     {
-        var keys = new List<string>();
-        var primary = _shop.Database.Multiplexer.GetServers().First(s => !s.IsReplica);
-        await foreach (var key in primary.KeysAsync(pattern: pattern, pageSize: 1000))
+        var keys = new HashSet<string>();
+        foreach (var primary in _shop.Database.Multiplexer.GetServers().Where(s => s is { IsConnected: true, IsReplica: false }))
         {
-            keys.Add((string)key!);
+            await foreach (var key in primary.KeysAsync(pattern: pattern, pageSize: 1000))
+            {
+                keys.Add((string)key!);
+            }
         }
-        return [.. keys.Distinct()];
+        return [.. keys];
+    }
+}
+
+/// <summary>On a primary with a replica.</summary>
+public sealed class PartitionedShopFixture : IAsyncLifetime
+{
+    public ShopSystem Shop { get; private set; } = null!;
+
+    public async Task InitializeAsync() => Shop = await ShopSystem.StartAsync(
+        new RedisTopologyOptions { Replicas = 1, Sentinels = 0 }, PartitionedShopSuite.Settings);
+
+    public async Task DisposeAsync()
+    {
+        if (Shop is not null)
+        {
+            await Shop.DisposeAsync();
+        }
+    }
+}
+
+public sealed class PartitionedShopTests(PartitionedShopFixture fixture)
+    : PartitionedShopSuite(fixture.Shop), IClassFixture<PartitionedShopFixture>
+{
+    [Fact]
+    public void With_one_partition_the_names_are_those_of_always()
+    {
+        var one = new ShopPartitions(1);
+        var (orders, products) = (new Orders.OrderKeys(one), new Inventory.ProductKeys(one));
+
+        Assert.Equal(["events:order-placed", "email_stream"], one.Streams);
+        Assert.Equal(
+            ["order:{7}", "order:{7}:closed", "order:{7}:journal", "order:{7}:events", "orders:unsettled", "orders:settled",
+                "customers:erasing", "customer:{88}:orders", "product:{x}", "product:{x}:reservation:7", "inventory_lock:{x}", "reservation_deadlines"],
+            new RedisKey[]
+            {
+                orders.Order("7"), orders.Closed("7"), orders.EarlierJournal("7"), orders.EarliestJournal("7"), orders.Unsettled(0),
+                orders.Settled(0), orders.Erasing(0), orders.OfCustomer("88", 0), products.Product("x"),
+                products.Reservation(new("7", "x")), products.Lease("x"), products.DeadlinesOf("x"),
+            }.Select(key => (string)key!));
     }
 }

@@ -32,12 +32,14 @@ public sealed class ShopSystem : IAsyncDisposable
     private readonly int _partitions;
     private ConnectionMultiplexer? _connection;
 
-    private ShopSystem(LocalRedis redis, IEnumerable<KeyValuePair<string, string?>> settings)
+    private readonly IAsyncDisposable _servers;
+
+    private ShopSystem(IAsyncDisposable servers, string connectionString, IEnumerable<KeyValuePair<string, string?>> settings)
     {
-        Redis = redis;
+        _servers = servers;
         OrdersUrl = ShopServices.NewUrl();
         InventoryUrl = ShopServices.NewUrl();
-        _environment = ShopServices.Environment(redis.Topology.ConnectionString, [OrdersUrl], [InventoryUrl], _mails.Path);
+        _environment = ShopServices.Environment(connectionString, [OrdersUrl], [InventoryUrl], _mails.Path);
         foreach (var (name, value) in settings)
         {
             _environment[name] = value;
@@ -47,7 +49,9 @@ public sealed class ShopSystem : IAsyncDisposable
         Inventory = Client(InventoryUrl);
     }
 
-    public LocalRedis Redis { get; }
+    public LocalRedis Redis => (LocalRedis)_servers;
+
+    public LocalCluster Cluster => (LocalCluster)_servers;
 
     public string OrdersUrl { get; }
 
@@ -74,10 +78,26 @@ public sealed class ShopSystem : IAsyncDisposable
     {
         var redis = await LocalRedis.StartAsync(
             RedisTopology.Create(topology), Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);
-        var shop = new ShopSystem(redis, settings);
+        return await StartAsync(new ShopSystem(redis, redis.Topology.ConnectionString, settings), redis.Topology.ConnectionString);
+    }
+
+    /// <summary>The same on three primaries with a replica each.</summary>
+    /// <param name="settings">Environment variables of all services.</param>
+    public static async Task<ShopSystem> StartOnClusterAsync(params IEnumerable<KeyValuePair<string, string?>> settings)
+    {
+        var cluster = await LocalCluster.StartAsync(
+            // The files outlive a killed process without being forced to the disk, which other tests keep busy.
+            RedisClusterTopology.Create(new() { NodeTimeout = TimeSpan.FromSeconds(1), ServerSettings = ["appendfsync no"] }),
+            Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);
+        return await StartAsync(new ShopSystem(cluster, cluster.Topology.ConnectionString, settings),
+            string.Join(',', cluster.Topology.Nodes.Select(n => n.Address)));
+    }
+
+    private static async Task<ShopSystem> StartAsync(ShopSystem shop, string connectionString)
+    {
         try
         {
-            var options = ConfigurationOptions.Parse(redis.Topology.ConnectionString);
+            var options = ConfigurationOptions.Parse(connectionString);
             RedisConnectionDefaults.Apply(options);
             shop._connection = await ConnectionMultiplexer.ConnectAsync(options);
             await Task.WhenAll(shop.StartInventoryAsync(), shop.StartOrdersAsync(), shop.StartWorkerAsync());
@@ -89,6 +109,11 @@ public sealed class ShopSystem : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>The directories of the servers that have been primaries; in a cluster those of all nodes, whose replicas write the same.</summary>
+    public async Task<IReadOnlyList<string>> DataDirectoriesAsync() => _servers is LocalCluster cluster
+        ? [.. cluster.Topology.Nodes.Select(n => Path.Combine(cluster.Directory, n.Name))]
+        : [Path.Combine(Redis.Directory, (await Redis.CurrentPrimaryAsync()).Name)];
 
     /// <summary>A SKU that no other test has.</summary>
     public static string NewSku() => string.Create(CultureInfo.InvariantCulture, $"sku-{Interlocked.Increment(ref s_skus)}");
@@ -257,7 +282,7 @@ public sealed class ShopSystem : IAsyncDisposable
         {
             await _connection.CloseAsync(allowCommandsToComplete: false);
         }
-        await Redis.DisposeAsync();
+        await _servers.DisposeAsync();
         Orders.Dispose();
         Inventory.Dispose();
         _mails.Dispose();

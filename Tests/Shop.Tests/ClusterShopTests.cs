@@ -1,0 +1,173 @@
+using System.Collections.Concurrent;
+using System.Net;
+using AspireRedis.Coordination.Switchover;
+using AspireRedis.LocalServers;
+using AspireRedis.Shop.Tests.Support;
+using AspireRedis.Testing;
+using AspireRedis.Topology;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace AspireRedis.Shop.Tests;
+
+/// <summary>A Redis Cluster of three primaries with a replica each.</summary>
+public sealed class ClusterShopFixture : IAsyncLifetime
+{
+    public ShopSystem Shop { get; private set; } = null!;
+
+    public async Task InitializeAsync() => Shop = await ShopSystem.StartOnClusterAsync(PartitionedShopSuite.Settings);
+
+    public async Task DisposeAsync()
+    {
+        if (Shop is not null)
+        {
+            await Shop.DisposeAsync();
+        }
+    }
+}
+
+/// <summary>The shop on a cluster: what it does with partitions anywhere, and what only a cluster can do to it.</summary>
+public sealed class ClusterShopTests(ClusterShopFixture fixture) : PartitionedShopSuite(fixture.Shop), IClassFixture<ClusterShopFixture>
+{
+    private const int SlotsToMove = 300;
+    private const int SlotsAtATime = 4;
+
+    private readonly ShopSystem _shop = fixture.Shop;
+
+    [Fact]
+    public async Task A_service_that_has_warmed_up_has_ordered_nothing()
+    {
+        await using var another = await _shop.StartAnotherAsync(ShopSystem.OrdersApi);
+
+        Assert.DoesNotContain(await _shop.EntriesAsync(ShopSystem.OrderEvents), e => e["user_id"] == "warm-up");
+    }
+
+    [Fact]
+    public async Task A_service_without_partitions_does_not_start()
+    {
+        await using var empty = await LocalCluster.StartAsync(
+            RedisClusterTopology.Create(new() { ReplicasPerPrimary = 0 }), Directory.CreateTempSubdirectory("aspire-redis-").FullName,
+            deleteDirectory: true);
+
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => _shop.StartAnotherAsync(ShopSystem.OrdersApi,
+            new KeyValuePair<string, string?>("ConnectionStrings__redis", empty.Topology.ConnectionString),
+            new KeyValuePair<string, string?>("Orders__Partitions", "1")));
+
+        Assert.Contains("Orders:Partitions is 1, and Redis is a cluster", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Shards_are_switched_over_and_slots_move_under_orders_of_which_none_fails()
+    {
+        await _shop.Cluster.WaitUntilWholeAsync();
+        var sku = await _shop.NewProductAsync(stock: 100_000);
+        await using var load = new OrderLoad(_shop, sku);
+        await load.ReachAsync(20);
+        var options = ConfigurationOptions.Parse(string.Join(',', _shop.Cluster.Topology.Nodes.Select(n => n.Address)));
+        foreach (var slot in (int[])[100, 6_000, 12_000])
+        {
+            await new ClusterSwitchover(options, NullLogger<ClusterSwitchover>.Instance).RunAsync(KeyIn(slot));
+        }
+        var (from, to) = (await _shop.Cluster.PrimaryOfAsync(100), await _shop.Cluster.PrimaryOfAsync(16_000));
+        await Parallel.ForAsync(0, SlotsToMove, new ParallelOptions { MaxDegreeOfParallelism = SlotsAtATime },
+            async (slot, token) => await _shop.Cluster.MoveSlotAsync(slot, from, to, token));
+        await load.ReachAsync(load.Placed.Count + 20);
+        await load.StopAsync();
+
+        Assert.Empty(load.Failures);
+        await AssertKeptAsync(load, sku);
+    }
+
+    [Fact]
+    public async Task What_was_acknowledged_survives_the_kill_of_a_primary_and_orders_go_on()
+    {
+        await _shop.Cluster.WaitUntilWholeAsync();
+        var sku = await _shop.NewProductAsync(stock: 100_000);
+        // The shard that all of these orders need, for the stock.
+        var slot = HashSlots.Of($"product:{{products:{HashSlots.Crc16(sku) % Partitions}}}:{sku}");
+        await using var load = new OrderLoad(_shop, sku);
+        await load.ReachAsync(20);
+        var primary = await _shop.Cluster.PrimaryOfAsync(slot);
+
+        _shop.Cluster[primary].Kill();
+        await _shop.Cluster.WaitForPrimaryOtherThanAsync(slot, primary);
+        // Until its replica is back nothing there is durable.
+        await _shop.Cluster[primary].RestartAsync();
+        await load.ReachAsync(load.Placed.Count + 20);
+        await load.StopAsync();
+
+        await _shop.Cluster.WaitUntilWholeAsync();
+        await AssertKeptAsync(load, sku);
+    }
+
+    /// <summary>All that was acknowledged is there, paid and mailed once; and what is sold is what is gone.</summary>
+    private async Task AssertKeptAsync(OrderLoad load, string sku)
+    {
+        // The test's own connection takes up to a minute to see by itself who is a primary now.
+        await _shop.Database.Multiplexer.ConfigureAsync();
+        foreach (var orderId in load.Placed)
+        {
+            await _shop.AssertConfirmedAndMailedOnceAsync(orderId, ShopSystem.LongBound);
+        }
+        await _shop.WaitUntilSettledAsync(ShopSystem.LongBound);
+        var orders = (await _shop.EntriesAsync(ShopSystem.OrderEvents)).Count(e => e["lines"].Contains($"\"{sku}\"", StringComparison.Ordinal));
+        await _shop.WaitForUnitsSoldAsync(sku, orders, ShopSystem.LongBound);
+        // What was reserved for requests that failed goes back when their time is over; no order has it meanwhile.
+        Assert.InRange(await _shop.StockAsync(sku), 100_000 - orders - load.Failures.Count, 100_000 - orders);
+    }
+
+    private static string KeyIn(int slot)
+        => Enumerable.Range(0, int.MaxValue).Select(i => $"{i}").First(key => Math.Abs(HashSlots.Of(key) - slot) < 50);
+
+    /// <summary>Customers who order, each with a key, and again until they are answered with 201.</summary>
+    private sealed class OrderLoad : IAsyncDisposable
+    {
+        private const int Customers = 4;
+
+        private readonly CancellationTokenSource _stopping = new();
+        private readonly Task _ordering;
+
+        public OrderLoad(ShopSystem shop, string sku) => _ordering = Task.WhenAll(
+            Enumerable.Range(0, Customers).Select(customer => OrderAsync(shop, sku, customer)));
+
+        public ConcurrentQueue<string> Placed { get; } = new();
+
+        /// <summary>Answers that were not 201, before one that was.</summary>
+        public ConcurrentQueue<string> Failures { get; } = new();
+
+        public Task ReachAsync(int placed)
+            => Eventually.TrueAsync(() => Placed.Count >= placed, $"{placed} orders are placed", ShopSystem.LongBound);
+
+        public async Task StopAsync()
+        {
+            await _stopping.CancelAsync();
+            await _ordering;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stopping.CancelAsync();
+            await _ordering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _stopping.Dispose();
+        }
+
+        private async Task OrderAsync(ShopSystem shop, string sku, int customer)
+        {
+            for (var number = 0; !_stopping.IsCancellationRequested; number++)
+            {
+                var (order, key) = (OrderRequest.For(sku), $"{sku} {customer} {number}");
+                while (true)
+                {
+                    using var answer = await shop.PostOrderAsync(order, key);
+                    if (answer.StatusCode == HttpStatusCode.Created)
+                    {
+                        Placed.Enqueue((await OrderAnswer.ReadAsync(answer))!.OrderId);
+                        break;
+                    }
+                    Failures.Enqueue($"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
+                    await Task.Delay(100);
+                }
+            }
+        }
+    }
+}
