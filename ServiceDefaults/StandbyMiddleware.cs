@@ -9,12 +9,15 @@ namespace AspireRedis.ServiceDefaults;
 /// </summary>
 internal sealed class StandbyMiddleware(RegionMonitor region)
 {
-    public Task InvokeAsync(HttpContext context, RequestDelegate next)
+    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var method = context.Request.Method;
-        return region.Current is { IsReached: true, IsActive: false, ActiveRegion: { } active } state && active != state.Region
-            && !HttpMethods.IsGet(method) && !HttpMethods.IsHead(method) && !HttpMethods.IsOptions(method)
-            ? throw new RegionNotActiveException(state.Region, active, state.Epoch)
-            : next(context);
+        if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method) && !HttpMethods.IsOptions(method)
+            && await region.CurrentForWriteAsync(context.RequestAborted) is { IsReached: true, IsActive: false, ActiveRegion: { } active } state
+            && active != state.Region)
+        {
+            throw new RegionNotActiveException(state.Region, active, state.Epoch);
+        }
+        await next(context);
     }
 }

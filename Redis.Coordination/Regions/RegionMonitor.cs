@@ -19,6 +19,8 @@ namespace AspireRedis.Coordination.Regions;
 /// </remarks>
 public sealed class RegionMonitor : IHostedService, IAsyncDisposable
 {
+    private static readonly TimeSpan s_fresh = TimeSpan.FromMilliseconds(25);
+
     private readonly RegionOptions _options;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
@@ -79,6 +81,19 @@ public sealed class RegionMonitor : IHostedService, IAsyncDisposable
             await changed.WaitAsync(cancellationToken);
         }
     }
+
+    /// <summary>
+    /// What is known, for somebody who wants to write. A standby looks again first, at most each 25 ms: in a switch whoever is refused here
+    /// goes to the region that was active, which refuses too.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Null before the first look.</returns>
+    public ValueTask<RegionState?> CurrentForWriteAsync(CancellationToken cancellationToken = default)
+        => Current is { IsReached: true, IsActive: false } state && Stopwatch.GetElapsedTime(state.AskedAt) > s_fresh
+            ? new ValueTask<RegionState?>(LookForWriteAsync(cancellationToken))
+            : new ValueTask<RegionState?>(Current);
+
+    private async Task<RegionState?> LookForWriteAsync(CancellationToken cancellationToken) => await LookAsync(cancellationToken);
 
     /// <summary>Asks the servers now; who asks meanwhile gets the same answer only if it was asked for after they did.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
@@ -204,11 +219,11 @@ public sealed class RegionMonitor : IHostedService, IAsyncDisposable
         var former = Current;
         var isReached = Array.Exists(answers, a => a is not null);
         Publish(isReached
-            ? new RegionState(Region, isActive, last?.Region, last?.Epoch ?? 0, true) { ActiveUntil = isActive ? until : 0 }
+            ? new RegionState(Region, isActive, last?.Region, last?.Epoch ?? 0, true) { ActiveUntil = isActive ? until : 0, AskedAt = asked }
             : new RegionState(Region, former is { IsActive: true } && asked < former.ActiveUntil, former?.ActiveRegion, former?.Epoch ?? 0,
                 IsReached: false)
             {
-                ActiveUntil = former?.ActiveUntil ?? 0,
+                ActiveUntil = former?.ActiveUntil ?? 0, AskedAt = asked,
             });
 
         // Counted from before the question: it never seems to last longer than it does.

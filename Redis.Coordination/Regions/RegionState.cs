@@ -10,4 +10,7 @@ public sealed record RegionState(string Region, bool IsActive, string? ActiveReg
 {
     /// <summary>Until when the permission is in force at least, in ticks of <see cref="System.Diagnostics.Stopwatch"/>.</summary>
     internal long ActiveUntil { get; init; }
+
+    /// <summary>When the servers were asked.</summary>
+    internal long AskedAt { get; init; }
 }

@@ -21,7 +21,8 @@ public sealed partial class StreamProducer
     private readonly TimeProvider _clock;
     private readonly PartitionRecords _records;
     // By the primary: a topic's partitions may have several.
-    private readonly ConcurrentDictionary<EndPoint, StreamCapabilities> _capabilities = new();
+    // Of each shard: what its primary can. Another primary may be of another version, and so may the same one after it was another's replica.
+    private readonly ConcurrentDictionary<int, KnownNode> _nodes = new();
 
     /// <summary>Creates the producer; nothing is connected before the first use.</summary>
     public StreamProducer(RedisDeployment deployment, TimeProvider clock)
@@ -260,9 +261,10 @@ public sealed partial class StreamProducer
         catch (RedisServerException e) when (e.Message.StartsWith("ERR", StringComparison.Ordinal))
         {
             // The node was replaced by an older one, which does not know these arguments.
-            if (_deployment.ShardOf(append.Stream).KnownPrimary is { } primary)
+            var shard = _deployment.ShardOf(append.Stream);
+            if (shard.KnownPrimary is { } primary)
             {
-                _capabilities[primary] = StreamCapabilities.Classic;
+                _nodes[shard.Index] = new KnownNode(primary, StreamCapabilities.Classic);
             }
             return await AppendAsync(append, cancellationToken);
         }
@@ -272,7 +274,14 @@ public sealed partial class StreamProducer
     {
         var shard = _deployment.ShardOf(stream);
         var primary = shard.Primary;
-        return _capabilities.TryGetValue(primary, out var known) ? known
-            : _capabilities[primary] = await shard.RunAsync(StreamCapabilities.DetectAsync, repeatable: true, cancellationToken);
+        if (_nodes.TryGetValue(shard.Index, out var known) && known.Primary.Equals(primary))
+        {
+            return known.Capabilities;
+        }
+        var capabilities = await shard.RunAsync(StreamCapabilities.DetectAsync, repeatable: true, cancellationToken);
+        _nodes[shard.Index] = new KnownNode(primary, capabilities);
+        return capabilities;
     }
+
+    private sealed record KnownNode(EndPoint Primary, StreamCapabilities Capabilities);
 }

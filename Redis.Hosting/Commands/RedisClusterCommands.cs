@@ -32,6 +32,7 @@ internal static class RedisClusterCommands
                 Description = "Ends the primary of a shard at once, as kill -9 does. The other primaries elect its replica.",
                 IconName = "Flash",
                 IsHighlighted = true,
+                ConfirmationMessage = "Kill the primary of the shard? Writes to it fail until its replica has taken over.",
                 Arguments = [Number(Shard, "Shard", "1")],
                 ValidateArguments = context => Validate(cluster, context),
                 UpdateState = context => CommandState.When(CommandState.IsRunning(context)),

@@ -164,8 +164,9 @@ internal sealed class RedisClusterControl(RedisClusterTopology topology, Func<Re
     /// <param name="from">The primary that serves it.</param>
     /// <param name="to">The primary that will.</param>
     /// <param name="cancellationToken">Ends it; a slot whose move was cut short is moved by the same call again.</param>
+    /// <param name="keys">How many keys go at most; fewer than there are leave the slot as a move does that was cut short. Null for all.</param>
     /// <exception cref="IOException">A node does not answer.</exception>
-    public async Task MoveSlotAsync(int slot, RedisNode from, RedisNode to, CancellationToken cancellationToken)
+    public async Task MoveSlotAsync(int slot, RedisNode from, RedisNode to, CancellationToken cancellationToken, int? keys = null)
     {
         using var source = await OpenAsync(from, cancellationToken);
         using var target = await OpenAsync(to, cancellationToken);
@@ -176,11 +177,18 @@ internal sealed class RedisClusterControl(RedisClusterTopology topology, Func<Re
         // A key may be any bytes.
         source.Encoding = Encoding.Latin1;
         string[] login = topology.Options.Password is { } password ? ["AUTH", password] : [];
-        while ((object?[])(await source.ExecuteAsync(cancellationToken, "CLUSTER", "GETKEYSINSLOT", Text(slot), Text(KeysAtATime)))!
-            is { Length: > 0 } keys)
+        var left = keys ?? int.MaxValue;
+        while ((object?[])(await source.ExecuteAsync(
+            cancellationToken, "CLUSTER", "GETKEYSINSLOT", Text(slot), Text(Math.Min(left, KeysAtATime))))!
+            is { Length: > 0 } some)
         {
             await source.ExecuteAsync(cancellationToken, ["MIGRATE", to.Host, Text(to.Port), "", "0",
-                Text((int)s_migration.TotalMilliseconds), "REPLACE", .. login, "KEYS", .. keys.Cast<string>()]);
+                Text((int)s_migration.TotalMilliseconds), "REPLACE", .. login, "KEYS", .. some.Cast<string>()]);
+            left -= some.Length;
+            if (left <= 0)
+            {
+                return;
+            }
         }
         await target.ExecuteAsync(cancellationToken, "CLUSTER", "SETSLOT", Text(slot), "NODE", targetId);
         await source.ExecuteAsync(cancellationToken, "CLUSTER", "SETSLOT", Text(slot), "NODE", targetId);

@@ -92,7 +92,9 @@ public sealed class ModelTests
     }
 
     [Theory]
-    [InlineData("Redis:Topology is 'cluster'; it must be sentinel or single", "--Redis:Topology=cluster")]
+    [InlineData("Redis:Topology is 'ring'; it must be sentinel, single or cluster", "--Redis:Topology=ring")]
+    [InlineData("Redis:Regions is for a Sentinel deployment, and Redis:Topology is 'cluster'", "--Redis:Topology=cluster", "--Redis:Regions=true")]
+    [InlineData("Orders:Partitions is 1, and Redis:Topology is 'cluster'", "--Redis:Topology=cluster", "--Orders:Partitions=1")]
     [InlineData("Orders:Partitions is '0'; it must be a number from 1 to 1024", "--Orders:Partitions=0")]
     [InlineData("Redis:Mode must be auto or container", "--Redis:Topology=single", "--Redis:Mode=executable")]
     public async Task An_unknown_topology_and_one_that_the_mode_cannot_run_are_refused_by_their_names(string message,
@@ -105,6 +107,8 @@ public sealed class ModelTests
     [Theory]
     [InlineData("1")]
     [InlineData("4", "--Orders:Partitions=4")]
+    [InlineData("8", "--Redis:Topology=cluster")]
+    [InlineData("16", "--Redis:Topology=cluster", "--Orders:Partitions=16")]
     public async Task All_services_get_the_one_number_of_partitions(string number, params string[] settings)
     {
         await using var app = await BuildAsync(["--Redis:Mode=executable", .. settings]);

@@ -10,7 +10,7 @@ public sealed class StartErrorTests
     [Theory]
     [InlineData("redis-server was not found on PATH", "start a container engine, Docker or Podman.")]
     [InlineData("redis-server was not found on PATH", "set Redis:Mode to auto and start a container engine.", "--Redis:Mode=executable")]
-    [InlineData("Redis:Topology is 'cluster'; it must be sentinel or single.", "", "--no-dashboard", "--Redis:Topology=cluster")]
+    [InlineData("Redis:Topology is 'ring'; it must be sentinel, single or cluster.", "", "--no-dashboard", "--Redis:Topology=ring")]
     public async Task It_is_one_line_without_a_stack_trace(string beginning, string ending, params string[] arguments)
     {
         using var empty = new TemporaryDirectory();

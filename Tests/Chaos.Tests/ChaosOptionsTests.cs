@@ -18,6 +18,11 @@ public sealed class ChaosOptionsTests
         var defaults = ChaosOptions.Parse(["--faults", "5"]);
         Assert.Equal((20, Durability.Replica, 1), (defaults.Rate, defaults.Durability, defaults.Partitions));
         Assert.DoesNotContain(FaultKind.SwitchOver, defaults.Kinds);
+        Assert.DoesNotContain(FaultKind.LoseShard, defaults.Kinds);
+        var cluster = ChaosOptions.Parse(["--faults", "5", "--topology", "cluster"]);
+        Assert.Equal((true, 8), (cluster.OnCluster, cluster.Partitions));
+        Assert.Contains(FaultKind.LoseShard, cluster.Kinds);
+        Assert.DoesNotContain(FaultKind.KillSentinel, cluster.Kinds);
     }
 
     [Theory]
@@ -31,6 +36,9 @@ public sealed class ChaosOptionsTests
     [InlineData("--faults", "5", "--partitions", "65")]
     [InlineData("--faults", "5", "--json", "/no/such/folder/x.json")]
     [InlineData("--faults", "5", "--colour", "red")]
+    [InlineData("--faults", "5", "--topology", "ring")]
+    [InlineData("--faults", "5", "--topology", "cluster", "--partitions", "1")]
+    [InlineData("--faults", "5", "--topology", "cluster", "--only", "KillSentinel")]
     public void A_wrong_argument_is_named(params string[] arguments)
     {
         var error = Assert.Throws<ArgumentException>(() => ChaosOptions.Parse(arguments));

@@ -62,10 +62,38 @@ public sealed class ScriptedRunTests(ITestOutputHelper output)
         Assert.Contains(result.Violations, v => v.Kind == Enum.Parse<ViolationKind>(violation));
     }
 
-    private async Task<ChaosResult> RunAsync(IReadOnlyList<Fault> plan, Durability durability)
+    [Fact]
+    public async Task On_a_cluster_orders_survive_what_its_shards_suffer()
+    {
+        var result = await RunAsync(
+            [
+                new(FaultKind.FreezePrimary, 0, TimeSpan.FromSeconds(6)),
+                new(FaultKind.IsolatePrimary, 1, TimeSpan.FromSeconds(7)),
+                new(FaultKind.CutShortMove, 2, TimeSpan.FromSeconds(1)),
+                new(FaultKind.LoseShard, 0, TimeSpan.FromSeconds(1)),
+                new(FaultKind.EmptyNode, 1, TimeSpan.FromSeconds(5)),
+            ],
+            Durability.Replica, partitions: 8);
+
+        Assert.Empty(result.Violations);
+        Assert.NotEmpty(result.Acknowledgements);
+    }
+
+    [Fact]
+    public async Task On_a_cluster_orders_that_only_a_primary_has_are_lost_and_the_loss_is_seen()
+    {
+        // The shards of orders and of products: whichever of an order is lost is seen.
+        var result = await RunAsync(
+            [.. Enumerable.Range(0, 3).Select(shard => new Fault(FaultKind.IsolatePrimary, shard, TimeSpan.FromSeconds(8)))],
+            Durability.Memory, partitions: 8);
+
+        Assert.NotEmpty(result.Violations);
+    }
+
+    private async Task<ChaosResult> RunAsync(IReadOnlyList<Fault> plan, Durability durability, int partitions = 1)
     {
         using var directory = new TemporaryDirectory();
-        var result = await ChaosRun.RunAsync(plan, Seed, Customers.DefaultRate, durability, partitions: 1, directory.Path, new Silent(),
+        var result = await ChaosRun.RunAsync(plan, Seed, Customers.DefaultRate, durability, partitions, onCluster: partitions > 1, directory.Path, new Silent(),
             CancellationToken.None);
         using var table = new StringWriter();
         Report.ResultTable.Write(table, result);

@@ -27,15 +27,16 @@ internal sealed class ChaosRun(ShopUnderTest shop, IReadOnlyList<Fault> plan, in
     /// <param name="rate">Customers per second.</param>
     /// <param name="durability">What services promise.</param>
     /// <param name="partitions">Into how many partitions they divide their keys.</param>
+    /// <param name="onCluster">Whether they stand on a cluster.</param>
     /// <param name="directory">Gets data, logs and mails, and keeps them.</param>
     /// <param name="progress">Hears of it.</param>
     /// <param name="cancellationToken">Ends the run without a result; everything is stopped.</param>
     /// <exception cref="TimeoutException">The system could not be started.</exception>
     public static async Task<ChaosResult> RunAsync(
-        IReadOnlyList<Fault> plan, int seed, int rate, Durability durability, int partitions, string directory, IChaosProgress progress,
-        CancellationToken cancellationToken)
+        IReadOnlyList<Fault> plan, int seed, int rate, Durability durability, int partitions, bool onCluster, string directory,
+        IChaosProgress progress, CancellationToken cancellationToken)
     {
-        await using var shop = await ShopUnderTest.StartAsync(directory, durability, partitions, cancellationToken);
+        await using var shop = await ShopUnderTest.StartAsync(directory, durability, partitions, onCluster, cancellationToken);
         return await new ChaosRun(shop, plan, seed, rate, progress).RunAsync(cancellationToken);
     }
 
@@ -87,7 +88,7 @@ internal sealed class ChaosRun(ShopUnderTest shop, IReadOnlyList<Fault> plan, in
         DateTimeOffset? whole = null;
         try
         {
-            await new FaultInjector(shop, UntilOrdersAreTakenAsync).InjectAsync(
+            await FaultInjector.Of(shop, UntilOrdersAreTakenAsync).InjectAsync(
                 plan[number],
                 name =>
                 {
@@ -142,8 +143,7 @@ internal sealed class ChaosRun(ShopUnderTest shop, IReadOnlyList<Fault> plan, in
 
     private async Task<Observations> SettleAsync(CancellationToken cancellationToken)
     {
-        var primary = await shop.Redis.CurrentPrimaryAsync(cancellationToken);
-        await using var reader = await StateReader.ConnectAsync(shop.Redis.Topology, primary, shop.Partitions);
+        await using var reader = await StateReader.ConnectAsync(await shop.Servers.ReaderOptionsAsync(cancellationToken), shop.Partitions);
         var bound = _clock.GetUtcNow() + s_settleBound;
         while (await reader.UnsettledAsync() is { } unsettled)
         {

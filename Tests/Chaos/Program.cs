@@ -27,11 +27,12 @@ catch (ArgumentException e)
 
 return await KeptDirectory.RunAsync("aspire-redis-chaos-", async (directory, stopping) =>
 {
-    Console.WriteLine($"{options.Faults} faults, seed {options.Seed}, durability {options.Durability}, partitions {options.Partitions}; "
+    Console.WriteLine($"{options.Faults} faults, seed {options.Seed}, {(options.OnCluster ? "cluster" : "Sentinel")}, durability {options.Durability}, "
+        + $"partitions {options.Partitions}; "
         + $"data and logs in {directory}");
     var result = await ChaosRun.RunAsync(
         FaultPlan.Create(options.Seed, options.Faults, options.Kinds), options.Seed, options.Rate, options.Durability,
-        options.Partitions, directory, new ConsoleProgress(Console.Out, options.Faults), stopping);
+        options.Partitions, options.OnCluster, directory, new ConsoleProgress(Console.Out, options.Faults), stopping);
     ResultTable.Write(Console.Out, result);
     if (options.Json is not null)
     {

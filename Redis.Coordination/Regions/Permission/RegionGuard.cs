@@ -44,11 +44,11 @@ internal sealed class RegionGuard
         => exception is RegionNotActiveException or RedisOutcomeUnknownException { InnerException: RegionNotActiveException }
             || (exception is RedisServerException && exception.Message.StartsWith(Refusal, StringComparison.Ordinal));
 
-    /// <summary>Before a write; ends at once when the state is known.</summary>
+    /// <summary>Before a write; ends at once in the active region, and in one that was seen to be a standby a moment ago.</summary>
     /// <returns>The epoch, for <see cref="IsConfirmed"/>.</returns>
     /// <exception cref="RegionNotActiveException">The region is a standby.</exception>
     public ValueTask<long> EnterAsync(CancellationToken cancellationToken)
-        => _monitor.Current is { IsReached: true } state ? new ValueTask<long>(Enter(state)) : LookAndEnterAsync(cancellationToken);
+        => _monitor.Current is { IsReached: true, IsActive: true } state ? new ValueTask<long>(Enter(state)) : LookAndEnterAsync(cancellationToken);
 
     /// <summary>Whether the permission of this epoch is known to be in force at this moment.</summary>
     public bool IsConfirmed(long epoch)
@@ -86,9 +86,10 @@ internal sealed class RegionGuard
 
     private async ValueTask<long> LookAndEnterAsync(CancellationToken cancellationToken)
     {
-        await _monitor.LookAsync(cancellationToken);
+        var state = _monitor.Current is { IsReached: true } ? await _monitor.CurrentForWriteAsync(cancellationToken)
+            : await _monitor.LookAsync(cancellationToken);
         // Where no server answers the command itself finds out, and a failover may be under way.
-        return Enter(_monitor.Current ?? new RegionState(Region, false, null, 0, false));
+        return Enter(state ?? new RegionState(Region, false, null, 0, false));
     }
 
     private long Enter(RegionState state)

@@ -29,7 +29,7 @@ internal sealed class StateReader : IAsyncDisposable
     public static Task<StateReader> ConnectAsync(RedisTopology topology, RedisNode primary, ShopPartitions? partitions = null)
         => ConnectAsync(ConfigurationOptions.Parse(topology.ConnectionStringOf(primary)), partitions);
 
-    /// <param name="options">Names the primary alone, and is changed.</param>
+    /// <param name="options">Names the primary alone, or the nodes of a cluster, and is changed.</param>
     /// <param name="partitions">How the shop divides its keys; null for one partition.</param>
     public static async Task<StateReader> ConnectAsync(ConfigurationOptions options, ShopPartitions? partitions = null)
     {
@@ -99,7 +99,7 @@ internal sealed class StateReader : IAsyncDisposable
     }
 
     public async Task<IReadOnlyList<HeldItems>> HeldAsync()
-        => [.. (await ReadAsync("product:{*}:reservation:*", async key =>
+        => [.. (await ReadAsync(_partitions.Count == 1 ? "product:{*}:reservation:*" : "product:{products:*}:*:reservation:*", async key =>
             new HeldItems(IdOf(key), key[(key.LastIndexOf(':') + 1)..], (int?)await Database.HashGetAsync(key, "quantity") ?? 0)))
             // Those that went back are remembered for a while.
             .Where(items => items.Quantity > 0)];
@@ -122,10 +122,14 @@ internal sealed class StateReader : IAsyncDisposable
     private async Task<IReadOnlyList<T>> ReadAsync<T>(string pattern, Func<string, Task<T>> read)
     {
         var all = new List<T>();
-        var server = _connection.GetServers().Single();
-        await foreach (var page in server.KeysAsync(pattern: pattern, pageSize: PageSize).Chunk(PageSize))
+        // Keys may come twice, those of a slot that moves too.
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var server in _connection.GetServers().Where(s => s is { IsConnected: true, IsReplica: false }))
         {
-            all.AddRange(await Task.WhenAll(page.Select(k => (string)k!).Distinct().Select(read)));
+            await foreach (var page in server.KeysAsync(pattern: pattern, pageSize: PageSize).Chunk(PageSize))
+            {
+                all.AddRange(await Task.WhenAll(page.Select(k => (string)k!).Where(seen.Add).ToList().Select(read)));
+            }
         }
         return all;
     }

@@ -72,4 +72,19 @@ internal enum FaultKind
 
     /// <summary>Not a fault, and so only when it is asked for: a planned switchover.</summary>
     SwitchOver,
+
+    /// <summary>Of a cluster: cut off from the other shards alone, while its replica still follows it.</summary>
+    CutPrimaryFromMajority,
+
+    /// <summary>Of a cluster: kill -9 of a primary and its replicas at once, then all are started.</summary>
+    LoseShard,
+
+    /// <summary>Of a cluster: a node is killed, loses its files, and is made a replica of its shard as a new one.</summary>
+    EmptyNode,
+
+    /// <summary>Of a cluster: slots with their keys go to another shard.</summary>
+    MoveSlots,
+
+    /// <summary>Of a cluster: the move of a slot is left where a key had gone, and done later.</summary>
+    CutShortMove,
 }

@@ -8,8 +8,23 @@ internal static class FaultPlan
     private static readonly FaultKind[] s_onlyWhenAskedFor =
         [FaultKind.SwitchOver, FaultKind.ClockBehindNaiveConsumer, FaultKind.ReplaceSentinelsWithoutReset];
 
-    /// <summary>All kinds but those that come only when they are asked for.</summary>
-    public static IReadOnlyList<FaultKind> AllFaults { get; } = [.. Enum.GetValues<FaultKind>().Except(s_onlyWhenAskedFor)];
+    private static readonly FaultKind[] s_ofClusters =
+        [FaultKind.CutPrimaryFromMajority, FaultKind.LoseShard, FaultKind.EmptyNode, FaultKind.MoveSlots, FaultKind.CutShortMove];
+
+    private static readonly FaultKind[] s_ofSentinels =
+    [
+        FaultKind.FreezePrimaryUnseen, FaultKind.CutPrimaryFromSentinels, FaultKind.KillSentinel, FaultKind.FreezeSentinel,
+        FaultKind.CutSentinel, FaultKind.ClockBehind, FaultKind.ReplaceSentinels, FaultKind.ClockBehindNaiveConsumer,
+        FaultKind.ReplaceSentinelsWithoutReset,
+    ];
+
+    /// <summary>Those that servers can have.</summary>
+    /// <param name="onCluster">Whether they are a cluster.</param>
+    public static IReadOnlyList<FaultKind> Possible(bool onCluster)
+        => [.. Enum.GetValues<FaultKind>().Except(onCluster ? s_ofSentinels : s_ofClusters)];
+
+    /// <summary>The same without those that come only when they are asked for.</summary>
+    public static IReadOnlyList<FaultKind> AllFaults(bool onCluster) => [.. Possible(onCluster).Except(s_onlyWhenAskedFor)];
 
     /// <summary>How long a fault of each kind may last, in seconds: from before Sentinel notices (2 s) to far behind a failover.</summary>
     private static readonly Dictionary<FaultKind, (double Least, double Most)> s_durations = new()
@@ -38,6 +53,11 @@ internal static class FaultPlan
         [FaultKind.ClockBehindNaiveConsumer] = (1, 2),
         [FaultKind.ReplaceSentinelsWithoutReset] = (0, 0),
         [FaultKind.SwitchOver] = (0, 0),
+        [FaultKind.CutPrimaryFromMajority] = (1, 8),
+        [FaultKind.LoseShard] = (0.2, 3),
+        [FaultKind.EmptyNode] = (0.2, 6),
+        [FaultKind.MoveSlots] = (0, 0),
+        [FaultKind.CutShortMove] = (0.5, 3),
     };
 
     /// <summary>The faults of a run. Each kind comes once before any comes again.</summary>

@@ -16,6 +16,7 @@ internal static class ResultJson
             seed = options.Seed,
             durability = options.Durability.ToString().ToLowerInvariant(),
             partitions = options.Partitions,
+            topology = options.OnCluster ? "cluster" : "sentinel",
             seconds = Math.Round((result.End - result.Begin).TotalSeconds, 1),
             faults = result.Faults.Count,
             faultsByKind = Enum.GetValues<FaultKind>().ToDictionary(k => k.ToString(), k => result.Faults.Count(f => f.Fault.Kind == k)),

@@ -9,8 +9,8 @@ using AspireRedis.Topology;
 namespace AspireRedis.Chaos.Shop;
 
 /// <summary>
-/// The whole shop as processes behind a network that can be cut: a primary, two replicas, three Sentinels, and two
-/// instances of each service.
+/// The whole shop as processes behind a network that can be cut: a primary, two replicas and three Sentinels, or a cluster of three
+/// primaries with a replica each, and two instances of each service.
 /// </summary>
 internal sealed class ShopUnderTest : IAsyncDisposable
 {
@@ -21,11 +21,15 @@ internal sealed class ShopUnderTest : IAsyncDisposable
 
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(200);
 
+    // A replica that cannot write its file gives up, and would test all memory before it ends.
+    private static readonly string[] s_serverSettings = ["crash-memcheck-enabled no"];
+
     private readonly string _directory;
     private readonly Dictionary<string, string?> _environment;
-    private LocalRedis? _redis;
+    private IShopServers? _servers;
 
-    private ShopUnderTest(string directory, RedisTopology topology, Durability durability, int partitions)
+    private ShopUnderTest(string directory, IReadOnlyList<RedisNode> nodes, string connectionString, Func<RedisNode, int>? busPort,
+        Durability durability, int partitions)
     {
         _directory = directory;
         Partitions = new ShopPartitions(partitions);
@@ -34,11 +38,14 @@ internal sealed class ShopUnderTest : IAsyncDisposable
         Inventory = Create("inventory", ShopServices.InventoryApi);
         Notifications = Create("notifications", ShopServices.NotificationsWorker);
         Services = [.. Orders, .. Inventory, .. Notifications];
-        AllNames = [.. topology.Nodes.Select(n => n.Name), .. Services.Select(s => s.Name)];
-        foreach (var node in topology.Nodes)
+        AllNames = [.. nodes.Select(n => n.Name), .. Services.Select(s => s.Name)];
+        foreach (var node in nodes)
         {
-            Network.Add(node.Name, () => _redis?.Processes.GetValueOrDefault(node.Name) is { IsRunning: true } process ? process.ProcessId
-                : null, node.Port);
+            Network.Add(node.Name, () => _servers?.Find(node.Name) is { IsRunning: true } process ? process.ProcessId : null, node.Port);
+            if (busPort is not null)
+            {
+                Network.Reach(node.Name, busPort(node));
+            }
         }
         foreach (var service in Services)
         {
@@ -46,7 +53,7 @@ internal sealed class ShopUnderTest : IAsyncDisposable
         }
         Directory.CreateDirectory(MailDirectory);
         _environment = ShopServices.Environment(
-            topology.ConnectionString, Orders.Select(s => s.Address.ToString()), Inventory.Select(s => s.Address.ToString()),
+            connectionString, Orders.Select(s => s.Address.ToString()), Inventory.Select(s => s.Address.ToString()),
             MailDirectory);
         _environment["Orders__Durability"] = _environment["Reservations__Durability"] = _environment["Mail__Durability"] =
             durability.ToString();
@@ -62,7 +69,13 @@ internal sealed class ShopUnderTest : IAsyncDisposable
         ];
     }
 
-    public LocalRedis Redis => _redis ?? throw new InvalidOperationException("Redis is not started.");
+    public IShopServers Servers => _servers ?? throw new InvalidOperationException("Redis is not started.");
+
+    public LocalRedis Redis => ((SentinelServers)Servers).Redis;
+
+    public LocalCluster Cluster => ((ClusterServers)Servers).Cluster;
+
+    public bool IsCluster => Servers is ClusterServers;
 
     public SimulatedNetwork Network { get; } = new();
 
@@ -87,23 +100,44 @@ internal sealed class ShopUnderTest : IAsyncDisposable
     /// <param name="directory">Gets data, logs and mails.</param>
     /// <param name="durability">What services promise.</param>
     /// <param name="partitions">Into how many partitions they divide their keys.</param>
+    /// <param name="onCluster">Whether it stands on a cluster.</param>
     /// <param name="cancellationToken">Ends the wait; everything is then stopped.</param>
     public static async Task<ShopUnderTest> StartAsync(
-        string directory, Durability durability, int partitions, CancellationToken cancellationToken)
+        string directory, Durability durability, int partitions, bool onCluster, CancellationToken cancellationToken)
     {
         // Before the first server: its disk may be full one day.
         DiskLimit.PrepareForChildren();
+        if (onCluster)
+        {
+            var cluster = RedisClusterTopology.Create(new RedisClusterOptions
+            {
+                Host = SimulatedNetwork.Announced,
+                Bind = SimulatedNetwork.Actual,
+                ServerSettings = s_serverSettings,
+            });
+            return await StartAsync(
+                new ShopUnderTest(directory, cluster.Nodes, cluster.ConnectionString, cluster.BusPortOf, durability, partitions),
+                async redis => new ClusterServers(await LocalCluster.StartAsync(cluster, redis, cancellationToken: cancellationToken)),
+                cancellationToken);
+        }
         var topology = RedisTopology.Create(new RedisTopologyOptions
         {
             Host = SimulatedNetwork.Announced,
             Bind = SimulatedNetwork.Actual,
-            // A replica that cannot write its file gives up, and would test all memory before it ends.
-            ServerSettings = ["crash-memcheck-enabled no"],
+            ServerSettings = s_serverSettings,
         });
-        var shop = new ShopUnderTest(directory, topology, durability, partitions);
+        return await StartAsync(
+            new ShopUnderTest(directory, topology.Nodes, topology.ConnectionString, busPort: null, durability, partitions),
+            async redis => new SentinelServers(await LocalRedis.StartAsync(topology, redis, cancellationToken: cancellationToken)),
+            cancellationToken);
+    }
+
+    private static async Task<ShopUnderTest> StartAsync(
+        ShopUnderTest shop, Func<string, Task<IShopServers>> startAsync, CancellationToken cancellationToken)
+    {
         try
         {
-            shop._redis = await LocalRedis.StartAsync(topology, Path.Combine(directory, "redis"), cancellationToken: cancellationToken);
+            shop._servers = await startAsync(Path.Combine(shop._directory, "redis"));
             await shop.StartMissingAsync(cancellationToken);
             await shop.WaitUntilWholeAsync(cancellationToken);
             return shop;
@@ -135,7 +169,7 @@ internal sealed class ShopUnderTest : IAsyncDisposable
     /// <summary>Starts every process that does not run.</summary>
     public async Task StartMissingAsync(CancellationToken cancellationToken)
     {
-        await Task.WhenAll(Redis.Topology.Nodes.Select(n => Redis[n].StartAsync(cancellationToken: cancellationToken)));
+        await Task.WhenAll(Servers.Nodes.Select(n => Servers[n].StartAsync(cancellationToken: cancellationToken)));
         foreach (var service in Services)
         {
             await service.StartAsync(_environment);
@@ -180,9 +214,9 @@ internal sealed class ShopUnderTest : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Task.WhenAll(Services.Select(s => s.DisposeAsync().AsTask()));
-        if (_redis is not null)
+        if (_servers is not null)
         {
-            await _redis.DisposeAsync();
+            await _servers.DisposeAsync();
         }
         await Network.DisposeAsync();
     }
@@ -191,7 +225,7 @@ internal sealed class ShopUnderTest : IAsyncDisposable
     {
         try
         {
-            var missing = await new RedisTopologyProbe(Redis.Topology).MissingAsync(cancellationToken);
+            var missing = await Servers.MissingAsync(cancellationToken);
             foreach (var service in Services)
             {
                 missing ??= await service.MissingAsync(cancellationToken);

@@ -1,0 +1,164 @@
+using AspireRedis.Chaos.Shop;
+using AspireRedis.Coordination.Failover.Cluster;
+using AspireRedis.Coordination.Switchover;
+using AspireRedis.LocalServers;
+using AspireRedis.Topology;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace AspireRedis.Chaos.Faults;
+
+/// <summary>Faults of a cluster. Each is for one of the shards.</summary>
+internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(shop)
+{
+    private const int SlotsToMove = 60;
+
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(50);
+
+    private LocalCluster Cluster => Shop.Cluster;
+
+    protected override async Task<(RedisNode Primary, IReadOnlyList<RedisNode> Replicas)> ChooseAsync(
+        Fault fault, CancellationToken cancellationToken)
+    {
+        var (_, nodes) = ShardOf(fault.Target);
+        var reports = await new RedisClusterProbe(Cluster.Topology).ReportAsync(cancellationToken);
+        var primary = nodes.Where(n => reports[n] is { IsPrimary: true }).MaxBy(n => reports[n]!.ConfigEpoch)
+            ?? throw new InvalidOperationException("No primary of the shard answers.");
+        return (primary, [.. nodes.Where(n => n != primary)]);
+    }
+
+    protected override async Task InjectOwnAsync(Fault fault, RedisNode primary, IReadOnlyList<RedisNode> replicas, FaultActions actions)
+    {
+        var others = Cluster.Topology.Nodes.Where(n => n != primary).ToArray();
+        switch (fault.Kind)
+        {
+            case FaultKind.IsolatePrimary:
+                await actions.CutAsync([primary.Name], others.Select(n => n.Name), primary.Name);
+                break;
+            case FaultKind.CutPrimaryFromMajority:
+                await actions.CutAsync([primary.Name], others.Except(replicas).Select(n => n.Name), primary.Name);
+                break;
+            case FaultKind.LoseShard:
+                await actions.KillAsync([primary, .. replicas]);
+                break;
+            case FaultKind.EmptyNode:
+                await EmptyAsync(fault.Target / 3 % 2 == 0 ? primary : actions.Pick(replicas), actions);
+                break;
+            case FaultKind.MoveSlots:
+                await MoveAsync(primary, await NextAsync(fault, actions), actions);
+                break;
+            case FaultKind.CutShortMove:
+                await CutShortAsync(primary, await NextAsync(fault, actions), actions);
+                break;
+            case FaultKind.SwitchOver:
+                actions.Target(primary.Name);
+                var options = ConfigurationOptions.Parse(string.Join(',', Cluster.Topology.Nodes.Select(n => n.Address)));
+                await new ClusterSwitchover(options, NullLogger<ClusterSwitchover>.Instance).RunAsync(
+                    await KeyOfAsync(primary, actions.CancellationToken), cancellationToken: actions.CancellationToken);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, null);
+        }
+    }
+
+    private (string Name, IReadOnlyList<RedisNode> Nodes) ShardOf(int target)
+    {
+        var shards = Cluster.Topology.Nodes.GroupBy(RedisClusterTopology.ShardOf).ToArray();
+        var shard = shards[target % shards.Length];
+        return (shard.Key, [.. shard]);
+    }
+
+    private async Task<RedisNode> NextAsync(Fault fault, FaultActions actions)
+        => (await ChooseAsync(fault with { Target = fault.Target + 1 }, actions.CancellationToken)).Primary;
+
+    /// <summary>It comes back without its data and without what it knew of the others, as a machine that was set up anew.</summary>
+    private async Task EmptyAsync(RedisNode node, FaultActions actions)
+    {
+        actions.Target(node.Name);
+        var control = Cluster.Control;
+        var id = (string)(await control.ExecuteAsync(node, actions.CancellationToken, "CLUSTER", "MYID"))!;
+        Cluster[node].Kill();
+        foreach (var entry in new DirectoryInfo(Cluster[node].Directory).EnumerateFileSystemInfos())
+        {
+            if (entry is DirectoryInfo folder)
+            {
+                folder.Delete(recursive: true);
+            }
+            else if (entry.Name is not ("redis.conf" or "redis.log"))
+            {
+                entry.Delete();
+            }
+        }
+        await Cluster[node].StartAsync(cancellationToken: actions.CancellationToken);
+        await actions.LastAsync();
+        // As an operator would: the others forget who it was, and it follows the primary that its shard has by now.
+        var others = Cluster.Topology.Nodes.Where(n => n != node).ToArray();
+        RedisNode? primary;
+        while ((primary = await OtherPrimaryAsync(node, actions.CancellationToken)) is null)
+        {
+            await Task.Delay(s_look, actions.CancellationToken);
+        }
+        var primaryId = (string)(await control.ExecuteAsync(primary, actions.CancellationToken, "CLUSTER", "MYID"))!;
+        await Task.WhenAll(others.Select(async other =>
+        {
+            try
+            {
+                await control.ExecuteAsync(other, actions.CancellationToken, "CLUSTER", "FORGET", id);
+            }
+            catch (RespErrorException)
+            {
+                // It has forgotten it already.
+            }
+        }));
+        await control.ExecuteAsync(others[0], actions.CancellationToken, "CLUSTER", "MEET", node.Host,
+            $"{node.Port}", $"{Cluster.Topology.BusPortOf(node)}");
+        while ((await control.DescribeAsync(node, actions.CancellationToken)).All(n => n.Id != primaryId || !n.IsLinked))
+        {
+            await Task.Delay(s_look, actions.CancellationToken);
+        }
+        await control.ExecuteAsync(node, actions.CancellationToken, "CLUSTER", "REPLICATE", primaryId);
+    }
+
+    /// <summary>The primary of a node's shard that is not this node.</summary>
+    private async Task<RedisNode?> OtherPrimaryAsync(RedisNode node, CancellationToken cancellationToken)
+    {
+        var reports = await new RedisClusterProbe(Cluster.Topology).ReportAsync(cancellationToken);
+        return Cluster.Topology.Nodes.FirstOrDefault(n => n != node && RedisClusterTopology.ShardOf(n) == RedisClusterTopology.ShardOf(node)
+            && reports[n] is { IsPrimary: true, Slots.Count: > 0 });
+    }
+
+    /// <summary>Slots of the shop's partitions, and empty ones, one after the other.</summary>
+    private async Task MoveAsync(RedisNode from, RedisNode to, FaultActions actions)
+    {
+        var slots = await SlotsAsync(from, actions.CancellationToken);
+        actions.Target($"{slots.Length} slots from {from.Name} to {to.Name}");
+        foreach (var slot in slots)
+        {
+            await Cluster.MoveSlotAsync(slot, from, to, actions.CancellationToken);
+        }
+    }
+
+    /// <summary>A slot is left where it was cut short, half here and half there; later the move is done.</summary>
+    private async Task CutShortAsync(RedisNode from, RedisNode to, FaultActions actions)
+    {
+        var slot = (await SlotsAsync(from, actions.CancellationToken))[0];
+        actions.Target($"slot {slot} from {from.Name} to {to.Name}");
+        await Cluster.Control.MoveSlotAsync(slot, from, to, actions.CancellationToken, keys: 1);
+        await actions.LastAsync();
+        await Cluster.MoveSlotAsync(slot, from, to, actions.CancellationToken);
+    }
+
+    private async Task<int[]> SlotsAsync(RedisNode primary, CancellationToken cancellationToken)
+    {
+        var served = (await Cluster.Control.DescribeAsync(primary, cancellationToken)).First(n => n.IsSelf);
+        var tags = Enumerable.Range(0, Shop.Partitions.Count).SelectMany(i => new[] { Shop.Partitions.Orders.TagOf(i), Shop.Partitions.Products.TagOf(i) });
+        return [.. tags.Select(tag => KeySlot.Of(tag)).Where(served.Serves)
+            .Concat(served.Slots.SelectMany(r => Enumerable.Range(r.First, r.Count))).Distinct().Take(SlotsToMove)];
+    }
+
+    private async Task<RedisKey> KeyOfAsync(RedisNode primary, CancellationToken cancellationToken)
+    {
+        var served = (await Cluster.Control.DescribeAsync(primary, cancellationToken)).First(n => n.IsSelf);
+        return Enumerable.Range(0, int.MaxValue).Select(i => $"{i}").First(key => served.Serves(KeySlot.Of(key)));
+    }
+}
