@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using AspireRedis.Benchmarks;
 using AspireRedis.Benchmarks.Availability;
+using AspireRedis.Benchmarks.Clusters;
 using AspireRedis.Benchmarks.Glue;
 using AspireRedis.Benchmarks.Locks;
 using AspireRedis.Benchmarks.Orders;
@@ -12,7 +13,7 @@ const string Partitions = "--partitions";
 var partitions = !args.Contains(Partitions) ? 1
     : int.TryParse(Option(Partitions), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
 ISuite[] suites = [new LocksSuite(), new StreamsSuite(), new AvailabilitySuite(), new OrdersSuite(partitions), new GlueSuite(),
-    new RegionsSuite()];
+    new RegionsSuite(), new ClusterSuite()];
 
 if (args is [Worker.Verb, var of, .. var rest])
 {

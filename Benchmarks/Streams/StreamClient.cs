@@ -8,7 +8,8 @@ namespace AspireRedis.Benchmarks.Streams;
 /// <summary>What one service process has: a connection with the settings of the services, a producer and consumer groups on it.</summary>
 internal sealed class StreamClient : IAsyncDisposable
 {
-    private StreamClient(RedisDeployment deployment)
+    /// <summary>On a deployment of somebody else's; disposing closes it.</summary>
+    public StreamClient(RedisDeployment deployment)
     {
         Deployment = deployment;
         Producer = new StreamProducer(Deployment, TimeProvider.System);
