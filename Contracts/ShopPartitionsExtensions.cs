@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using AspireRedis.Coordination;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -21,6 +22,32 @@ public static class ShopPartitionsExtensions
         builder.Services.RequirePartitions(partitions.OrderPlaced).RequirePartitions(partitions.Email);
         builder.Services.AddHostedService<PartitionedInCluster>();
         return partitions;
+    }
+
+    /// <summary>
+    /// Does something for each partition, one after the other. In a cluster one whose shard is away does not keep the others from it.
+    /// </summary>
+    /// <param name="partitions">Their numbers.</param>
+    /// <param name="doAsync">What is done.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="Exception">The first that was thrown, when all had their turn.</exception>
+    public static async Task ForEachAsync(this IEnumerable<int> partitions, Func<int, Task> doAsync, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(partitions);
+        ArgumentNullException.ThrowIfNull(doAsync);
+        ExceptionDispatchInfo? failure = null;
+        foreach (var partition in partitions)
+        {
+            try
+            {
+                await doAsync(partition);
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                failure ??= ExceptionDispatchInfo.Capture(e);
+            }
+        }
+        failure?.Throw();
     }
 
     private sealed class PartitionedInCluster(RedisDeployment redis, ShopPartitions partitions) : IHostedService

@@ -87,6 +87,13 @@ internal sealed class OrderStore(
         CancellationToken cancellationToken)
         => redis.RunAsync(keys.Order(orderId), async database =>
         {
+            if (redis.IsCluster)
+            {
+                // No earlier version has written there, and while its slot moves a transaction fails for a key that is not there.
+                var own = OrderHash.ByName(await database.HashGetAllAsync(keys.Order(orderId), CommandFlags.DemandMaster));
+                return OrderHash.Read(orderId, own) is { } known ? (known, (IReadOnlyList<RecordedEvent>)[.. OrderJournal.Read(known, own)], 0)
+                    : ((Order?)null, (IReadOnlyList<RecordedEvent>)[], 0);
+            }
             var transaction = database.CreateTransaction();
             var stored = transaction.HashGetAllAsync(keys.Order(orderId));
             var earliest = transaction.StreamRangeAsync(keys.EarliestJournal(orderId));
@@ -212,9 +219,9 @@ internal sealed class OrderStore(
         return Array.ConvertAll(orders, id => (string)id!);
     }
 
-    /// <summary>The clock of the server, in ms.</summary>
-    public Task<long> ServerTimeAsync(CancellationToken cancellationToken)
-        => redis.RunAsync(keys.Settled(0), ServerTimeAsync, repeatable: true, cancellationToken);
+    /// <summary>The clock of the server that has a partition, in ms.</summary>
+    public Task<long> ServerTimeAsync(int partition, CancellationToken cancellationToken)
+        => redis.RunAsync(keys.Settled(partition), ServerTimeAsync, repeatable: true, cancellationToken);
 
     /// <summary>Publishes the event of a placed order again when nobody works on it any more.</summary>
     /// <param name="orderId">One of <see cref="FindUnsettledAsync"/>.</param>

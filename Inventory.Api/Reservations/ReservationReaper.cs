@@ -1,3 +1,4 @@
+using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 
 namespace AspireRedis.Inventory.Reservations;
@@ -25,12 +26,12 @@ internal sealed class ReservationReaper(
             try
             {
                 await redis.WaitUntilActiveAsync(stoppingToken);
-                // Those of now: what fails is put behind them, and comes with the next tick.
-                var until = await store.ServerTimeAsync(stoppingToken);
-                foreach (var partition in keys.Partitions)
+                await keys.Partitions.ForEachAsync(async partition =>
                 {
+                    // Those of now: what fails is put behind them, and comes with the next tick.
+                    var until = await store.ServerTimeAsync(keys.Deadlines(partition), stoppingToken);
                     await SettleOverdueAsync(partition, until, stoppingToken);
-                }
+                }, stoppingToken);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {

@@ -70,9 +70,18 @@ internal sealed class ReservationStore(
     /// <param name="quantity">How many.</param>
     public async Task<TakeResult> TakeAsync(ILease? lease, ReservedItems items, int quantity)
     {
-        var reply = await writer.EvaluateAsync(s_take, KeysOf(items),
-            [lease?.FencingToken ?? RedisValue.EmptyString, quantity, (long)options.Value.HoldFor.TotalMilliseconds, items.Member,
-                items.Sku, keys.KeptChanges], redis.IsCluster ? options.Value.Durability : Durability.Memory, CancellationToken.None);
+        RedisResult reply;
+        try
+        {
+            reply = await writer.EvaluateAsync(s_take, KeysOf(items),
+                [lease?.FencingToken ?? RedisValue.EmptyString, quantity, (long)options.Value.HoldFor.TotalMilliseconds, items.Member,
+                    items.Sku, keys.KeptChanges], redis.IsCluster ? options.Value.Durability : Durability.Memory, CancellationToken.None);
+        }
+        catch (NotDurableException e) when ((string?)e.Result[0] != "taken")
+        {
+            // There is nothing that could be lost.
+            reply = e.Result;
+        }
         if ((string?)reply[0] == "stale")
         {
             throw lease!.ReportFenceRejection();
@@ -112,19 +121,19 @@ internal sealed class ReservationStore(
     /// <summary>Moves deadlines behind those that are due now.</summary>
     public async Task PostponeAsync(IReadOnlyList<ReservedItems> items, CancellationToken cancellationToken)
     {
-        var later = await ServerTimeAsync(cancellationToken) + 1;
-        await Task.WhenAll(items.GroupBy(i => keys.DeadlinesOf(i.Sku)).Select(part =>
+        await Task.WhenAll(items.GroupBy(i => keys.DeadlinesOf(i.Sku)).Select(async part =>
         {
+            var later = await ServerTimeAsync(part.Key, cancellationToken) + 1;
             SortedSetEntry[] entries = [.. part.Select(i => new SortedSetEntry(i.Member, later))];
-            return redis.RunAsync(part.Key, database => database.SortedSetUpdateAsync(part.Key, entries, SortedSetWhen.Exists),
+            await redis.RunAsync(part.Key, database => database.SortedSetUpdateAsync(part.Key, entries, SortedSetWhen.Exists),
                 repeatable: true, cancellationToken);
         }));
     }
 
-    /// <summary>The clock of the server, by which deadlines are set, in ms.</summary>
-    public async Task<long> ServerTimeAsync(CancellationToken cancellationToken)
+    /// <summary>The clock of the server that has these deadlines, by which they are set, in ms.</summary>
+    public async Task<long> ServerTimeAsync(RedisKey deadlines, CancellationToken cancellationToken)
     {
-        var time = (RedisResult[])(await redis.RunAsync(keys.Deadlines(0),
+        var time = (RedisResult[])(await redis.RunAsync(deadlines,
             database => database.ExecuteAsync("TIME", [], CommandFlags.DemandMaster), repeatable: true, cancellationToken))!;
         return ((long)time[0] * 1000) + ((long)time[1] / 1000);
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Failover;
 using AspireRedis.Coordination.Streams;
@@ -53,13 +54,8 @@ internal sealed class CustomerErasure(
     }
 
     /// <summary>Does what can be done of the requests that had to wait.</summary>
-    public async Task CarryOutAllAsync(CancellationToken cancellationToken)
-    {
-        foreach (var partition in keys.Partitions)
-        {
-            await CarryOutAllAsync(partition, cancellationToken);
-        }
-    }
+    public Task CarryOutAllAsync(CancellationToken cancellationToken)
+        => keys.Partitions.ForEachAsync(partition => CarryOutAllAsync(partition, cancellationToken), cancellationToken);
 
     private async Task CarryOutAllAsync(int partition, CancellationToken cancellationToken)
     {

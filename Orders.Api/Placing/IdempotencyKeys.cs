@@ -48,9 +48,18 @@ internal sealed class IdempotencyKeys(RedisDeployment redis, DurableWriter write
 
     private async Task<IdempotencyClaim> ClaimAsync(RedisKey key, string request, string orderId, CancellationToken cancellationToken)
     {
-        var reply = await writer.EvaluateAsync(
-            s_claim, [key], [orderId, request, (long)options.Value.IdempotencyWindow.TotalMilliseconds],
-            redis.IsCluster ? options.Value.Durability : Durability.Memory, cancellationToken);
+        RedisResult reply;
+        try
+        {
+            reply = await writer.EvaluateAsync(
+                s_claim, [key], [orderId, request, (long)options.Value.IdempotencyWindow.TotalMilliseconds],
+                redis.IsCluster ? options.Value.Durability : Durability.Memory, cancellationToken);
+        }
+        catch (NotDurableException e) when ((string?)e.Result[1] != request)
+        {
+            // It is another request's, and was not written.
+            reply = e.Result;
+        }
         return new IdempotencyClaim(key, request, (string)reply[0]!, (int)reply[2] == 1, (string?)reply[1] == request);
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Failover;
 using AspireRedis.Orders.Payments;
@@ -44,13 +45,13 @@ internal sealed class OrderReconciler(
             try
             {
                 await redis.WaitUntilActiveAsync(stoppingToken);
-                foreach (var partition in keys.Partitions)
+                await keys.Partitions.ForEachAsync(async partition =>
                 {
                     foreach (var orderId in await orders.FindUnsettledAsync(partition, after, MaxPerRound, stoppingToken))
                     {
                         await ReconcileAsync(orderId, stoppingToken);
                     }
-                }
+                }, stoppingToken);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {

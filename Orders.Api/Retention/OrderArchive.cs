@@ -37,7 +37,7 @@ internal sealed class OrderArchive(
     {
         if (keys.PartitionCount == 1)
         {
-            return beforeMs ?? await orders.ServerTimeAsync(cancellationToken);
+            return beforeMs ?? await orders.ServerTimeAsync(0, cancellationToken);
         }
         if (beforeMs <= 0)
         {

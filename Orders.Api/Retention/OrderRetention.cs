@@ -1,3 +1,4 @@
+using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using AspireRedis.Orders.Erasure;
 using Microsoft.Extensions.Options;
@@ -43,13 +44,13 @@ internal sealed class OrderRetention(
     private async Task DeleteOldAsync(CancellationToken cancellationToken)
     {
         var keepFor = options.Value.KeepFor;
-        var until = await orders.ServerTimeAsync(cancellationToken) - (long)keepFor.TotalMilliseconds;
         SettledCursor? exported = options.Value.ExportBeforeDelete
             ? await archive.FindExportedAsync(cancellationToken) ?? default(SettledCursor)
             : null;
         var deleted = 0;
-        foreach (var partition in keys.Partitions)
+        await keys.Partitions.ForEachAsync(async partition =>
         {
+            var until = await orders.ServerTimeAsync(partition, cancellationToken) - (long)keepFor.TotalMilliseconds;
             SettledCursor? after = null;
             while (await archive.FindAsync(partition, after, until, Batch, cancellationToken) is { Length: > 0 } old)
             {
@@ -62,7 +63,7 @@ internal sealed class OrderRetention(
                 }
                 after = old[^1].Cursor;
             }
-        }
+        }, cancellationToken);
         if (deleted > 0)
         {
             logger.LogInformation("Deleted {Deleted} orders that were settled more than {KeepFor} ago.", deleted, keepFor);

@@ -9,7 +9,7 @@ namespace AspireRedis.Coordination.Regions;
 
 /// <summary>
 /// Knows whether the region of this process accepts writes, from its own servers, and which region does. With it a
-/// <see cref="RedisDeployment"/> checks each script on the server, refuses writes of a standby at once, and takes an answer for one only
+/// <see cref="RedisDeployment"/> checks each script on the server, refuses writes of a standby before they are sent, and takes an answer for one only
 /// if the permission outlasted it.
 /// </summary>
 /// <remarks>
@@ -20,6 +20,8 @@ namespace AspireRedis.Coordination.Regions;
 public sealed class RegionMonitor : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan s_fresh = TimeSpan.FromMilliseconds(25);
+    // A server of a standby that does not answer must not hold refusals up.
+    private static readonly TimeSpan s_lookBound = TimeSpan.FromMilliseconds(100);
 
     private readonly RegionOptions _options;
     private readonly TimeProvider _clock;
@@ -83,8 +85,8 @@ public sealed class RegionMonitor : IHostedService, IAsyncDisposable
     }
 
     /// <summary>
-    /// What is known, for somebody who wants to write. A standby looks again first, at most each 25 ms: in a switch whoever is refused here
-    /// goes to the region that was active, which refuses too.
+    /// What is known, for somebody who wants to write. A standby looks again first, at most each 25 ms and for at most 100 ms: in a switch
+    /// whoever is refused here goes to the region that was active, which refuses too.
     /// </summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Null before the first look.</returns>
@@ -93,7 +95,17 @@ public sealed class RegionMonitor : IHostedService, IAsyncDisposable
             ? new ValueTask<RegionState?>(LookForWriteAsync(cancellationToken))
             : new ValueTask<RegionState?>(Current);
 
-    private async Task<RegionState?> LookForWriteAsync(CancellationToken cancellationToken) => await LookAsync(cancellationToken);
+    private async Task<RegionState?> LookForWriteAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await LookAsync(cancellationToken).WaitAsync(s_lookBound, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            return Current;
+        }
+    }
 
     /// <summary>Asks the servers now; who asks meanwhile gets the same answer only if it was asked for after they did.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>

@@ -20,8 +20,7 @@ public sealed partial class StreamProducer
     private readonly RedisDeployment _deployment;
     private readonly TimeProvider _clock;
     private readonly PartitionRecords _records;
-    // By the primary: a topic's partitions may have several.
-    // Of each shard: what its primary can. Another primary may be of another version, and so may the same one after it was another's replica.
+    // Of each shard, of which a topic's partitions may have several: what its primary can. Another primary may be of another version, and so may the same one after it was another's replica.
     private readonly ConcurrentDictionary<int, KnownNode> _nodes = new();
 
     /// <summary>Creates the producer; nothing is connected before the first use.</summary>

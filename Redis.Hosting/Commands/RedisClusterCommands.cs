@@ -91,7 +91,11 @@ internal static class RedisClusterCommands
 
     private static async Task<ExecuteCommandResult> SwitchOverAsync(RedisClusterResource cluster, ExecuteCommandContext context)
     {
-        var (_, slots) = await PrimaryAsync(cluster, context, Shard);
+        var (first, slots) = await PrimaryAsync(cluster, context, Shard);
+        if (slots.Count == 0)
+        {
+            return CommandResults.Failure($"{first.Name} has no slots: nothing goes there.");
+        }
         var options = await OptionsAsync(cluster, context.CancellationToken);
         var switchover = new ClusterSwitchover(options, context.Services.GetRequiredService<ILoggerFactory>().CreateLogger<ClusterSwitchover>());
         var result = await switchover.RunAsync(KeyIn(slots), cancellationToken: context.CancellationToken);

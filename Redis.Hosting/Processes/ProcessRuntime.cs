@@ -59,8 +59,7 @@ internal sealed class ProcessRuntime(string deploymentName, RedisServerBinary se
             var endpoint = node.Endpoint();
             if (port != endpoint.Port && PortAllocator.Next(port) != port)
             {
-                throw new InvalidOperationException(
-                    $"{path} is for port {port}, which another program has. End that program, or delete {_dataDirectory} and the data in it.");
+                throw PortIsTaken(path, port);
             }
             endpoint.Port = endpoint.TargetPort = port;
         }
@@ -70,8 +69,7 @@ internal sealed class ProcessRuntime(string deploymentName, RedisServerBinary se
     {
         var layout = await deployment.LayOutAsync(
             (name, _) => new RedisAddress("127.0.0.1", deployment.Nodes.First(n => n.NodeName == name).HostPort()),
-            name => EarlierPort(Path.Combine(_dataDirectory, name, "redis.conf"), "cluster-port") ?? PortAllocator.Next(), bind: null,
-            cancellationToken);
+            BusPortOf, bind: null, cancellationToken);
         foreach (var node in layout.Nodes)
         {
             layout.WriteConfiguration(node, _dataDirectory);
@@ -104,6 +102,16 @@ internal sealed class ProcessRuntime(string deploymentName, RedisServerBinary se
         }
         return Task.CompletedTask;
     }
+
+    private int BusPortOf(string nodeName)
+    {
+        var path = Path.Combine(_dataDirectory, nodeName, "redis.conf");
+        return EarlierPort(path, "cluster-port") is not { } port ? PortAllocator.Next()
+            : PortAllocator.Next(port) == port ? port : throw PortIsTaken(path, port);
+    }
+
+    private InvalidOperationException PortIsTaken(string path, int port) => new(
+        $"{path} is for port {port}, which another program has. End that program, or delete {_dataDirectory} and the data in it.");
 
     /// <summary>What the configuration of an earlier run says; null where there is none.</summary>
     private static int? EarlierPort(string path, string directive)

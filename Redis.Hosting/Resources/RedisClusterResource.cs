@@ -49,6 +49,7 @@ public sealed class RedisClusterResource : RedisDeploymentResource
     /// <summary>Nodes make no cluster by themselves: they are told of one another once, and remember it.</summary>
     internal override async Task JoinAsync(ILogger logger, CancellationToken stopping)
     {
+        var reason = "";
         while (!stopping.IsCancellationRequested)
         {
             try
@@ -58,7 +59,7 @@ public sealed class RedisClusterResource : RedisDeploymentResource
                     Options.ReplicasPerPrimary);
                 return;
             }
-            catch (IOException)
+            catch (IOException e) when (e is not RespErrorException)
             {
                 // A node does not answer yet.
             }
@@ -68,7 +69,11 @@ public sealed class RedisClusterResource : RedisDeploymentResource
             }
             catch (Exception e)
             {
-                logger.LogWarning("The cluster is not formed yet; the next attempt follows: {Reason}", e.Message);
+                if (e.Message != reason)
+                {
+                    logger.LogWarning("The cluster is not formed yet, and is tried again: {Reason}", e.Message);
+                }
+                reason = e.Message;
             }
             await Task.Delay(s_pause, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

@@ -27,7 +27,7 @@ public sealed class RedisClusterTopology : INodeLayout
         var ports = Nodes.SelectMany(n => new[] { n.Address, new RedisAddress(n.Host, _busPorts[n.Name]) }).ToList();
         if (ports.Exists(p => p.Port is < 1 or > 65535) || ports.Distinct().Count() != ports.Count)
         {
-            throw new ArgumentException("Every node needs two ports from 1 to 65535 that no other has.", nameof(place));
+            throw new ArgumentException("Every node needs two ports from 1 to 65535 that no other has.");
         }
 
         RedisNode Node((string Name, RedisRole Role) node)

@@ -32,7 +32,8 @@ internal sealed class LeaseDistributedLocker(ILeaseProvider leases, RedisDeploym
     public async ValueTask<object?> AcquireLockAsync(string cacheName, string cacheInstanceId, string operationId, string key,
         string lockName, TimeSpan timeout, ILogger? logger, CancellationToken token)
     {
-        if (!redis.Connection.IsConnected)
+        var lease = LeaseOf(lockName);
+        if (!redis.DatabaseOf(lease).Multiplexer.IsConnected)
         {
             // Who has an entry of before need not wait to be given that.
             return null;
@@ -42,7 +43,7 @@ internal sealed class LeaseDistributedLocker(ILeaseProvider leases, RedisDeploym
         bound.CancelAfter(wait + s_grace);
         try
         {
-            return await leases.TryAcquireAsync(LeaseOf(lockName), s_options with { WaitTimeout = wait }, bound.Token);
+            return await leases.TryAcquireAsync(lease, s_options with { WaitTimeout = wait }, bound.Token);
         }
         catch (OperationCanceledException) when (!token.IsCancellationRequested)
         {

@@ -40,7 +40,7 @@ public sealed class OrderFlowTests(StartedAppHost host)
         await Eventually.TrueAsync(() => File.Exists(path), "the endpoints file is written", StartedAppHost.Bound);
         var endpoints = (await File.ReadAllLinesAsync(path)).Select(l => l.Split('=', 2)).ToDictionary(p => p[0], p => p[1]);
 
-        Assert.Equal(["DASHBOARD_URL", "INVENTORY_URL", "LOCK_NODES", "MAIL_DIR", "ORDERS_URL", "PAGE_URL", "REDIS_SERVICE", "SENTINELS"],
+        Assert.Equal(["CLUSTER_NODES", "DASHBOARD_URL", "INVENTORY_URL", "LOCK_NODES", "MAIL_DIR", "ORDERS_URL", "PAGE_URL", "REDIS_SERVICE", "SENTINELS"],
             endpoints.Keys.Order());
         Assert.Equal("shop", endpoints["REDIS_SERVICE"]);
         Assert.Equal(3, endpoints["SENTINELS"].Split(',').Length);

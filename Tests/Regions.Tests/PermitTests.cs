@@ -132,6 +132,21 @@ public sealed partial class PermitTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_standby_that_was_promoted_takes_writes_before_it_would_have_looked_by_itself()
+    {
+        var options = OptionsOf("a");
+        options.Interval = TimeSpan.FromSeconds(6);
+        await using var monitor = new RegionMonitor(options);
+        await using var redis = await RedisDeployment.ConnectAsync(ConfigurationOptions.Parse(_servers!.ConnectionString), region: monitor);
+        Assert.Null(await GrantAsync("b", 7, TimeSpan.FromMilliseconds(1)));
+        await Assert.ThrowsAsync<RegionNotActiveException>(() => AddAsync(redis));
+
+        Assert.Null(await GrantAsync("a", 8, TimeSpan.FromSeconds(60)));
+
+        await Eventually.HoldsAsync(() => AddAsync(redis), "the region writes", TimeSpan.FromSeconds(3));
+    }
+
+    [Fact]
     public async Task What_was_queued_behind_a_freeze_is_refused_and_a_queued_renewal_revives_nothing()
     {
         await GrantAsync("a", 7, TimeSpan.FromMilliseconds(700));

@@ -29,7 +29,7 @@ public sealed class ClusterShopFixture : IAsyncLifetime
 /// <summary>The shop on a cluster: what it does with partitions anywhere, and what only a cluster can do to it.</summary>
 public sealed class ClusterShopTests(ClusterShopFixture fixture) : PartitionedShopSuite(fixture.Shop), IClassFixture<ClusterShopFixture>
 {
-    private const int SlotsToMove = 300;
+    private const int SlotsToMove = 100;
     private const int SlotsAtATime = 4;
 
     private readonly ShopSystem _shop = fixture.Shop;
@@ -68,14 +68,24 @@ public sealed class ClusterShopTests(ClusterShopFixture fixture) : PartitionedSh
         {
             await new ClusterSwitchover(options, NullLogger<ClusterSwitchover>.Instance).RunAsync(KeyIn(slot));
         }
-        var (from, to) = (await _shop.Cluster.PrimaryOfAsync(100), await _shop.Cluster.PrimaryOfAsync(16_000));
-        await Parallel.ForAsync(0, SlotsToMove, new ParallelOptions { MaxDegreeOfParallelism = SlotsAtATime },
-            async (slot, token) => await _shop.Cluster.MoveSlotAsync(slot, from, to, token));
+        // Those of all partitions, each to the next shard, and others whose keys are idempotency keys at most.
+        var slots = Enumerable.Range(0, Partitions).SelectMany(i => new[] { HashSlots.Of($"{{orders:{i}}}"), HashSlots.Of($"{{products:{i}}}") })
+            .Concat(Enumerable.Range(0, SlotsToMove)).ToArray();
+        await Parallel.ForEachAsync(slots, new ParallelOptions { MaxDegreeOfParallelism = SlotsAtATime }, async (slot, token) =>
+        {
+            var (from, to) = (await _shop.Cluster.PrimaryOfAsync(slot, token), await _shop.Cluster.PrimaryOfAsync((slot + 6_000) % 16_384, token));
+            if (from != to)
+            {
+                await _shop.Cluster.MoveSlotAsync(slot, from, to, token);
+            }
+        });
         await load.ReachAsync(load.Placed.Count + 20);
         await load.StopAsync();
 
         Assert.Empty(load.Failures);
         await AssertKeptAsync(load, sku);
+        var history = await _shop.Orders.GetStringAsync($"/orders/{load.Placed.First()}/history");
+        Assert.Contains("order-confirmed", history, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -13,8 +13,6 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
 {
     private const int SlotsToMove = 60;
 
-    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(50);
-
     private LocalCluster Cluster => Shop.Cluster;
 
     protected override async Task<(RedisNode Primary, IReadOnlyList<RedisNode> Replicas)> ChooseAsync(
@@ -93,12 +91,10 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
         await actions.LastAsync();
         // As an operator would: the others forget who it was, and it follows the primary that its shard has by now.
         var others = Cluster.Topology.Nodes.Where(n => n != node).ToArray();
-        RedisNode? primary;
-        while ((primary = await OtherPrimaryAsync(node, actions.CancellationToken)) is null)
-        {
-            await Task.Delay(s_look, actions.CancellationToken);
-        }
-        var primaryId = (string)(await control.ExecuteAsync(primary, actions.CancellationToken, "CLUSTER", "MYID"))!;
+        RedisNode? primary = null;
+        await Poll.UntilAsync(async token => (primary = await OtherPrimaryAsync(node, token)) is null ? "not yet" : null,
+            ShopUnderTest.RecoveryBound, $"The shard of {node.Name} has another primary", actions.CancellationToken);
+        var primaryId = (string)(await control.ExecuteAsync(primary!, actions.CancellationToken, "CLUSTER", "MYID"))!;
         await Task.WhenAll(others.Select(async other =>
         {
             try
@@ -112,11 +108,10 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
         }));
         await control.ExecuteAsync(others[0], actions.CancellationToken, "CLUSTER", "MEET", node.Host,
             $"{node.Port}", $"{Cluster.Topology.BusPortOf(node)}");
-        while ((await control.DescribeAsync(node, actions.CancellationToken)).All(n => n.Id != primaryId || !n.IsLinked))
-        {
-            await Task.Delay(s_look, actions.CancellationToken);
-        }
-        await control.ExecuteAsync(node, actions.CancellationToken, "CLUSTER", "REPLICATE", primaryId);
+        await Poll.UntilAsync(
+            async token => (await control.DescribeAsync(node, token)).Any(n => n.Id == primaryId && n.IsLinked)
+                && await control.ExecuteAsync(node, token, "CLUSTER", "REPLICATE", primaryId) is "OK" ? null : "not yet",
+            ShopUnderTest.RecoveryBound, $"{node.Name} follows {primary!.Name}", actions.CancellationToken);
     }
 
     /// <summary>The primary of a node's shard that is not this node.</summary>
@@ -141,7 +136,21 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
     /// <summary>A slot is left where it was cut short, half here and half there; later the move is done.</summary>
     private async Task CutShortAsync(RedisNode from, RedisNode to, FaultActions actions)
     {
-        var slot = (await SlotsAsync(from, actions.CancellationToken))[0];
+        var slot = -1;
+        foreach (var candidate in await SlotsAsync(from, actions.CancellationToken))
+        {
+            if (await Cluster.Control.ExecuteAsync(from, actions.CancellationToken, "CLUSTER", "COUNTKEYSINSLOT", $"{candidate}") is long and > 1)
+            {
+                slot = candidate;
+                break;
+            }
+        }
+        if (slot < 0)
+        {
+            // Earlier faults have moved all that the shop has elsewhere.
+            actions.Target($"nothing: {from.Name} has no slot with keys");
+            return;
+        }
         actions.Target($"slot {slot} from {from.Name} to {to.Name}");
         await Cluster.Control.MoveSlotAsync(slot, from, to, actions.CancellationToken, keys: 1);
         await actions.LastAsync();
