@@ -168,10 +168,16 @@ public sealed partial class PermitTests : IAsyncLifetime
     [Fact]
     public async Task A_write_that_was_frozen_in_the_middle_of_its_script_is_not_acknowledged_after_the_permission_was_over()
     {
+        // How much is half a second of this machine's?
+        const int Steps = 1_000_000;
+        await s_slow.SendTextAsync(Redis.Database, ["warm", "begun"], [Steps]);
+        var begin = Stopwatch.GetTimestamp();
+        await s_slow.SendTextAsync(Redis.Database, ["warm", "begun"], [Steps]);
+        var steps = (long)(Steps * 500 / Stopwatch.GetElapsedTime(begin).TotalMilliseconds);
         await GrantAsync("a", 7, TimeSpan.FromMilliseconds(1500));
         await AddAsync(Redis);
-        // Some 300 ms for the server, which answers nobody meanwhile.
-        var write = Redis.EvaluateAsync(s_slow, ["slow", "begun"], [6_000_000]);
+        // The server answers nobody meanwhile.
+        var write = Redis.EvaluateAsync(s_slow, ["slow", "begun"], [steps]);
         await Task.Delay(50);
         _servers!.Server.Freeze();
         await Task.Delay(TimeSpan.FromSeconds(2));
