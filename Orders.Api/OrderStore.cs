@@ -91,8 +91,9 @@ internal sealed class OrderStore(
             {
                 // No earlier version has written there, and while its slot moves a transaction fails for a key that is not there.
                 var own = OrderHash.ByName(await database.HashGetAllAsync(keys.Order(orderId), CommandFlags.DemandMaster));
-                return OrderHash.Read(orderId, own) is { } known ? (known, (IReadOnlyList<RecordedEvent>)[.. OrderJournal.Read(known, own)], 0)
-                    : ((Order?)null, (IReadOnlyList<RecordedEvent>)[], 0);
+                var known = OrderHash.Read(orderId, own);
+                IReadOnlyList<RecordedEvent> journal = known is null ? [] : [.. OrderJournal.Read(known, own)];
+                return (known, journal, 0);
             }
             var transaction = database.CreateTransaction();
             var stored = transaction.HashGetAllAsync(keys.Order(orderId));
@@ -148,7 +149,8 @@ internal sealed class OrderStore(
         if (redis.IsCluster)
         {
             // Those of the warm-up are here, for what is not there.
-            (claim, receipts) = (null, [.. receipts.Where(r => r.StartsWith(keys.Order(order.OrderId).ToString(), StringComparison.Ordinal))]);
+            var own = keys.Order(order.OrderId).ToString();
+            (claim, receipts) = (null, [.. receipts.Where(r => r.StartsWith(own, StringComparison.Ordinal))]);
         }
         RedisValue[] fields =
             [.. OrderHash.Write(order), OrderJournal.NameOf(1), OrderJournal.Write(Topics.OrderPlaced, TimeSpan.Zero)];

@@ -25,7 +25,8 @@ public static class RedisClusterBuilderExtensions
     /// <c>Redis:Mode</c> has another value, or Redis runs as executables and there is no <c>redis-server</c>; the message tells
     /// how to install it.
     /// </exception>
-    public static IResourceBuilder<RedisClusterResource> AddRedisCluster(this IDistributedApplicationBuilder builder, [ResourceName] string name)
+    public static IResourceBuilder<RedisClusterResource> AddRedisCluster(this IDistributedApplicationBuilder builder,
+        [ResourceName] string name)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
@@ -55,7 +56,8 @@ public static class RedisClusterBuilderExtensions
     /// <param name="builder">The cluster.</param>
     /// <param name="timeout">At least <see cref="RedisClusterOptions.MinimumNodeTimeout"/>.</param>
     /// <exception cref="ArgumentException">It is too short.</exception>
-    public static IResourceBuilder<RedisClusterResource> WithNodeTimeout(this IResourceBuilder<RedisClusterResource> builder, TimeSpan timeout)
+    public static IResourceBuilder<RedisClusterResource> WithNodeTimeout(this IResourceBuilder<RedisClusterResource> builder,
+        TimeSpan timeout)
         => builder.WithCluster(o => o with { NodeTimeout = timeout });
 
     /// <summary>

@@ -13,7 +13,8 @@ internal sealed class StandbyMiddleware(RegionMonitor region)
     {
         var method = context.Request.Method;
         if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method) && !HttpMethods.IsOptions(method)
-            && await region.CurrentForWriteAsync(context.RequestAborted) is { IsReached: true, IsActive: false, ActiveRegion: { } active } state
+            && await region.CurrentForWriteAsync(context.RequestAborted)
+                is { IsReached: true, IsActive: false, ActiveRegion: { } active } state
             && active != state.Region)
         {
             throw new RegionNotActiveException(state.Region, active, state.Epoch);

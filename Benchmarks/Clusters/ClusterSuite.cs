@@ -14,8 +14,8 @@ using StackExchange.Redis;
 namespace AspireRedis.Benchmarks.Clusters;
 
 /// <summary>
-/// A Redis Cluster of three primaries with a replica each: what leases and streams cost on it against one primary with a replica, in turns, and what
-/// the clients of a shard, and of the others, notice of what is done to it.
+/// A Redis Cluster of three primaries with a replica each: what leases and streams cost on it against one primary with a replica, in
+/// turns, and what the clients of a shard, and of the others, notice of what is done to it.
 /// </summary>
 internal sealed class ClusterSuite : ISuite
 {
@@ -51,7 +51,8 @@ internal sealed class ClusterSuite : ISuite
         var frozen = new List<double>();
         for (var round = 0; round < rounds; round++)
         {
-            killed.Add(await FailOverAsync(cluster, many, round, others, primary => cluster[primary].Kill(), primary => cluster[primary].StartAsync()));
+            killed.Add(await FailOverAsync(
+                cluster, many, round, others, primary => cluster[primary].Kill(), primary => cluster[primary].StartAsync()));
             frozen.Add(await FailOverAsync(cluster, many, round + 1, others, primary => cluster[primary].Freeze(), async primary =>
             {
                 await Task.Delay(s_frozen - s_calm);
@@ -115,7 +116,8 @@ internal sealed class ClusterSuite : ISuite
         var slot = (shard % cluster.Topology.Primaries.Count * RedisClusterTopology.SlotCount / cluster.Topology.Primaries.Count) + 10;
         var (key, other) = (KeyIn(slot), KeyIn((slot + (RedisClusterTopology.SlotCount / 2)) % RedisClusterTopology.SlotCount));
         var primary = await cluster.PrimaryOfAsync(slot);
-        var replica = cluster.Topology.Nodes.First(n => n != primary && RedisClusterTopology.ShardOf(n) == RedisClusterTopology.ShardOf(primary));
+        var replica = cluster.Topology.Nodes.First(
+            n => n != primary && RedisClusterTopology.ShardOf(n) == RedisClusterTopology.ShardOf(primary));
         await using var load = WriteLoad.Start(PerSecond, id => deployment.EvaluateAsync(Scripts.Add, [key], [id]));
         await using var beside = WriteLoad.Start(PerSecond / 4, id => deployment.EvaluateAsync(Scripts.Add, [other], [id]));
         await Task.Delay(s_calm);
@@ -161,7 +163,8 @@ internal sealed class ClusterSuite : ISuite
         for (var round = 0; round < rounds; round++)
         {
             var key = KeyIn((round % 3 * RedisClusterTopology.SlotCount / 3) + 10);
-            await using var load = WriteLoad.Start(PerSecond, id => writer.EvaluateAsync(Scripts.Add, [key], [id], Durability.Replica, default));
+            await using var load = WriteLoad.Start(
+                PerSecond, id => writer.EvaluateAsync(Scripts.Add, [key], [id], Durability.Replica, default));
             await Task.Delay(s_calm);
             await new ClusterSwitchover(options, NullLogger<ClusterSwitchover>.Instance).RunAsync(key);
             await Task.Delay(s_calm);
@@ -179,7 +182,8 @@ internal sealed class ClusterSuite : ISuite
     {
         var (from, to) = (await cluster.PrimaryOfAsync(0), await cluster.PrimaryOfAsync(RedisClusterTopology.SlotCount - 1));
         var keys = Enumerable.Range(0, 20).Select(i => KeyIn(i * SlotsToMove / 20)).ToArray();
-        await using var load = WriteLoad.Start(100, id => writer.EvaluateAsync(Scripts.Add, [keys[id % keys.Length]], [id], Durability.Replica, default));
+        await using var load = WriteLoad.Start(
+            100, id => writer.EvaluateAsync(Scripts.Add, [keys[id % keys.Length]], [id], Durability.Replica, default));
         await Task.Delay(s_calm);
         await Parallel.ForAsync(0, SlotsToMove, new ParallelOptions { MaxDegreeOfParallelism = SlotsAtATime },
             async (slot, token) => await cluster.MoveSlotAsync(slot, from, to, token));

@@ -20,8 +20,8 @@ namespace AspireRedis.Orders.Insight;
 /// </summary>
 /// <remarks>
 /// What it costs Redis while somebody listens, and whatever their number: <c>describe-lease</c> for at most 20 leases each 50 ms, each
-/// 500 ms <c>INFO replication</c> (of each shard, in a cluster), and for each of two streams <c>XINFO GROUPS</c> and <c>describe-group</c> for each group. And
-/// Inventory.Api one <c>GET /products</c> each five seconds. Nothing when nobody listens.
+/// 500 ms <c>INFO replication</c> (of each shard, in a cluster), and for each of two streams <c>XINFO GROUPS</c> and
+/// <c>describe-group</c> for each group. And Inventory.Api one <c>GET /products</c> each five seconds. Nothing when nobody listens.
 /// </remarks>
 internal sealed class SystemWatch(
     LeaseInspector leases, DeploymentInspector deployment, StreamGroups groups, ShopPartitions partitions, IServiceProvider services,

@@ -11,8 +11,8 @@ namespace AspireRedis.Orders.Placing;
 
 /// <summary>Goes the way of an order: over HTTP, to the inventory, to the primary, and to the answer; nothing is written.</summary>
 internal sealed class OrderWarmUp(
-    IServiceProvider services, OrderStore orders, OrderKeys names, IdempotencyKeys keys, IHttpClientFactory clients, IOptions<OrderOptions> options,
-    TimeProvider clock, ILogger<OrderPlacement> logger) : IWarmUp
+    IServiceProvider services, OrderStore orders, OrderKeys names, IdempotencyKeys keys, IHttpClientFactory clients,
+    IOptions<OrderOptions> options, TimeProvider clock, ILogger<OrderPlacement> logger) : IWarmUp
 {
     private static readonly object s_request = Request(1);
     private static readonly object s_invalid = Request(0);

@@ -231,7 +231,10 @@ public sealed class RegionMonitor : IHostedService, IAsyncDisposable
         var former = Current;
         var isReached = Array.Exists(answers, a => a is not null);
         Publish(isReached
-            ? new RegionState(Region, isActive, last?.Region, last?.Epoch ?? 0, true) { ActiveUntil = isActive ? until : 0, AskedAt = asked }
+            ? new RegionState(Region, isActive, last?.Region, last?.Epoch ?? 0, true)
+            {
+                ActiveUntil = isActive ? until : 0, AskedAt = asked,
+            }
             : new RegionState(Region, former is { IsActive: true } && asked < former.ActiveUntil, former?.ActiveRegion, former?.Epoch ?? 0,
                 IsReached: false)
             {

@@ -91,7 +91,9 @@ public sealed class RedisDeployment : IAsyncDisposable
     /// <summary>All there are; of a cluster those that have slots, none before they are known.</summary>
     internal IReadOnlyList<RedisShard> Shards => _cluster?.All ?? _single;
 
-    /// <summary>Whether it is a Redis Cluster, whose keys are divided by their slots: what one script reads and writes is in one slot then.</summary>
+    /// <summary>
+    /// Whether it is a Redis Cluster, whose keys are divided by their slots: what one script reads and writes is in one slot then.
+    /// </summary>
     public bool IsCluster => _cluster is not null;
 
     /// <summary>Of a cluster: ends when the slots are known and the shards connected.</summary>

@@ -20,7 +20,8 @@ public sealed partial class StreamProducer
     private readonly RedisDeployment _deployment;
     private readonly TimeProvider _clock;
     private readonly PartitionRecords _records;
-    // Of each shard, of which a topic's partitions may have several: what its primary can. Another primary may be of another version, and so may the same one after it was another's replica.
+    // Of each shard, of which a topic's partitions may have several: what its primary can. Another one may be of another version, and so
+    // may the same one after it was another's replica.
     private readonly ConcurrentDictionary<int, KnownNode> _nodes = new();
 
     /// <summary>Creates the producer; nothing is connected before the first use.</summary>

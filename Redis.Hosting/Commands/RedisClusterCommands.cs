@@ -97,9 +97,11 @@ internal static class RedisClusterCommands
             return CommandResults.Failure($"{first.Name} has no slots: nothing goes there.");
         }
         var options = await OptionsAsync(cluster, context.CancellationToken);
-        var switchover = new ClusterSwitchover(options, context.Services.GetRequiredService<ILoggerFactory>().CreateLogger<ClusterSwitchover>());
+        var switchover = new ClusterSwitchover(
+            options, context.Services.GetRequiredService<ILoggerFactory>().CreateLogger<ClusterSwitchover>());
         var result = await switchover.RunAsync(KeyIn(slots), cancellationToken: context.CancellationToken);
-        var primary = cluster.ResourceOf(cluster.Topology.Nodes.First(n => n.Address.ToString() == EndPointCollection.ToString(result.To))).Name;
+        var primary = cluster.ResourceOf(
+            cluster.Topology.Nodes.First(n => n.Address.ToString() == EndPointCollection.ToString(result.To))).Name;
         // The dashboard shows it too when the command returns.
         await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
             cluster.Name, e => e.Snapshot.Properties.Any(p => p.Value is string text && text.StartsWith($"{primary},", StringComparison.Ordinal)),

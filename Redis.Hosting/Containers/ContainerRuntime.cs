@@ -124,8 +124,8 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
             cancellationToken);
         var names = deployment.Nodes.Select(n => n.NodeName).ToList();
         return await deployment.LayOutAsync(
-            (name, role) => new RedisAddress(_network.AddressOf(names.IndexOf(name)), PortInside(deployment, role, 0)), _ => BusPort, AllAddresses,
-            cancellationToken);
+            (name, role) => new RedisAddress(_network.AddressOf(names.IndexOf(name)), PortInside(deployment, role, 0)), _ => BusPort,
+            AllAddresses, cancellationToken);
     }
 
     public RedisAddress ReachedAt(IRedisNodeResource resource, RedisNode node) => new("127.0.0.1", resource.HostPort());

@@ -51,7 +51,8 @@ public sealed class RedisRegionsResource : Resource, IResourceWithWaitSupport
                 (ActiveRegion, await Active.PreparedTopologyAsync(cancellationToken)),
                 (StandbyRegion, await Standby.PreparedTopologyAsync(cancellationToken)),
             ],
-            (await Witnesses.PreparedTopologyAsync(cancellationToken)).LockNodes.Select(n => n.Address), address => Link.Add(address), control);
+            (await Witnesses.PreparedTopologyAsync(cancellationToken)).LockNodes.Select(n => n.Address), address => Link.Add(address),
+            control);
 
     /// <summary>What the AppHost operates on the regions with.</summary>
     /// <param name="from">The region it is in for that.</param>

@@ -29,7 +29,8 @@ public sealed class RedisClusterResource : RedisDeploymentResource
 
     internal override string TypeName => "Redis Cluster";
 
-    internal override IEnumerable<(string Name, RedisRole Role)> NodeNames => RedisNodeNames.Shards(Options.Primaries, Options.ReplicasPerPrimary);
+    internal override IEnumerable<(string Name, RedisRole Role)> NodeNames
+        => RedisNodeNames.Shards(Options.Primaries, Options.ReplicasPerPrimary);
 
     internal override bool NodesReachEachOther => true;
 
@@ -41,8 +42,8 @@ public sealed class RedisClusterResource : RedisDeploymentResource
     /// <summary>Changes the cluster from this machine.</summary>
     internal RedisClusterControl Control => new(Topology, ReachedAt);
 
-    internal override async Task<INodeLayout> LayOutAsync(Func<string, RedisRole, RedisAddress> place, Func<string, int> busPort, string? bind,
-        CancellationToken cancellationToken)
+    internal override async Task<INodeLayout> LayOutAsync(Func<string, RedisRole, RedisAddress> place, Func<string, int> busPort,
+        string? bind, CancellationToken cancellationToken)
         => RedisClusterTopology.Create(
             Options with { Password = await PasswordAsync(cancellationToken), Bind = bind ?? Options.Bind }, place, busPort);
 

@@ -27,8 +27,8 @@ public abstract class RedisTopologyResource : RedisDeploymentResource
     /// <summary>The options with another persistence of the nodes that hold data.</summary>
     internal abstract RedisTopologyOptions With(RedisPersistence persistence);
 
-    internal override async Task<INodeLayout> LayOutAsync(Func<string, RedisRole, RedisAddress> place, Func<string, int> busPort, string? bind,
-        CancellationToken cancellationToken)
+    internal override async Task<INodeLayout> LayOutAsync(Func<string, RedisRole, RedisAddress> place, Func<string, int> busPort,
+        string? bind, CancellationToken cancellationToken)
     {
         var options = await StartOptionsAsync(cancellationToken);
         return RedisTopology.Create(options with { Bind = bind ?? options.Bind }, place);

@@ -15,7 +15,8 @@ internal static class ReturningServer
     public static async Task<IReadOnlyList<string>> ArgumentsAsync(RedisDeploymentResource deployment, RedisNode node,
         CancellationToken cancellationToken)
     {
-        if (node.Role is not (RedisRole.Primary or RedisRole.Replica) || deployment is not RedisSentinelResource { Options.Sentinels: > 0 } sentinel)
+        if (node.Role is not (RedisRole.Primary or RedisRole.Replica)
+            || deployment is not RedisSentinelResource { Options.Sentinels: > 0 } sentinel)
         {
             return [];
         }

@@ -11,17 +11,18 @@ namespace AspireRedis.ServiceDefaults.Caching;
 internal sealed class ClusterCache(RedisDeployment redis, string prefix) : IDistributedCache
 {
     public async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
-        => await redis.RunAsync(KeyOf(key), database => database.StringGetAsync(KeyOf(key), CommandFlags.DemandMaster), repeatable: true, token);
+        => await redis.RunAsync(
+            KeyOf(key), database => database.StringGetAsync(KeyOf(key), CommandFlags.DemandMaster), repeatable: true, token);
 
     public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         TimeSpan? duration = options.AbsoluteExpirationRelativeToNow
             ?? (options.AbsoluteExpiration is { } at ? at - DateTimeOffset.UtcNow : null);
+        var expiration = duration is { } d ? new Expiration(d) : default;
         return options.SlidingExpiration is not null ? throw new NotSupportedException("Entries do not slide.")
             : duration <= TimeSpan.Zero ? RemoveAsync(key, token)
-            : redis.RunAsync(KeyOf(key), database => database.StringSetAsync(KeyOf(key), value, duration is { } d ? new Expiration(d) : default),
-                repeatable: true, token);
+            : redis.RunAsync(KeyOf(key), database => database.StringSetAsync(KeyOf(key), value, expiration), repeatable: true, token);
     }
 
     public Task RemoveAsync(string key, CancellationToken token = default)
@@ -32,7 +33,8 @@ internal sealed class ClusterCache(RedisDeployment redis, string prefix) : IDist
 
     public byte[]? Get(string key) => GetAsync(key).GetAwaiter().GetResult();
 
-    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => SetAsync(key, value, options).GetAwaiter().GetResult();
+    public void Set(string key, byte[] value, DistributedCacheEntryOptions options)
+        => SetAsync(key, value, options).GetAwaiter().GetResult();
 
     public void Remove(string key) => RemoveAsync(key).GetAwaiter().GetResult();
 

@@ -88,14 +88,16 @@ public sealed class ClusterTests
         {
             foreach (var key in s_keys)
             {
-                await Eventually.TrueAsync(async () => await deployment.RunAsync(key, database => database.StringSetAsync(key, value), repeatable: true),
+                await Eventually.TrueAsync(
+                    async () => await deployment.RunAsync(key, database => database.StringSetAsync(key, value), repeatable: true),
                     $"{key} is written", TimeSpan.FromMinutes(1), bound.Token);
             }
         }
 
         Task<ExecuteCommandResult> ExecuteAsync(string command, params (string Name, string Value)[] arguments)
             => app.ResourceCommands.ExecuteCommandAsync("redis", command, new InteractionInputCollection(
-                [.. arguments.Select(a => new InteractionInput { Name = a.Name, InputType = InputType.Number, Value = a.Value })]), bound.Token);
+                [.. arguments.Select(a => new InteractionInput { Name = a.Name, InputType = InputType.Number, Value = a.Value })]),
+                bound.Token);
 
         async Task<string?> CommandAsync(string command, params (string Name, string Value)[] arguments)
         {

@@ -82,7 +82,8 @@ public sealed class ScriptedRunTests(ITestOutputHelper output)
     private async Task<ChaosResult> RunAsync(IReadOnlyList<Fault> plan, Durability durability, int partitions = 1)
     {
         using var directory = new TemporaryDirectory();
-        var result = await ChaosRun.RunAsync(plan, Seed, Customers.DefaultRate, durability, partitions, onCluster: partitions > 1, directory.Path, new Silent(),
+        var result = await ChaosRun.RunAsync(plan, Seed, Customers.DefaultRate, durability, partitions, onCluster: partitions > 1,
+            directory.Path, new Silent(),
             CancellationToken.None);
         using var table = new StringWriter();
         Report.ResultTable.Write(table, result);

@@ -35,7 +35,8 @@ internal sealed record ChaosOptions(int Faults, int Seed, IReadOnlyList<FaultKin
         int? faults = null;
         int? partitions = null;
         IReadOnlyList<FaultKind>? kinds = null;
-        var options = new ChaosOptions(0, Random.Shared.Next(1, 1_000_000), [], Customers.DefaultRate, Durability.Replica, 1, false, null, null);
+        var options = new ChaosOptions(
+            0, Random.Shared.Next(1, 1_000_000), [], Customers.DefaultRate, Durability.Replica, 1, false, null, null);
         for (var i = 0; i < arguments.Count; i += 2)
         {
             var name = arguments[i];

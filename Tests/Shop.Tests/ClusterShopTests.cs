@@ -73,7 +73,8 @@ public sealed class ClusterShopTests(ClusterShopFixture fixture) : PartitionedSh
             .Concat(Enumerable.Range(0, SlotsToMove)).ToArray();
         await Parallel.ForEachAsync(slots, new ParallelOptions { MaxDegreeOfParallelism = SlotsAtATime }, async (slot, token) =>
         {
-            var (from, to) = (await _shop.Cluster.PrimaryOfAsync(slot, token), await _shop.Cluster.PrimaryOfAsync((slot + 6_000) % 16_384, token));
+            var from = await _shop.Cluster.PrimaryOfAsync(slot, token);
+            var to = await _shop.Cluster.PrimaryOfAsync((slot + 6_000) % 16_384, token);
             if (from != to)
             {
                 await _shop.Cluster.MoveSlotAsync(slot, from, to, token);

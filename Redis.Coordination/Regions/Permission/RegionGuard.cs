@@ -48,7 +48,8 @@ internal sealed class RegionGuard
     /// <returns>The epoch, for <see cref="IsConfirmed"/>.</returns>
     /// <exception cref="RegionNotActiveException">The region is a standby.</exception>
     public ValueTask<long> EnterAsync(CancellationToken cancellationToken)
-        => _monitor.Current is { IsReached: true, IsActive: true } state ? new ValueTask<long>(Enter(state)) : LookAndEnterAsync(cancellationToken);
+        => _monitor.Current is { IsReached: true, IsActive: true } state ? new ValueTask<long>(Enter(state))
+            : LookAndEnterAsync(cancellationToken);
 
     /// <summary>Whether the permission of this epoch is known to be in force at this moment.</summary>
     public bool IsConfirmed(long epoch)

@@ -160,7 +160,8 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
     private async Task<int[]> SlotsAsync(RedisNode primary, CancellationToken cancellationToken)
     {
         var served = (await Cluster.Control.DescribeAsync(primary, cancellationToken)).First(n => n.IsSelf);
-        var tags = Enumerable.Range(0, Shop.Partitions.Count).SelectMany(i => new[] { Shop.Partitions.Orders.TagOf(i), Shop.Partitions.Products.TagOf(i) });
+        var tags = Enumerable.Range(0, Shop.Partitions.Count)
+            .SelectMany(i => new[] { Shop.Partitions.Orders.TagOf(i), Shop.Partitions.Products.TagOf(i) });
         return [.. tags.Select(tag => KeySlot.Of(tag)).Where(served.Serves)
             .Concat(served.Slots.SelectMany(r => Enumerable.Range(r.First, r.Count))).Distinct().Take(SlotsToMove)];
     }

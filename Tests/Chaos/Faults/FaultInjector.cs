@@ -78,7 +78,8 @@ internal abstract class FaultInjector(ShopUnderTest shop)
     }
 
     /// <summary>Who is a primary at this moment, the one that a fault is for where there are several, and who follows it.</summary>
-    protected abstract Task<(RedisNode Primary, IReadOnlyList<RedisNode> Replicas)> ChooseAsync(Fault fault, CancellationToken cancellationToken);
+    protected abstract Task<(RedisNode Primary, IReadOnlyList<RedisNode> Replicas)> ChooseAsync(
+        Fault fault, CancellationToken cancellationToken);
 
     /// <summary>What only these servers can have.</summary>
     protected abstract Task InjectOwnAsync(Fault fault, RedisNode primary, IReadOnlyList<RedisNode> replicas, FaultActions actions);

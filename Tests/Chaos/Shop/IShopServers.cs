@@ -39,7 +39,8 @@ internal sealed class SentinelServers(LocalRedis redis) : IShopServers
 
     public RedisProcess? Find(string name) => redis.Processes.GetValueOrDefault(name);
 
-    public Task<string?> MissingAsync(CancellationToken cancellationToken) => new RedisTopologyProbe(redis.Topology).MissingAsync(cancellationToken);
+    public Task<string?> MissingAsync(CancellationToken cancellationToken)
+        => new RedisTopologyProbe(redis.Topology).MissingAsync(cancellationToken);
 
     public async Task<ConfigurationOptions> ReaderOptionsAsync(CancellationToken cancellationToken)
         => ConfigurationOptions.Parse(redis.Topology.ConnectionStringOf(await redis.CurrentPrimaryAsync(cancellationToken)));

@@ -110,7 +110,9 @@ public sealed class ShopSystem : IAsyncDisposable
         }
     }
 
-    /// <summary>The directories of the servers that have been primaries; in a cluster those of all nodes, whose replicas write the same.</summary>
+    /// <summary>
+    /// The directories of the servers that have been primaries; in a cluster those of all nodes, whose replicas write the same.
+    /// </summary>
     public async Task<IReadOnlyList<string>> DataDirectoriesAsync() => _servers is LocalCluster cluster
         ? [.. cluster.Topology.Nodes.Select(n => Path.Combine(cluster.Directory, n.Name))]
         : [Path.Combine(Redis.Directory, (await Redis.CurrentPrimaryAsync()).Name)];
