@@ -40,7 +40,8 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
                 await actions.KillAsync([primary, .. replicas]);
                 break;
             case FaultKind.EmptyNode:
-                await EmptyAsync(fault.Target / 3 % 2 == 0 ? primary : actions.Pick(replicas), actions);
+                var isPrimary = fault.Target / 3 % 2 == 0;
+                await EmptyAsync(isPrimary ? primary : actions.Pick(replicas), isPrimary, actions);
                 break;
             case FaultKind.MoveSlots:
                 await MoveAsync(primary, await NextAsync(fault, actions), actions);
@@ -70,12 +71,21 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
         => (await ChooseAsync(fault with { Target = fault.Target + 1 }, actions.CancellationToken)).Primary;
 
     /// <summary>It comes back without its data and without what it knew of the others, as a machine that was set up anew.</summary>
-    private async Task EmptyAsync(RedisNode node, FaultActions actions)
+    /// <remarks>
+    /// A primary comes back when its replica has been promoted: at its address sooner, under another id, Redis 7.0.15 takes the old one for a
+    /// node without an address, which it neither asks nor holds for failing, and the shard waits for a person.
+    /// </remarks>
+    private async Task EmptyAsync(RedisNode node, bool isPrimary, FaultActions actions)
     {
         actions.Target(node.Name);
         var control = Cluster.Control;
         var id = (string)(await control.ExecuteAsync(node, actions.CancellationToken, "CLUSTER", "MYID"))!;
         Cluster[node].Kill();
+        RedisNode? primary = null;
+        if (isPrimary)
+        {
+            await OtherPrimaryAsync();
+        }
         foreach (var entry in new DirectoryInfo(Cluster[node].Directory).EnumerateFileSystemInfos())
         {
             if (entry is DirectoryInfo folder)
@@ -91,9 +101,7 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
         await actions.LastAsync();
         // As an operator would: the others forget who it was, and it follows the primary that its shard has by now.
         var others = Cluster.Topology.Nodes.Where(n => n != node).ToArray();
-        RedisNode? primary = null;
-        await Poll.UntilAsync(async token => (primary = await OtherPrimaryAsync(node, token)) is null ? "not yet" : null,
-            ShopUnderTest.RecoveryBound, $"The shard of {node.Name} has another primary", actions.CancellationToken);
+        await OtherPrimaryAsync();
         var primaryId = (string)(await control.ExecuteAsync(primary!, actions.CancellationToken, "CLUSTER", "MYID"))!;
         await Task.WhenAll(others.Select(async other =>
         {
@@ -112,10 +120,14 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
             async token => (await control.DescribeAsync(node, token)).Any(n => n.Id == primaryId && n.IsLinked)
                 && await control.ExecuteAsync(node, token, "CLUSTER", "REPLICATE", primaryId) is "OK" ? null : "not yet",
             ShopUnderTest.RecoveryBound, $"{node.Name} follows {primary!.Name}", actions.CancellationToken);
+
+        Task OtherPrimaryAsync() => Poll.UntilAsync(
+            async token => (primary = await FindOtherPrimaryAsync(node, token)) is null ? "not yet" : null,
+            ShopUnderTest.RecoveryBound, $"The shard of {node.Name} has another primary", actions.CancellationToken);
     }
 
     /// <summary>The primary of a node's shard that is not this node.</summary>
-    private async Task<RedisNode?> OtherPrimaryAsync(RedisNode node, CancellationToken cancellationToken)
+    private async Task<RedisNode?> FindOtherPrimaryAsync(RedisNode node, CancellationToken cancellationToken)
     {
         var reports = await new RedisClusterProbe(Cluster.Topology).ReportAsync(cancellationToken);
         return Cluster.Topology.Nodes.FirstOrDefault(n => n != node && RedisClusterTopology.ShardOf(n) == RedisClusterTopology.ShardOf(node)
