@@ -146,7 +146,7 @@ internal sealed class GroupReader(
             if (entries.Length < group.Options.BatchSize)
             {
                 var waiting = connection.Database.ExecuteAsync("XREAD", "COUNT", 1, "BLOCK", (long)group.Options.Block.TotalMilliseconds,
-                    "STREAMS", (RedisKey)group.Stream, reply[1]);
+                    "STREAMS", (RedisKey)group.Stream, (RedisValue)reply[1]);
                 await UnblockOnCancellationAsync(waiting, connection, clientId, stopping);
                 await waiting;
             }

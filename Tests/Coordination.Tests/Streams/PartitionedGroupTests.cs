@@ -93,6 +93,41 @@ public sealed class PartitionedGroupTests(RedisFixture redis) : IClassFixture<Re
     }
 
     [Fact]
+    public async Task An_instance_that_has_nothing_to_do_is_blocked_at_each_of_its_partitions_on_connections_that_stay()
+    {
+        const int Partitions = 4;
+        await using var own = await OwnServers.StartAsync();
+        await using var client = await TestClient.ConnectAsync(own.ConnectionString);
+        var topic = Numbered.Topic("idle", Partitions);
+        await using var group = new RunningGroup<Numbered>(client, topic, Options());
+        await HandledAsync(0);
+        await BlockedAsync();
+        var connections = await ConnectionsAsync();
+
+        for (var round = 1; round <= 5; round++)
+        {
+            await HandledAsync(round);
+            await BlockedAsync();
+        }
+
+        Assert.Equal(connections, await ConnectionsAsync());
+
+        async Task HandledAsync(int round)
+        {
+            await client.Producer.AppendAsync(topic, Enumerable.Range(round * Digits, Digits).Select(n => new Numbered(n)));
+            await Eventually.TrueAsync(() => group.Received.Count >= (round + 1) * Digits, "all of the round are handled");
+        }
+
+        Task BlockedAsync() => Eventually.TrueAsync(
+            async () => ((string)(await client.Database.ExecuteAsync("CLIENT", "LIST"))!).Split('\n')
+                .Count(c => c.Contains(" cmd=xread ", StringComparison.Ordinal) && c.Contains(" flags=b ", StringComparison.Ordinal)) == Partitions,
+            "each partition has a blocked reader");
+
+        async Task<string> ConnectionsAsync() => ((string)(await client.Database.ExecuteAsync("INFO", "stats"))!).Split("\r\n")
+            .First(l => l.StartsWith("total_connections_received:", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Shares_differ_by_one_at_most_a_short_time_after_instances_have_come_and_gone()
     {
         await using var client = await TestClient.ConnectAsync(redis.ConnectionString);
