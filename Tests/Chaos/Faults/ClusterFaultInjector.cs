@@ -72,8 +72,8 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
 
     /// <summary>It comes back without its data and without what it knew of the others, as a machine that was set up anew.</summary>
     /// <remarks>
-    /// A primary comes back when its replica has been promoted: at its address sooner, under another id, Redis 7.0.15 takes the old one for a
-    /// node without an address, which it neither asks nor holds for failing, and the shard waits for a person.
+    /// A primary comes back when its replica has been promoted: at its address sooner, under another id, Redis 7.0.15 takes the old one
+    /// for a node without an address, which it neither asks nor holds for failing, and the shard waits for a person.
     /// </remarks>
     private async Task EmptyAsync(RedisNode node, bool isPrimary, FaultActions actions)
     {

@@ -4,7 +4,7 @@ using AspireRedis.Hosting;
 
 namespace AspireRedis.Samples.Tests.Snippets;
 
-/// <summary>The code of Redis.Hosting/README.md that is not in a sample.</summary>
+/// <summary>The code of Redis.Hosting/README.md and docs/cluster.md that is not in a sample.</summary>
 internal static class HostingSnippets
 {
     public static void Options(IDistributedApplicationBuilder builder, IResourceBuilder<ProjectResource> api)
@@ -12,6 +12,14 @@ internal static class HostingSnippets
         #region redlock-nodes
         var locks = builder.AddRedlockNodes("locks", 5);
         api.WithReference(locks).WaitFor(locks);
+        #endregion
+    }
+
+    public static void Cluster(IDistributedApplicationBuilder builder, IResourceBuilder<ProjectResource> api)
+    {
+        #region redis-cluster
+        var cluster = builder.AddRedisCluster("redis").WithPrimaries(3).WithReplicas(1);
+        api.WithReference(cluster).WaitFor(cluster);
         #endregion
     }
 
