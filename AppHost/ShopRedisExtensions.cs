@@ -1,4 +1,3 @@
-using System.Globalization;
 using AspireRedis.Contracts;
 using AspireRedis.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -43,13 +42,10 @@ internal static class ShopRedisExtensions
     public static ShopPartitions ReadPartitions(this IConfiguration configuration, ShopTopology topology)
     {
         var setting = configuration[ShopPartitions.Setting];
-        if (topology != ShopTopology.Cluster)
-        {
-            return ShopPartitions.Parse(setting);
-        }
-        var partitions = ShopPartitions.Parse(string.IsNullOrWhiteSpace(setting)
-            ? PartitionsOfCluster.ToString(CultureInfo.InvariantCulture) : setting);
-        return partitions.Count > 1 ? partitions : throw new InvalidOperationException(
+        var onCluster = topology == ShopTopology.Cluster;
+        var partitions = onCluster && string.IsNullOrWhiteSpace(setting)
+            ? new ShopPartitions(PartitionsOfCluster) : ShopPartitions.Parse(setting);
+        return !onCluster || partitions.Count > 1 ? partitions : throw new InvalidOperationException(
             $"{ShopPartitions.Setting} is 1, and {TopologyKey} is 'cluster': what one script writes must be in one slot, which partitions see to.");
     }
 

@@ -22,10 +22,7 @@ public static class RedisDeploymentBuilderExtensions
         ArgumentNullException.ThrowIfNull(change);
         var options = change(builder.Resource.Options);
         options.Validate();
-        if (options.Password is not null)
-        {
-            throw new ArgumentException("Password is given by WithPassword, as a secret parameter.", nameof(change));
-        }
+        RedisDeployments.RefusePassword(options.Password, nameof(change));
         builder.Resource.Options = options;
         RedisDeployments.Arrange(builder);
         return builder;

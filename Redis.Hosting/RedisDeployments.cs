@@ -48,6 +48,16 @@ internal static class RedisDeployments
         }
     }
 
+    /// <summary>Options of a deployment must have none: it would be seen in the model.</summary>
+    /// <exception cref="ArgumentException">They have one.</exception>
+    public static void RefusePassword(string? password, string parameterName)
+    {
+        if (password is not null)
+        {
+            throw new ArgumentException("Password is given by WithPassword, as a secret parameter.", parameterName);
+        }
+    }
+
     private static IRedisNodeResource AddNode<T>(IResourceBuilder<T> deployment, string nodeName, RedisRole role)
         where T : RedisDeploymentResource
     {

@@ -30,6 +30,19 @@ internal sealed class OrderSystem : IAsyncDisposable
     {
         (_redis, _connection) = (redis, connection);
         Partitions = new ShopPartitions(partitions);
+        Region = new RegionOptions
+        {
+            Name = "home",
+            Regions =
+            {
+                new RegionDefinition
+                {
+                    Name = "home",
+                    ConnectionString = redis.Topology.ConnectionString,
+                    Servers = string.Join(',', redis.Topology.Servers.Select(s => s.Address)),
+                },
+            },
+        };
         _environment = ShopServices.Environment(redis.Topology.ConnectionString, [_orders], [_inventory], _mails);
         _environment["Orders__Durability"] = _environment["Reservations__Durability"] = _environment["Mail__Durability"] = durability;
         _environment["Orders__Partitions"] = partitions.ToString(CultureInfo.InvariantCulture);
@@ -53,19 +66,7 @@ internal sealed class OrderSystem : IAsyncDisposable
     public IServer Server => _connection.GetServers()[0];
 
     /// <summary>The region that the services may be in.</summary>
-    public RegionOptions Region => new()
-    {
-        Name = "home",
-        Regions =
-        {
-            new RegionDefinition
-            {
-                Name = "home",
-                ConnectionString = _redis.Topology.ConnectionString,
-                Servers = string.Join(',', _redis.Topology.Servers.Select(s => s.Address)),
-            },
-        },
-    };
+    public RegionOptions Region { get; }
 
     public static async Task<OrderSystem> StartAsync(ISuite suite, string durability, int partitions)
     {

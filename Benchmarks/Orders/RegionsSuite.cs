@@ -68,7 +68,6 @@ internal sealed class RegionsSuite : ISuite
         // Of medians and not a median of ratios: neighbours in time are not alike enough.
         double Ratio(Func<(double Cpu, double Scripts), double> of)
             => Statistics.Median([.. costs[true].Select(of)]) / Statistics.Median([.. costs[false].Select(of)]);
-
     }
 
     /// <summary>What the check costs a script, in microseconds: the same script with it and without, in turns.</summary>

@@ -8,8 +8,8 @@ internal sealed class ReservationOptions
 {
     /// <summary>
     /// What a product that was written survives, and what a declined order gave back; it should be what orders survive. Reservations
-    /// need none: an order is placed only where its items are (in a cluster they are elsewhere, and need it). Default <see cref="Coordination.Durability.Replica"/>; a deployment
-    /// without replicas must choose Memory.
+    /// need none: an order is placed only where its items are (in a cluster they are elsewhere, and need it). Default
+    /// <see cref="Coordination.Durability.Replica"/>; a deployment without replicas must choose Memory.
     /// </summary>
     [EnumDataType(typeof(Durability))]
     public Durability Durability { get; set; } = Durability.Replica;

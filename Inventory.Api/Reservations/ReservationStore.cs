@@ -1,4 +1,5 @@
 using System.Globalization;
+using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Inventory.Products;
@@ -61,27 +62,18 @@ internal sealed class ReservationStore(
             database => database.KeyExistsAsync(keys.Reservation(items), CommandFlags.DemandMaster), repeatable: true, cancellationToken);
 
     /// <summary>
-    /// Takes items out of the stock for an order, until its deadline; a repetition finds them taken. It does not wait for
-    /// replicas: the order is placed only where its items are, and what makes the order durable makes them so. In a cluster the order is
-    /// elsewhere, so they are made durable by themselves.
+    /// Takes items out of the stock for an order, until its deadline; a repetition finds them taken. They are as durable as
+    /// <see cref="BesideOrderExtensions"/> says.
     /// </summary>
     /// <param name="lease">That of the product; null to have the script decide alone.</param>
     /// <param name="items">Whose and which.</param>
     /// <param name="quantity">How many.</param>
     public async Task<TakeResult> TakeAsync(ILease? lease, ReservedItems items, int quantity)
     {
-        RedisResult reply;
-        try
-        {
-            reply = await writer.EvaluateAsync(s_take, KeysOf(items),
-                [lease?.FencingToken ?? RedisValue.EmptyString, quantity, (long)options.Value.HoldFor.TotalMilliseconds, items.Member,
-                    items.Sku, keys.KeptChanges], redis.IsCluster ? options.Value.Durability : Durability.Memory, CancellationToken.None);
-        }
-        catch (NotDurableException e) when ((string?)e.Result[0] != "taken")
-        {
-            // There is nothing that could be lost.
-            reply = e.Result;
-        }
+        var reply = await writer.EvaluateBesideOrderAsync(redis, s_take, KeysOf(items),
+            [lease?.FencingToken ?? RedisValue.EmptyString, quantity, (long)options.Value.HoldFor.TotalMilliseconds, items.Member,
+                items.Sku, keys.KeptChanges], options.Value.Durability, static result => (string?)result[0] == "taken",
+            CancellationToken.None);
         if ((string?)reply[0] == "stale")
         {
             throw lease!.ReportFenceRejection();

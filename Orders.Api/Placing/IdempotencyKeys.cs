@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using AspireRedis.Contracts;
 using AspireRedis.Coordination;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
@@ -24,9 +25,8 @@ internal sealed class IdempotencyKeys(RedisDeployment redis, DurableWriter write
     private static readonly RedisScript s_release = RedisScript.Load<IdempotencyKeys>("release-key", repeatable: true);
 
     /// <summary>
-    /// Claims the key. It waits for no replica: the order is placed only where its key is, and what makes the order durable makes the
-    /// key so too. If a failover loses both, a repetition places the order as if it were the first. In a cluster the two are in different
-    /// shards, so the key is made durable by itself.
+    /// Claims the key. It is as durable as <see cref="BesideOrderExtensions"/> says: if a failover loses it and the order, a repetition
+    /// places the order as if it were the first.
     /// </summary>
     /// <param name="userId">Keys of different users are independent.</param>
     /// <param name="key">The value of the header.</param>
@@ -48,18 +48,10 @@ internal sealed class IdempotencyKeys(RedisDeployment redis, DurableWriter write
 
     private async Task<IdempotencyClaim> ClaimAsync(RedisKey key, string request, string orderId, CancellationToken cancellationToken)
     {
-        RedisResult reply;
-        try
-        {
-            reply = await writer.EvaluateAsync(
-                s_claim, [key], [orderId, request, (long)options.Value.IdempotencyWindow.TotalMilliseconds],
-                redis.IsCluster ? options.Value.Durability : Durability.Memory, cancellationToken);
-        }
-        catch (NotDurableException e) when ((string?)e.Result[1] != request)
-        {
-            // It is another request's, and was not written.
-            reply = e.Result;
-        }
+        var reply = await writer.EvaluateBesideOrderAsync(
+            redis, s_claim, [key], [orderId, request, (long)options.Value.IdempotencyWindow.TotalMilliseconds], options.Value.Durability,
+            // Else it is another request's.
+            result => (string?)result[1] == request, cancellationToken);
         return new IdempotencyClaim(key, request, (string)reply[0]!, (int)reply[2] == 1, (string?)reply[1] == request);
     }
 

@@ -9,8 +9,8 @@ namespace AspireRedis.Coordination.Regions;
 
 /// <summary>
 /// Knows whether the region of this process accepts writes, from its own servers, and which region does. With it a
-/// <see cref="RedisDeployment"/> checks each script on the server, refuses writes of a standby before they are sent, and takes an answer for one only
-/// if the permission outlasted it.
+/// <see cref="RedisDeployment"/> checks each script on the server, refuses writes of a standby before they are sent, and takes an answer
+/// for one only if the permission outlasted it.
 /// </summary>
 /// <remarks>
 /// It asks every server of its region each <see cref="RegionOptions.Interval"/>; it needs neither the other region nor the witnesses: what

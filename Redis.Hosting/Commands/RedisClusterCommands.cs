@@ -1,15 +1,10 @@
 using System.Globalization;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
-using AspireRedis.Coordination;
-using AspireRedis.Coordination.Failover;
 using AspireRedis.Coordination.Failover.Cluster;
 using AspireRedis.Coordination.Switchover;
-using AspireRedis.Hosting.Resources;
 using AspireRedis.Topology;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace AspireRedis.Hosting.Commands;
 
@@ -20,8 +15,6 @@ internal static class RedisClusterCommands
     private const string From = "from";
     private const string To = "to";
     private const string Count = "count";
-
-    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);
 
     public static void AddTo(IResourceBuilder<RedisClusterResource> builder)
     {
@@ -96,18 +89,14 @@ internal static class RedisClusterCommands
         {
             return CommandResults.Failure($"{first.Name} has no slots: nothing goes there.");
         }
-        var options = await OptionsAsync(cluster, context.CancellationToken);
-        var switchover = new ClusterSwitchover(
-            options, context.Services.GetRequiredService<ILoggerFactory>().CreateLogger<ClusterSwitchover>());
-        var result = await switchover.RunAsync(KeyIn(slots), cancellationToken: context.CancellationToken);
-        var primary = cluster.ResourceOf(
-            cluster.Topology.Nodes.First(n => n.Address.ToString() == EndPointCollection.ToString(result.To))).Name;
-        // The dashboard shows it too when the command returns.
-        await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
-            cluster.Name, e => e.Snapshot.Properties.Any(p => p.Value is string text && text.StartsWith($"{primary},", StringComparison.Ordinal)),
-            context.CancellationToken).WaitAsync(s_bound, context.CancellationToken);
-        return CommandResults.Success(string.Create(
-            CultureInfo.InvariantCulture, $"{primary} is the primary now; writes were held up for {result.Paused.TotalMilliseconds:0} ms."));
+        var options = await SwitchoverCommand.OptionsAsync(cluster, context.CancellationToken);
+        var result = await new ClusterSwitchover(options, SwitchoverCommand.LoggerOf<ClusterSwitchover>(context)).RunAsync(
+            KeySlot.AnyKey(slot => slots.Any(r => r.Contains(slot))), cancellationToken: context.CancellationToken);
+        return await SwitchoverCommand.SucceededAsync(
+            cluster, result,
+            (snapshot, primary) => snapshot.Properties.Any(
+                p => p.Value is string text && text.StartsWith($"{primary},", StringComparison.Ordinal)),
+            context);
     }
 
     private static async Task<ExecuteCommandResult> MoveSlotsAsync(RedisClusterResource cluster, ExecuteCommandContext context)
@@ -138,27 +127,10 @@ internal static class RedisClusterCommands
     {
         var shard = string.Create(CultureInfo.InvariantCulture, $"shard-{NumberOf(context, argument)}");
         var reports = await cluster.NodeProbe.ReportAsync(context.CancellationToken);
-        return reports.Where(r => r.Value is { IsPrimary: true } && RedisClusterTopology.ShardOf(r.Key) == shard)
-            .OrderByDescending(r => r.Value!.ConfigEpoch).Select(r => (r.Key, r.Value!.Slots!)).FirstOrDefault() is (not null, _) found
-            ? found : throw new InvalidOperationException($"No primary of {shard} answers.");
+        return RedisClusterProbe.PrimaryOf(shard, reports) is { } primary ? (primary, reports[primary]!.Slots!)
+            : throw new InvalidOperationException($"No primary of {shard} answers.");
     }
 
     private static int NumberOf(ExecuteCommandContext context, string argument)
         => int.Parse(context.Arguments[argument].Value!, CultureInfo.InvariantCulture);
-
-    /// <summary>Any key of these slots.</summary>
-    private static RedisKey KeyIn(IReadOnlyList<RedisSlotRange> slots)
-        => Enumerable.Range(0, int.MaxValue).Select(i => (RedisKey)i.ToString(CultureInfo.InvariantCulture))
-            .First(key => KeySlot.Of(key) is var slot && slots.Any(r => slot >= r.First && slot <= r.Last));
-
-    private static async Task<ConfigurationOptions> OptionsAsync(RedisClusterResource cluster, CancellationToken cancellationToken)
-    {
-        RedisConnectionString.IsOfCluster((await cluster.ConnectionStringExpression.GetValueAsync(cancellationToken))!, out var nodes);
-        var options = ConfigurationOptions.Parse(nodes);
-        if (cluster.Runtime.HasOwnAddresses)
-        {
-            EndpointMap.Parse((await new EndpointMapReference(cluster).GetValueAsync(cancellationToken))!).ApplyTo(options);
-        }
-        return options;
-    }
 }

@@ -1,20 +1,13 @@
-using System.Globalization;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
-using AspireRedis.Coordination.Failover;
 using AspireRedis.Coordination.Switchover;
 using AspireRedis.Hosting.Resources;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace AspireRedis.Hosting.Commands;
 
 /// <summary>What is done to whoever is the primary: <c>crash-primary</c>, <c>switchover</c>.</summary>
 internal static class RedisSentinelCommands
 {
-    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);
-
     public static void AddTo(IResourceBuilder<RedisSentinelResource> builder)
     {
         var deployment = builder.Resource;
@@ -54,25 +47,11 @@ internal static class RedisSentinelCommands
     {
         try
         {
-            var options =
-                ConfigurationOptions.Parse((await deployment.ConnectionStringExpression.GetValueAsync(context.CancellationToken))!);
-            if (deployment.Runtime.HasOwnAddresses)
-            {
-                EndpointMap.Parse((await new EndpointMapReference(deployment).GetValueAsync(context.CancellationToken))!).ApplyTo(options);
-            }
-            var switchover = new PlannedSwitchover(options,
-                context.Services.GetRequiredService<ILoggerFactory>().CreateLogger<PlannedSwitchover>());
-            var result = await switchover.RunAsync(cancellationToken: context.CancellationToken);
-            var primary =
-                deployment.ResourceOf(deployment.Topology.Nodes.First(n => n.Address.ToString() == EndPointCollection.ToString(result.To)))
-                .Name;
-            // The dashboard shows it too when the command returns.
-            await context.Services.GetRequiredService<ResourceNotificationService>().WaitForResourceAsync(
-                deployment.Name, e => Primary(e.Snapshot) == primary, context.CancellationToken)
-                .WaitAsync(s_bound, context.CancellationToken);
-            return CommandResults.Success(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{primary} is the primary now; writes were held up for {result.Paused.TotalMilliseconds:0} ms."));
+            var options = await SwitchoverCommand.OptionsAsync(deployment, context.CancellationToken);
+            var result = await new PlannedSwitchover(options, SwitchoverCommand.LoggerOf<PlannedSwitchover>(context))
+                .RunAsync(cancellationToken: context.CancellationToken);
+            return await SwitchoverCommand.SucceededAsync(
+                deployment, result, (snapshot, primary) => Primary(snapshot) == primary, context);
         }
         catch (Exception e) when (e is InvalidOperationException or SwitchoverException or TimeoutException)
         {

@@ -11,8 +11,6 @@ internal sealed class ClusterHealth(RedisClusterResource cluster) : DeploymentHe
     private readonly Dictionary<string, RedisNode> _primaries = new(StringComparer.Ordinal);
     private int _failovers;
 
-    public override Task<string?> MissingAsync(CancellationToken cancellationToken) => Deployment.NodeProbe.MissingAsync(cancellationToken);
-
     public override DeploymentStatus Describe(IReadOnlyDictionary<RedisNode, RedisNodeReport?> reports, ILogger logger)
     {
         var options = cluster.Options;

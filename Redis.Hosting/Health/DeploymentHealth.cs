@@ -14,7 +14,7 @@ internal abstract class DeploymentHealth(RedisDeploymentResource deployment)
     /// <exception cref="InvalidOperationException">
     /// The deployment is not prepared, or no node can tell which server is the primary.
     /// </exception>
-    public abstract Task<string?> MissingAsync(CancellationToken cancellationToken);
+    public virtual Task<string?> MissingAsync(CancellationToken cancellationToken) => Deployment.NodeProbe.MissingAsync(cancellationToken);
 
     /// <summary>Sums the reports of its nodes up; called by one caller at a time.</summary>
     /// <param name="reports">One for each node, or null for one that does not answer.</param>

@@ -75,7 +75,8 @@ internal sealed class RedisNodeWatcher(DeploymentHealth health, ResourceNotifica
             if (reports[node] is { } report)
             {
                 var properties = PropertiesOf(resource, node, report);
-                var url = NodeUrl.Of(_deployment, node, report.Slots is { Count: > 0 } slots ? $"primary of {ShownProperty.Text(slots)}" : $"{properties[0].Value}");
+                var url = NodeUrl.Of(_deployment, node,
+                    report.Slots is { Count: > 0 } slots ? $"primary of {ShownProperty.Text(slots)}" : $"{properties[0].Value}");
                 await PublishAsync(resource, TypeOf(node, report), properties, IsDegraded(node, report), url);
             }
             else if (snapshot is not null && NodeStates.IsThere(snapshot))

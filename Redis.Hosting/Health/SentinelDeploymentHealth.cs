@@ -12,8 +12,6 @@ internal sealed class SentinelDeploymentHealth(RedisSentinelResource redis) : De
     private RedisNode? _primary;
     private int _failovers;
 
-    public override Task<string?> MissingAsync(CancellationToken cancellationToken) => Deployment.NodeProbe.MissingAsync(cancellationToken);
-
     public override DeploymentStatus Describe(IReadOnlyDictionary<RedisNode, RedisNodeReport?> reports, ILogger logger)
     {
         var options = redis.Options;

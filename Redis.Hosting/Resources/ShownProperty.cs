@@ -20,8 +20,7 @@ internal static class ShownProperty
         => Highlighted("redis.slots", "Slots", slots.Count == 0 ? "none" : Text(slots));
 
     /// <summary>As Redis writes them: <c>0-5460,5462</c>.</summary>
-    public static string Text(IReadOnlyList<RedisSlotRange> slots)
-        => string.Join(',', slots.Select(r => r.Count == 1 ? $"{r.First}" : $"{r}"));
+    public static string Text(IReadOnlyList<RedisSlotRange> slots) => string.Join(',', slots);
 
     public static ResourcePropertySnapshot Flag(string name, string display, bool value) => new(name, value) { DisplayName = display };
 }

@@ -20,7 +20,7 @@ internal sealed record RedisClusterNodeReport(
     /// <summary>The speaker, or all, find it silent.</summary>
     public bool IsFailing => Has("fail") || Has("fail?");
 
-    public bool Serves(int slot) => Slots.Any(r => slot >= r.First && slot <= r.Last);
+    public bool Serves(int slot) => Slots.Any(r => r.Contains(slot));
 
     /// <summary>Reads a reply.</summary>
     /// <param name="text">The reply.</param>

@@ -22,6 +22,16 @@ internal sealed class RedisClusterProbe(RedisClusterTopology topology, Func<Redi
         return reports;
     }
 
+    /// <summary>
+    /// Who is the primary of a shard: of two that claim it, as after a failover the one that comes back does, the newer one.
+    /// </summary>
+    /// <param name="shard">Its name.</param>
+    /// <param name="reports">What the nodes say.</param>
+    /// <returns>Null when none answers.</returns>
+    public static RedisNode? PrimaryOf(string shard, IReadOnlyDictionary<RedisNode, RedisNodeReport?> reports)
+        => reports.Keys.Where(n => reports[n] is { IsPrimary: true } && RedisClusterTopology.ShardOf(n) == shard)
+            .MaxBy(n => reports[n]!.ConfigEpoch);
+
     private async Task<RedisNodeReport?> TryReportAsync(RedisNode node, CancellationToken token)
     {
         try

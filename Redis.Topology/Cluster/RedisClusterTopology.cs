@@ -51,7 +51,12 @@ public sealed class RedisClusterTopology : INodeLayout
     /// What a client connects with: all nodes, and <c>topology=cluster</c>, a word of this library that says to follow the shards. Holds
     /// the password, if there is one.
     /// </summary>
-    public string ConnectionString => $"{string.Join(',', Nodes.Select(n => n.Address))},topology=cluster{Options.Login?.Suffix}";
+    public string ConnectionString => $"{Addresses},topology=cluster{Options.Login?.Suffix}";
+
+    /// <summary>The same for StackExchange.Redis alone, which finds out by itself that it is a cluster.</summary>
+    internal string PlainConnectionString => $"{Addresses}{Options.Login?.Suffix}";
+
+    private string Addresses => string.Join(',', Nodes.Select(n => n.Address));
 
     /// <summary>A cluster on free loopback ports, two for each node.</summary>
     /// <param name="options">What to make; null for the defaults.</param>

@@ -9,6 +9,9 @@ public readonly record struct RedisSlotRange(int First, int Last)
     public int Count => Last - First + 1;
 
     /// <summary>As Redis writes it.</summary>
-    /// <returns><c>0-5460</c>.</returns>
-    public override string ToString() => $"{First}-{Last}";
+    /// <returns><c>0-5460</c>, or <c>5462</c> where it is one slot.</returns>
+    public override string ToString() => Count == 1 ? $"{First}" : $"{First}-{Last}";
+
+    /// <summary>Whether a slot is one of them.</summary>
+    internal bool Contains(int slot) => slot >= First && slot <= Last;
 }

@@ -63,7 +63,7 @@ public sealed class ClusterShopTests(ClusterShopFixture fixture) : PartitionedSh
         var sku = await _shop.NewProductAsync(stock: 100_000);
         await using var load = new OrderLoad(_shop, sku);
         await load.ReachAsync(20);
-        var options = ConfigurationOptions.Parse(string.Join(',', _shop.Cluster.Topology.Nodes.Select(n => n.Address)));
+        var options = ConfigurationOptions.Parse(_shop.Cluster.Topology.PlainConnectionString);
         foreach (var slot in (int[])[100, 6_000, 12_000])
         {
             await new ClusterSwitchover(options, NullLogger<ClusterSwitchover>.Instance).RunAsync(KeyIn(slot));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Failover.Cluster;
@@ -27,6 +28,12 @@ internal static class KeySlot
         }
         return Crc16(key) % Count;
     }
+
+    /// <summary>Some key whose slot is wanted.</summary>
+    /// <param name="isWanted">Of at least one slot.</param>
+    public static string AnyKey(Func<int, bool> isWanted)
+        => Enumerable.Range(0, int.MaxValue).Select(i => i.ToString(CultureInfo.InvariantCulture))
+            .First(key => isWanted(Of((RedisKey)key)));
 
     /// <summary>Polynomial 0x1021, initially 0, not reflected.</summary>
     public static ushort Crc16(ReadOnlySpan<byte> bytes)

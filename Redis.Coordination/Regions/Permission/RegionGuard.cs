@@ -87,10 +87,9 @@ internal sealed class RegionGuard
 
     private async ValueTask<long> LookAndEnterAsync(CancellationToken cancellationToken)
     {
-        var state = _monitor.Current is { IsReached: true } ? await _monitor.CurrentForWriteAsync(cancellationToken)
-            : await _monitor.LookAsync(cancellationToken);
         // Where no server answers the command itself finds out, and a failover may be under way.
-        return Enter(state ?? new RegionState(Region, false, null, 0, false));
+        return Enter(_monitor.Current is { IsReached: true } ? (await _monitor.CurrentForWriteAsync(cancellationToken))!
+            : await _monitor.LookAsync(cancellationToken));
     }
 
     private long Enter(RegionState state)

@@ -18,9 +18,10 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
     protected override async Task<(RedisNode Primary, IReadOnlyList<RedisNode> Replicas)> ChooseAsync(
         Fault fault, CancellationToken cancellationToken)
     {
-        var (_, nodes) = ShardOf(fault.Target);
+        var shards = Cluster.Topology.Nodes.GroupBy(RedisClusterTopology.ShardOf).ToArray();
+        var nodes = shards[fault.Target % shards.Length];
         var reports = await new RedisClusterProbe(Cluster.Topology).ReportAsync(cancellationToken);
-        var primary = nodes.Where(n => reports[n] is { IsPrimary: true }).MaxBy(n => reports[n]!.ConfigEpoch)
+        var primary = RedisClusterProbe.PrimaryOf(nodes.Key, reports)
             ?? throw new InvalidOperationException("No primary of the shard answers.");
         return (primary, [.. nodes.Where(n => n != primary)]);
     }
@@ -51,20 +52,13 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
                 break;
             case FaultKind.SwitchOver:
                 actions.Target(primary.Name);
-                var options = ConfigurationOptions.Parse(string.Join(',', Cluster.Topology.Nodes.Select(n => n.Address)));
+                var options = ConfigurationOptions.Parse(Cluster.Topology.PlainConnectionString);
                 await new ClusterSwitchover(options, NullLogger<ClusterSwitchover>.Instance).RunAsync(
                     await KeyOfAsync(primary, actions.CancellationToken), cancellationToken: actions.CancellationToken);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, null);
         }
-    }
-
-    private (string Name, IReadOnlyList<RedisNode> Nodes) ShardOf(int target)
-    {
-        var shards = Cluster.Topology.Nodes.GroupBy(RedisClusterTopology.ShardOf).ToArray();
-        var shard = shards[target % shards.Length];
-        return (shard.Key, [.. shard]);
     }
 
     private async Task<RedisNode> NextAsync(Fault fault, FaultActions actions)
@@ -181,6 +175,6 @@ internal sealed class ClusterFaultInjector(ShopUnderTest shop) : FaultInjector(s
     private async Task<RedisKey> KeyOfAsync(RedisNode primary, CancellationToken cancellationToken)
     {
         var served = (await Cluster.Control.DescribeAsync(primary, cancellationToken)).First(n => n.IsSelf);
-        return Enumerable.Range(0, int.MaxValue).Select(i => $"{i}").First(key => served.Serves(KeySlot.Of(key)));
+        return KeySlot.AnyKey(served.Serves);
     }
 }

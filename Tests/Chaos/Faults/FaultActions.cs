@@ -36,17 +36,20 @@ internal sealed class FaultActions(ShopUnderTest shop, Fault fault, Action<strin
         {
             shop.Servers[node].Freeze();
         }
-        try
-        {
-            await LastAsync();
-        }
-        finally
+        await LastAsync(() =>
         {
             foreach (var node in nodes)
             {
                 shop.Servers[node].Thaw();
             }
-        }
+        });
+    }
+
+    public async Task FreezeAsync(ServiceInstance service)
+    {
+        onTarget(service.Name);
+        service.Freeze();
+        await LastAsync(service.Thaw);
     }
 
     public async Task FillDiskAsync(RedisNode node)
@@ -54,14 +57,7 @@ internal sealed class FaultActions(ShopUnderTest shop, Fault fault, Action<strin
         onTarget(node.Name);
         var process = shop.Servers[node].ProcessId;
         DiskLimit.Fill(process);
-        try
-        {
-            await LastAsync();
-        }
-        finally
-        {
-            DiskLimit.Free(process);
-        }
+        await LastAsync(() => DiskLimit.Free(process));
     }
 
     public async Task CutAsync(IEnumerable<string> oneSide, IEnumerable<string> otherSide, string target)
@@ -73,17 +69,16 @@ internal sealed class FaultActions(ShopUnderTest shop, Fault fault, Action<strin
         }
     }
 
-    public async Task FreezeAsync(ServiceInstance service)
+    /// <summary>Ends the fault also when the run is cancelled.</summary>
+    private async Task LastAsync(Action end)
     {
-        onTarget(service.Name);
-        service.Freeze();
         try
         {
             await LastAsync();
         }
         finally
         {
-            service.Thaw();
+            end();
         }
     }
 }

@@ -64,7 +64,7 @@ internal sealed class ClusterServers(LocalCluster cluster) : IShopServers
     public Task<string?> MissingAsync(CancellationToken cancellationToken) => cluster.Control.MissingAsync(cancellationToken);
 
     public Task<ConfigurationOptions> ReaderOptionsAsync(CancellationToken cancellationToken)
-        => Task.FromResult(ConfigurationOptions.Parse(string.Join(',', cluster.Topology.Nodes.Select(n => n.Address))));
+        => Task.FromResult(ConfigurationOptions.Parse(cluster.Topology.PlainConnectionString));
 
     public ValueTask DisposeAsync() => cluster.DisposeAsync();
 }

@@ -26,6 +26,12 @@ public sealed class ClusterTopologyTests
         Assert.Equal(42, topology.Nodes.SelectMany(n => new[] { n.Port, topology.BusPortOf(n) }).Distinct().Count());
     }
 
+    [Theory]
+    [InlineData(0, 5460, "0-5460")]
+    [InlineData(5462, 5462, "5462")]
+    public void Slots_are_written_as_Redis_writes_them(int first, int last, string text)
+        => Assert.Equal(text, new RedisSlotRange(first, last).ToString());
+
     [Fact]
     public void The_configuration_says_what_is_not_the_default_and_further_settings_win()
     {

@@ -30,9 +30,8 @@ public sealed class ShopSystem : IAsyncDisposable
     private readonly Dictionary<string, string?> _environment;
     private readonly ConcurrentBag<ServiceInstance> _instances = [];
     private readonly int _partitions;
-    private ConnectionMultiplexer? _connection;
-
     private readonly IAsyncDisposable _servers;
+    private ConnectionMultiplexer? _connection;
 
     private ShopSystem(IAsyncDisposable servers, string connectionString, IEnumerable<KeyValuePair<string, string?>> settings)
     {
@@ -89,8 +88,8 @@ public sealed class ShopSystem : IAsyncDisposable
             // The files outlive a killed process without being forced to the disk, which other tests keep busy.
             RedisClusterTopology.Create(new() { NodeTimeout = TimeSpan.FromSeconds(1), ServerSettings = ["appendfsync no"] }),
             Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);
-        return await StartAsync(new ShopSystem(cluster, cluster.Topology.ConnectionString, settings),
-            string.Join(',', cluster.Topology.Nodes.Select(n => n.Address)));
+        return await StartAsync(
+            new ShopSystem(cluster, cluster.Topology.ConnectionString, settings), cluster.Topology.PlainConnectionString);
     }
 
     private static async Task<ShopSystem> StartAsync(ShopSystem shop, string connectionString)
