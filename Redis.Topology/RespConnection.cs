@@ -42,7 +42,7 @@ internal sealed class RespConnection : IDisposable
         catch (Exception e)
         {
             client.Dispose();
-            throw Translated(e, address.ToString(), "connect", cancellationToken);
+            throw Translated(e, address.ToString(), "connect", Timeout, cancellationToken);
         }
     }
 
@@ -55,10 +55,14 @@ internal sealed class RespConnection : IDisposable
     }
 
     /// <summary>Runs one command. The reply is a string, a long, an array of replies, or null.</summary>
-    public async Task<object?> ExecuteAsync(CancellationToken cancellationToken, params string[] command)
+    public Task<object?> ExecuteAsync(CancellationToken cancellationToken, params string[] command)
+        => ExecuteAsync(Timeout, cancellationToken, command);
+
+    /// <summary>The same for a command that may take longer than <see cref="Timeout"/>.</summary>
+    public async Task<object?> ExecuteAsync(TimeSpan timeout, CancellationToken cancellationToken, params string[] command)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(Timeout);
+        deadline.CancelAfter(timeout);
         try
         {
             var request = new StringBuilder().Append(CultureInfo.InvariantCulture, $"*{command.Length}\r\n");
@@ -72,16 +76,18 @@ internal sealed class RespConnection : IDisposable
         }
         catch (Exception e)
         {
-            throw Translated(e, _client.Client?.RemoteEndPoint?.ToString() ?? "a closed connection", command[0], cancellationToken);
+            throw Translated(e, _client.Client?.RemoteEndPoint?.ToString() ?? "a closed connection", command[0], timeout,
+                cancellationToken);
         }
     }
 
     public void Dispose() => _client.Dispose();
 
-    private static Exception Translated(Exception e, string address, string what, CancellationToken cancellationToken) => e switch
+    private static Exception Translated(
+        Exception e, string address, string what, TimeSpan timeout, CancellationToken cancellationToken) => e switch
     {
         OperationCanceledException when cancellationToken.IsCancellationRequested => e,
-        OperationCanceledException => new IOException($"{address}: no answer to {what} within {Timeout.TotalSeconds} s.", e),
+        OperationCanceledException => new IOException($"{address}: no answer to {what} within {timeout.TotalSeconds} s.", e),
         SocketException => new IOException($"{address}: {what}: {e.Message}", e),
         _ => e,
     };

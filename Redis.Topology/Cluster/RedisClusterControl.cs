@@ -5,17 +5,24 @@ namespace AspireRedis.Topology;
 
 /// <summary>
 /// Makes a cluster of nodes that run, tells how it is, and moves slots. Everything can be done again after it was cut short. Safe for
-/// concurrent use, but two that form the same cluster get in each other's way.
+/// concurrent use, but two that form the same cluster, or move slots of it, get in each other's way.
 /// </summary>
 /// <param name="topology">The nodes.</param>
 /// <param name="reachedAt">Where this process reaches a node, if not at its own address; null for there.</param>
+#pragma warning disable CA1001 // A semaphore of which nobody asks for the wait handle holds nothing.
 internal sealed class RedisClusterControl(RedisClusterTopology topology, Func<RedisNode, RedisAddress>? reachedAt = null)
+#pragma warning restore CA1001
 {
     // So many keys go at a time: the node does nothing else meanwhile.
     private const int KeysAtATime = 100;
 
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan s_migration = TimeSpan.FromSeconds(5);
+    // Without a byte for so long the node gives MIGRATE up; it does nothing else until then, and is not to be taken for dead.
+    private static readonly TimeSpan s_migrationIdle = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_migration = TimeSpan.FromSeconds(60);
+    private const int Migrations = 10;
+
+    private readonly SemaphoreSlim _moving = new(1);
 
     /// <summary>
     /// Gives the slots to the primaries, has all nodes meet, and the replicas follow; a cluster that is formed is left as it is. Returns
@@ -182,16 +189,50 @@ internal sealed class RedisClusterControl(RedisClusterTopology topology, Func<Re
             cancellationToken, "CLUSTER", "GETKEYSINSLOT", Text(slot), Text(Math.Min(left, KeysAtATime))))!
             is { Length: > 0 } some)
         {
-            await source.ExecuteAsync(cancellationToken, ["MIGRATE", to.Host, Text(to.Port), "", "0",
-                Text((int)s_migration.TotalMilliseconds), "REPLACE", .. login, "KEYS", .. some.Cast<string>()]);
+            await MigrateAsync(source, ["MIGRATE", to.Host, Text(to.Port), "", "0",
+                Text((int)s_migrationIdle.TotalMilliseconds), "REPLACE", .. login, "KEYS", .. some.Cast<string>()], cancellationToken);
             left -= some.Length;
             if (left <= 0)
             {
                 return;
             }
         }
-        await target.ExecuteAsync(cancellationToken, "CLUSTER", "SETSLOT", Text(slot), "NODE", targetId);
-        await source.ExecuteAsync(cancellationToken, "CLUSTER", "SETSLOT", Text(slot), "NODE", targetId);
+        // The target takes a new epoch. A source that does so at this moment, as the target of another slot, would claim this one anew.
+        await _moving.WaitAsync(cancellationToken);
+        try
+        {
+            await target.ExecuteAsync(cancellationToken, "CLUSTER", "SETSLOT", Text(slot), "NODE", targetId);
+            await source.ExecuteAsync(cancellationToken, "CLUSTER", "SETSLOT", Text(slot), "NODE", targetId);
+        }
+        finally
+        {
+            _moving.Release();
+        }
+    }
+
+    /// <summary>
+    /// A node that sends keys does nothing else, so nodes that send each other some at the same time wait for one another until both give
+    /// up. One of this control's sends at a time; when another operator is in the way it is tried again, as REPLACE allows.
+    /// </summary>
+    private async Task MigrateAsync(RespConnection source, string[] command, CancellationToken cancellationToken)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            await _moving.WaitAsync(cancellationToken);
+            try
+            {
+                await source.ExecuteAsync(s_migration, cancellationToken, command);
+                return;
+            }
+            catch (RespErrorException e) when (e.Message.StartsWith("IOERR", StringComparison.Ordinal) && tries < Migrations)
+            {
+            }
+            finally
+            {
+                _moving.Release();
+            }
+            await Task.Delay(s_look * (1 + Random.Shared.NextDouble()), cancellationToken);
+        }
     }
 
     /// <summary>Runs one command at a node.</summary>

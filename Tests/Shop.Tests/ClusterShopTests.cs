@@ -152,7 +152,7 @@ public sealed class ClusterShopTests(ClusterShopFixture fixture) : PartitionedSh
         public async Task StopAsync()
         {
             await _stopping.CancelAsync();
-            await _ordering;
+            await _ordering.WaitAsync(ShopSystem.LongBound);
         }
 
         public async ValueTask DisposeAsync()
@@ -167,16 +167,21 @@ public sealed class ClusterShopTests(ClusterShopFixture fixture) : PartitionedSh
             for (var number = 0; !_stopping.IsCancellationRequested; number++)
             {
                 var (order, key) = (OrderRequest.For(sku), $"{sku} {customer} {number}");
-                while (true)
+                var isPlaced = false;
+                // One that is refused for ever must fail the test, not outlast it.
+                while (!isPlaced && !_stopping.IsCancellationRequested)
                 {
                     using var answer = await shop.PostOrderAsync(order, key);
                     if (answer.StatusCode == HttpStatusCode.Created)
                     {
                         Placed.Enqueue((await OrderAnswer.ReadAsync(answer))!.OrderId);
-                        break;
+                        isPlaced = true;
                     }
-                    Failures.Enqueue($"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
-                    await Task.Delay(100);
+                    else
+                    {
+                        Failures.Enqueue($"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
+                        await Task.Delay(100);
+                    }
                 }
             }
         }
