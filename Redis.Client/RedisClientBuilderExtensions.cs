@@ -49,11 +49,10 @@ public static class RedisClientBuilderExtensions
             ? EndpointMap.Parse(map)
             : null;
         var clientName = builder.Environment.ApplicationName.Replace(' ', '-');
-        var cluster = builder.Configuration.GetConnectionString(connectionName) is { } text
-            && RedisConnectionString.IsOfCluster(text, out var nodes) ? nodes : null;
-        if (cluster is not null)
+        if (builder.Configuration.GetConnectionString(connectionName) is { } text
+            && RedisConnectionString.IsOfCluster(text, out var nodes, out var forcesFailover))
         {
-            return builder.AddCluster(ConfigurationOptions.Parse(cluster), endpointMap, clientName);
+            return builder.AddCluster(ConfigurationOptions.Parse(nodes), forcesFailover, endpointMap, clientName);
         }
         builder.AddRedisClient(
             connectionName,
@@ -94,7 +93,7 @@ public static class RedisClientBuilderExtensions
     }
 
     private static TBuilder AddCluster<TBuilder>(
-        this TBuilder builder, ConfigurationOptions options, EndpointMap? endpointMap, string clientName)
+        this TBuilder builder, ConfigurationOptions options, bool forcesFailover, EndpointMap? endpointMap, string clientName)
         where TBuilder : IHostApplicationBuilder
     {
         if (builder.Configuration.HasRegion())
@@ -104,7 +103,7 @@ public static class RedisClientBuilderExtensions
         endpointMap?.ApplyTo(options);
         options.ClientName = clientName;
         builder.AddTelemetry();
-        builder.Services.AddRedisClusterCoordination(_ => options);
+        builder.Services.AddRedisClusterCoordination(_ => options, forcesFailover);
         builder.Services.AddHealthChecks().AddCheck<ClusterHealthCheck>("redis", tags: [Ready]).AddConsumers(builder);
         return builder;
     }

@@ -53,8 +53,9 @@ public static class RedisCoordinationServiceCollectionExtensions
     /// </remarks>
     /// <param name="services">The service collection.</param>
     /// <param name="options">Gives some of the nodes, and credentials.</param>
+    /// <param name="forcesFailover">See <see cref="RedisDeployment.ConnectClusterAsync"/>. Default false.</param>
     public static IServiceCollection AddRedisClusterCoordination(
-        this IServiceCollection services, Func<IServiceProvider, ConfigurationOptions> options)
+        this IServiceCollection services, Func<IServiceProvider, ConfigurationOptions> options, bool forcesFailover = false)
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(options);
@@ -64,7 +65,8 @@ public static class RedisCoordinationServiceCollectionExtensions
             {
                 throw new NotSupportedException(NoRegionsOnACluster);
             }
-            return RedisDeployment.ForCluster(options(provider), provider.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance);
+            return RedisDeployment.ForCluster(
+                options(provider), provider.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance, forcesFailover);
         });
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ClusterConnector>());
         return services.AddServices();

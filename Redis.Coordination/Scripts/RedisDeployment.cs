@@ -64,11 +64,11 @@ public sealed class RedisDeployment : IAsyncDisposable
         }
     }
 
-    private RedisDeployment(ConfigurationOptions options, ILoggerFactory loggers)
+    private RedisDeployment(ConfigurationOptions options, ILoggerFactory loggers, bool forcesFailover)
     {
         _options = () => options;
         _single = [];
-        _cluster = new ClusterShards(new ClusterFollower(options, loggers.CreateLogger<ClusterFollower>()), options);
+        _cluster = new ClusterShards(new ClusterFollower(options, loggers.CreateLogger<ClusterFollower>(), forcesFailover), options);
     }
 
     /// <summary>
@@ -142,16 +142,22 @@ public sealed class RedisDeployment : IAsyncDisposable
     /// </summary>
     /// <param name="options">Some of the nodes, and credentials. Not changed.</param>
     /// <param name="loggers">Where to log; null for nowhere.</param>
+    /// <param name="forcesFailover">
+    /// Whether a replica is told to take the place of a primary whose process is gone (<c>CLUSTER FAILOVER FORCE</c>), instead of waiting
+    /// until the nodes find it silent. Default false: what only that primary had is lost then even if it lives, of which docs/cluster.md
+    /// says more. What was acknowledged at level <see cref="Durability.Replica"/> is not.
+    /// </param>
     /// <exception cref="ArgumentException">The options are those of Sentinels, of a proxy, or of another database than 0.</exception>
-    public static async Task<RedisDeployment> ConnectClusterAsync(ConfigurationOptions options, ILoggerFactory? loggers = null)
+    public static async Task<RedisDeployment> ConnectClusterAsync(
+        ConfigurationOptions options, ILoggerFactory? loggers = null, bool forcesFailover = false)
     {
-        var deployment = ForCluster(options, loggers ?? NullLoggerFactory.Instance);
+        var deployment = ForCluster(options, loggers ?? NullLoggerFactory.Instance, forcesFailover);
         await Task.WhenAny(deployment.Known, Task.Delay(deployment._options().ConnectTimeout));
         return deployment;
     }
 
     /// <summary>The same, connected in the background.</summary>
-    internal static RedisDeployment ForCluster(ConfigurationOptions options, ILoggerFactory loggers)
+    internal static RedisDeployment ForCluster(ConfigurationOptions options, ILoggerFactory loggers, bool forcesFailover)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (!string.IsNullOrEmpty(options.ServiceName) || options.Proxy != Proxy.None || options.DefaultDatabase is not (null or 0)
@@ -163,12 +169,13 @@ public sealed class RedisDeployment : IAsyncDisposable
         }
         var own = options.Clone();
         RedisConnectionDefaults.Apply(own);
-        return new RedisDeployment(own, loggers);
+        return new RedisDeployment(own, loggers, forcesFailover);
     }
 
     /// <param name="connectionString">
     /// As StackExchange.Redis reads it: <c>localhost:6379</c>, or <c>host:port,...,serviceName=NAME</c> for Sentinels. With
-    /// <c>topology=cluster</c>, a word of this library, the servers are nodes of a Redis Cluster.
+    /// <c>topology=cluster</c>, a word of this library, the servers are nodes of a Redis Cluster; <c>failover=forced</c> beside it is
+    /// <c>forcesFailover</c> of <see cref="ConnectClusterAsync"/>.
     /// </param>
     /// <param name="loggers">Where to log; null for nowhere.</param>
     /// <exception cref="ArgumentException">The connection string cannot be read.</exception>
@@ -176,8 +183,8 @@ public sealed class RedisDeployment : IAsyncDisposable
     public static Task<RedisDeployment> ConnectAsync(string connectionString, ILoggerFactory? loggers = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
-        return RedisConnectionString.IsOfCluster(connectionString, out var rest)
-            ? ConnectClusterAsync(ConfigurationOptions.Parse(rest), loggers)
+        return RedisConnectionString.IsOfCluster(connectionString, out var rest, out var forcesFailover)
+            ? ConnectClusterAsync(ConfigurationOptions.Parse(rest), loggers, forcesFailover)
             : ConnectAsync(ConfigurationOptions.Parse(rest), loggers);
     }
 

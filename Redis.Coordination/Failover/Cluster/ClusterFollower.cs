@@ -29,12 +29,15 @@ internal sealed class ClusterFollower : IAsyncDisposable
 
     private readonly ConfigurationOptions _options;
     private readonly ILogger<ClusterFollower> _logger;
+    private readonly ForcedFailover? _forced;
     private readonly HashSet<EndPoint> _seeds;
     private readonly Lock _lock = new();
     private readonly long _began = Stopwatch.GetTimestamp();
     private readonly Dictionary<EndPoint, ClusterNodeWatch> _watches = [];
     private readonly Dictionary<EndPoint, long> _namedAt = [];
     private readonly Dictionary<string, EndPoint> _addresses = new(StringComparer.Ordinal);
+    // By the ids of replicas: whom they follow, and whether that is still so.
+    private readonly Dictionary<string, (string PrimaryId, bool IsFailed)> _following = new(StringComparer.Ordinal);
     private readonly HashSet<string> _speakers = new(StringComparer.Ordinal);
     private readonly SlotClaims _claims = new();
     // By the ids of all nodes, primaries and replicas.
@@ -52,10 +55,12 @@ internal sealed class ClusterFollower : IAsyncDisposable
     /// <summary>Begins to ask.</summary>
     /// <param name="options">Some of the nodes, and credentials.</param>
     /// <param name="logger">Hears of what is found and of failovers.</param>
-    public ClusterFollower(ConfigurationOptions options, ILogger<ClusterFollower> logger)
+    /// <param name="forcesFailover">See <see cref="ForcedFailover"/>.</param>
+    public ClusterFollower(ConfigurationOptions options, ILogger<ClusterFollower> logger, bool forcesFailover)
     {
         _options = options;
         _logger = logger;
+        _forced = forcesFailover ? new ForcedFailover(this, logger) : null;
         _seeds = [.. options.EndPoints];
         lock (_lock)
         {
@@ -155,6 +160,16 @@ internal sealed class ClusterFollower : IAsyncDisposable
         }
     }
 
+    /// <summary>The replicas of a primary that the node which spoke last does not hold for dead.</summary>
+    internal IReadOnlyList<ClusterNodeWatch> LivingReplicasOf(string primaryId)
+    {
+        lock (_lock)
+        {
+            return [.. _following.Where(f => f.Value == (primaryId, false)).Select(f => _addresses.GetValueOrDefault(f.Key))
+                .OfType<EndPoint>().Select(_watches.GetValueOrDefault).OfType<ClusterNodeWatch>()];
+        }
+    }
+
     /// <summary>A node has spoken.</summary>
     internal void Heard(ClusterNodeWatch watch, ClusterView view)
     {
@@ -202,6 +217,10 @@ internal sealed class ClusterFollower : IAsyncDisposable
             _logger.LogDebug(failure, "{Node} of the cluster does not answer.", EndPointCollection.ToString(watch.Node));
             Refresh();
         }
+        if (_forced is not null && ForcedFailover.IsRefused(failure) && Shards.FirstOrDefault(s => watch.Node.Equals(s.Route.Primary)) is { } shard)
+        {
+            _forced.Begin(shard, watch.Node);
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -233,6 +252,14 @@ internal sealed class ClusterFollower : IAsyncDisposable
                 _addresses[node.Id] = node.Address!;
             }
             _namedAt[node.Address!] = now;
+            if (node.PrimaryId is { } followed)
+            {
+                _following[node.Id] = (followed, node.IsFailed);
+            }
+            else
+            {
+                _following.Remove(node.Id);
+            }
             if (!_watches.ContainsKey(node.Address!))
             {
                 _watches.Add(node.Address!, new ClusterNodeWatch(this, node.Address!, _options));

@@ -16,8 +16,7 @@ internal sealed record ReplicationHistory(bool IsPrimary, string Id, string Form
     /// <summary>Reads a reply.</summary>
     public static ReplicationHistory Parse(string info)
     {
-        var fields = info.Split("\r\n", StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(':', 2))
-            .Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+        var fields = ReplicationState.Parse(info);
         return new(fields["role"] == "master", fields["master_replid"], fields["master_replid2"],
             long.Parse(fields["second_repl_offset"], CultureInfo.InvariantCulture));
     }
