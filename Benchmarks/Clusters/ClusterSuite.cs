@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using AspireRedis.Benchmarks.Availability;
+using AspireRedis.Benchmarks.Orders;
 using AspireRedis.Benchmarks.Streams;
 using AspireRedis.Coordination;
 using AspireRedis.Coordination.Failover.Cluster;
@@ -21,8 +22,13 @@ internal sealed class ClusterSuite : ISuite
     private const int PerSecond = 200;
     private const int SlotsToMove = 1000;
     private const int SlotsAtATime = 8;
+    private const int Products = 20;
+    private const int Customers = 16;
+    // As the AppHost has it on a cluster.
+    private const int Partitions = 8;
 
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_orders = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan s_calm = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_frozen = TimeSpan.FromSeconds(10);
 
@@ -45,18 +51,30 @@ internal sealed class ClusterSuite : ISuite
             await LeasesAsync(one, many, rounds, TimeSpan.FromSeconds(quick ? 1 : 3)),
             await DeliveryAsync(one, many, rounds, TimeSpan.FromSeconds(quick ? 2 : 5)),
         ];
+        measurements.AddRange(await OrdersAsync(rounds, TimeSpan.FromSeconds(quick ? 4 : 10)));
         var others = new List<double>();
+        var forced = new List<double>();
+        await using (var forcing = await RedisDeployment.ConnectAsync($"{topology.ConnectionString},failover=forced"))
+        {
+            // Each shard once: of one that has elected lately a client forces nothing.
+            for (var shard = 0; shard < topology.Primaries.Count; shard++)
+            {
+                forced.Add((await FailOverAsync(
+                    cluster, forcing, shard, others, primary => cluster[primary].Kill(), primary => cluster[primary].StartAsync())).Blackout);
+            }
+        }
+        measurements.Add(new("cluster.blackout_forced.p50.ms", Statistics.Median(forced), "ms", "at most 300"));
         var killed = new List<double>();
         var frozen = new List<double>();
         for (var round = 0; round < rounds; round++)
         {
-            killed.Add(await FailOverAsync(
-                cluster, many, round, others, primary => cluster[primary].Kill(), primary => cluster[primary].StartAsync()));
-            frozen.Add(await FailOverAsync(cluster, many, round + 1, others, primary => cluster[primary].Freeze(), async primary =>
+            killed.Add((await FailOverAsync(
+                cluster, many, round, others, primary => cluster[primary].Kill(), primary => cluster[primary].StartAsync())).Excess);
+            frozen.Add((await FailOverAsync(cluster, many, round + 1, others, primary => cluster[primary].Freeze(), async primary =>
             {
                 await Task.Delay(s_frozen - s_calm);
                 cluster[primary].Thaw();
-            }));
+            })).Excess);
         }
         measurements.Add(new("cluster.blackout_excess.p50.ms", Statistics.Median(killed), "ms", "at most 120"));
         measurements.Add(new("cluster.frozen_excess.p50.ms", Statistics.Median(frozen), "ms", "at most 150"));
@@ -108,8 +126,48 @@ internal sealed class ClusterSuite : ISuite
         return new($"cluster.{what}.p50.ratio", Statistics.Median(ratios), "1", "at most 1.15");
     }
 
-    /// <summary>Milliseconds for which writes to a shard failed or waited longer than the shard itself took.</summary>
-    private static async Task<double> FailOverAsync(LocalCluster cluster, RedisDeployment deployment, int shard, List<double> others,
+    /// <summary>What an order costs Redis on the cluster, all primaries together, against Sentinels; as <c>./run</c> starts both.</summary>
+    private static async Task<IReadOnlyList<Measurement>> OrdersAsync(int rounds, TimeSpan length)
+    {
+        await using var onOne = await OrderSystem.StartAsync(null, "Replica", partitions: 1);
+        await using var onMany = await OrderSystem.StartOnClusterAsync("Replica", Partitions);
+        var costs = new Dictionary<OrderSystem, List<double>> { [onOne] = [], [onMany] = [] };
+        var next = 0;
+        foreach (var system in costs.Keys)
+        {
+            await system.AddProductsAsync(0, Products);
+            await OrderAsync(system);
+        }
+        for (var round = 0; round < rounds; round++)
+        {
+            foreach (var system in round % 2 == 0 ? (OrderSystem[])[onOne, onMany] : [onMany, onOne])
+            {
+                var before = await CpuAsync(system);
+                var orders = await OrderAsync(system);
+                costs[system].Add((await CpuAsync(system) - before) / orders * 1e6);
+                Console.WriteLine($"  orders {(system == onMany ? "on the cluster" : "on Sentinels")}: {orders}, {costs[system][^1]:0} us of Redis each");
+            }
+        }
+        var (one, many) = (Statistics.Median([.. costs[onOne]]), Statistics.Median([.. costs[onMany]]));
+        return [new("cluster.order.cpu.ratio", many / one, "1", "at most 1.25"), new("cluster.order.cpu.us", many, "us", "")];
+
+        async Task<int> OrderAsync(OrderSystem system)
+        {
+            var mails = system.Mails();
+            var orders = (await Round.RunAsync(Customers, length,
+                _ => system.OrderAsync(system.Ours, Interlocked.Increment(ref next) % Products))).Count;
+            await system.WaitUntilMailedAsync(mails, orders, s_orders);
+            return orders;
+        }
+
+        static async Task<double> CpuAsync(OrderSystem system)
+            => (await Task.WhenAll(system.Primaries.Select(OrderCosts.ReadAsync))).Sum(c => c.Cpu);
+    }
+
+    /// <summary>
+    /// Milliseconds for which writes to a shard failed or waited: from its loss, and from the moment in which its next primary takes some.
+    /// </summary>
+    private static async Task<(double Blackout, double Excess)> FailOverAsync(LocalCluster cluster, RedisDeployment deployment, int shard, List<double> others,
         Action<RedisNode> hurt, Func<RedisNode, Task> healAsync)
     {
         var slot = (shard % cluster.Topology.Primaries.Count * RedisClusterTopology.SlotCount / cluster.Topology.Primaries.Count) + 10;
@@ -120,6 +178,7 @@ internal sealed class ClusterSuite : ISuite
         await using var load = WriteLoad.Start(PerSecond, id => deployment.EvaluateAsync(Scripts.Add, [key], [id]));
         await using var beside = WriteLoad.Start(PerSecond / 4, id => deployment.EvaluateAsync(Scripts.Add, [other], [id]));
         await Task.Delay(s_calm);
+        var lost = Stopwatch.GetTimestamp();
         hurt(primary);
         var accepts = await AcceptsAsync(cluster, replica, key);
         var first = await load.FirstSuccessAsync(accepts, s_bound);
@@ -129,10 +188,11 @@ internal sealed class ClusterSuite : ISuite
         await healAsync(primary);
         await cluster.WaitUntilWholeAsync();
         others.Add(beside.Samples.Max(s => s.Milliseconds));
-        var excess = Stopwatch.GetElapsedTime(accepts, first.Ended).TotalMilliseconds;
-        Console.WriteLine($"  {primary.Name} lost: a write {excess:0} ms after {replica.Name} accepts, {load.Samples.Count(s => s.Failed)} failed; "
-            + $"another shard's longest {others[^1]:0} ms");
-        return excess;
+        var (blackout, excess) = (Stopwatch.GetElapsedTime(lost, first.Ended).TotalMilliseconds,
+            Stopwatch.GetElapsedTime(accepts, first.Ended).TotalMilliseconds);
+        Console.WriteLine($"  {primary.Name} lost: a write after {blackout:0} ms, {excess:0} ms after {replica.Name} accepts, "
+            + $"{load.Samples.Count(s => s.Failed)} failed; another shard's longest {others[^1]:0} ms");
+        return (blackout, excess);
     }
 
     /// <summary>When a node takes a write by itself.</summary>

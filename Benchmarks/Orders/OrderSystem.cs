@@ -11,12 +11,12 @@ using StackExchange.Redis;
 namespace AspireRedis.Benchmarks.Orders;
 
 /// <summary>
-/// The shop's services as processes, on a primary with two replicas and three Sentinels as <c>./run</c> starts them, and the
-/// floors beside them on the same primary.
+/// The shop's services as processes, on a primary with two replicas and three Sentinels as <c>./run</c> starts them, with the
+/// floors beside them on the same primary, or on a cluster of three primaries with a replica each.
 /// </summary>
 internal sealed class OrderSystem : IAsyncDisposable
 {
-    private readonly LocalRedis _redis;
+    private readonly IAsyncDisposable _redis;
     private readonly ConnectionMultiplexer _connection;
     private readonly Dictionary<string, string?> _environment;
     private readonly List<ServiceProcess> _services = [];
@@ -26,7 +26,8 @@ internal sealed class OrderSystem : IAsyncDisposable
     private readonly string _orders = ShopServices.NewUrl();
     private readonly string _telemetry = ShopServices.NewUrl();
 
-    private OrderSystem(LocalRedis redis, ConnectionMultiplexer connection, string durability, int partitions)
+    private OrderSystem(IAsyncDisposable redis, string connectionString, IEnumerable<RedisNode> servers, ConnectionMultiplexer connection,
+        string durability, int partitions)
     {
         (_redis, _connection) = (redis, connection);
         Partitions = new ShopPartitions(partitions);
@@ -38,12 +39,12 @@ internal sealed class OrderSystem : IAsyncDisposable
                 new RegionDefinition
                 {
                     Name = "home",
-                    ConnectionString = redis.Topology.ConnectionString,
-                    Servers = string.Join(',', redis.Topology.Servers.Select(s => s.Address)),
+                    ConnectionString = connectionString,
+                    Servers = string.Join(',', servers.Select(s => s.Address)),
                 },
             },
         };
-        _environment = ShopServices.Environment(redis.Topology.ConnectionString, [_orders], [_inventory], _mails);
+        _environment = ShopServices.Environment(connectionString, [_orders], [_inventory], _mails);
         _environment["Orders__Durability"] = _environment["Reservations__Durability"] = _environment["Mail__Durability"] = durability;
         _environment["Orders__Partitions"] = partitions.ToString(CultureInfo.InvariantCulture);
         ShopServices.RunAsDeployed(_environment);
@@ -65,31 +66,58 @@ internal sealed class OrderSystem : IAsyncDisposable
 
     public IServer Server => _connection.GetServers()[0];
 
+    /// <summary>The server that is written to; of a cluster all of them.</summary>
+    public IEnumerable<IServer> Primaries => _connection.GetServers().Where(s => !s.IsReplica);
+
     /// <summary>The region that the services may be in.</summary>
     public RegionOptions Region { get; }
 
-    public static async Task<OrderSystem> StartAsync(ISuite suite, string durability, int partitions)
+    /// <summary>On Sentinels.</summary>
+    /// <param name="suite">Runs the floors; null for none.</param>
+    /// <param name="durability">The level of all services.</param>
+    /// <param name="partitions">Into how many the services divide their keys.</param>
+    public static async Task<OrderSystem> StartAsync(ISuite? suite, string durability, int partitions)
     {
         var redis = await LocalRedis.StartAsync(RedisTopology.Create(), Directory.CreateTempSubdirectory("aspire-redis-").FullName,
             deleteDirectory: true);
         var primary = redis.Topology.ConnectionStringOf(await redis.CurrentPrimaryAsync());
-        var system = new OrderSystem(redis, await ConnectionMultiplexer.ConnectAsync(primary + ",allowAdmin=true"), durability,
-            partitions);
-        var (floor, twoHops) = (ShopServices.NewUrl(), ShopServices.NewUrl());
-        system._beside.Add(Worker.Start(suite, FloorService.Verb, floor, primary));
-        system._beside.Add(Worker.Start(suite, FloorService.Verb, twoHops, primary, floor));
-        system._beside.Add(Worker.Start(suite, TelemetrySink.Verb, system._telemetry));
-        (system.Floor, system.TwoHops) = (new($"{floor}/orders"), new($"{twoHops}/orders"));
-        foreach (var url in (string[])[floor, twoHops, system._telemetry])
+        var system = new OrderSystem(redis, redis.Topology.ConnectionString, redis.Topology.Servers,
+            await ConnectionMultiplexer.ConnectAsync(primary + ",allowAdmin=true"), durability, partitions);
+        if (suite is not null)
         {
-            await Poll.UntilAsync(async token =>
-            {
-                using var answer = await system.Customers.GetAsync(new Uri($"{url}/health"), token);
-                return null;
-            }, TimeSpan.FromSeconds(30), "what stands beside the services answers", default);
+            await system.StartBesideAsync(suite, primary);
         }
         await system.StartServicesAsync();
         return system;
+    }
+
+    /// <summary>On a cluster, with nothing beside.</summary>
+    public static async Task<OrderSystem> StartOnClusterAsync(string durability, int partitions)
+    {
+        var topology = RedisClusterTopology.Create();
+        var redis = await LocalCluster.StartAsync(topology, Directory.CreateTempSubdirectory("aspire-redis-").FullName,
+            deleteDirectory: true);
+        var system = new OrderSystem(redis, topology.ConnectionString, topology.Nodes,
+            await ConnectionMultiplexer.ConnectAsync(topology.PlainConnectionString + ",allowAdmin=true"), durability, partitions);
+        await system.StartServicesAsync();
+        return system;
+    }
+
+    private async Task StartBesideAsync(ISuite suite, string primary)
+    {
+        var (floor, twoHops) = (ShopServices.NewUrl(), ShopServices.NewUrl());
+        _beside.Add(Worker.Start(suite, FloorService.Verb, floor, primary));
+        _beside.Add(Worker.Start(suite, FloorService.Verb, twoHops, primary, floor));
+        _beside.Add(Worker.Start(suite, TelemetrySink.Verb, _telemetry));
+        (Floor, TwoHops) = (new($"{floor}/orders"), new($"{twoHops}/orders"));
+        foreach (var url in (string[])[floor, twoHops, _telemetry])
+        {
+            await Poll.UntilAsync(async token =>
+            {
+                using var answer = await Customers.GetAsync(new Uri($"{url}/health"), token);
+                return null;
+            }, TimeSpan.FromSeconds(30), "what stands beside the services answers", default);
+        }
     }
 
     /// <summary>Starts the services anew, and waits until they say that they are healthy.</summary>
