@@ -42,17 +42,11 @@ public sealed class ChannelSubscriber
         ArgumentNullException.ThrowIfNull(handler);
         options ??= new ChannelSubscriptionOptions();
         options.Validate();
-        IConnectionMultiplexer connection;
-        try
-        {
-            // In a cluster a message reaches all nodes, but that of a sharded channel only those of its shard.
-            connection = topic.IsSharded ? _deployment.ShardOf(_deployment.ChannelPrefix + topic.Name).Connection : _deployment.Connection;
-        }
-        catch (RedisConnectionException e)
-        {
-            throw new RedisUnavailableException(e);
-        }
-        var subscription = new ChannelSubscription<T>(connection, topic, handler, options, _logger);
+        // In a cluster a message reaches all nodes, but that of a sharded channel only those of its shard.
+        var subscription = topic.IsSharded
+            ? new ChannelSubscription<T>(() => _deployment.ShardOf(_deployment.ChannelPrefix + topic.Name).Connection,
+                _deployment.IsCluster ? () => _deployment.Redivided : null, topic, handler, options, _logger)
+            : new ChannelSubscription<T>(() => _deployment.Connection, whenMoved: null, topic, handler, options, _logger);
         try
         {
             await subscription.BeginAsync().WaitAsync(RedisShard.Bound, cancellationToken);

@@ -20,41 +20,52 @@ public abstract class ChannelSubscription : IAsyncDisposable
 }
 
 /// <inheritdoc/>
+/// <param name="connect">The connection that hears of the channel, at this moment.</param>
+/// <param name="whenMoved">Ends when that may be another one; null where it stays the same.</param>
+/// <param name="topic">The channel.</param>
+/// <param name="handler">Gets the messages.</param>
+/// <param name="options">How many may wait.</param>
+/// <param name="logger">Hears of what fails.</param>
 internal sealed class ChannelSubscription<T>(
-    IConnectionMultiplexer connection, ChannelTopic<T> topic, IChannelHandler<T> handler, ChannelSubscriptionOptions options,
-    ILogger logger)
+    Func<IConnectionMultiplexer> connect, Func<Task>? whenMoved, ChannelTopic<T> topic, IChannelHandler<T> handler,
+    ChannelSubscriptionOptions options, ILogger logger)
     : ChannelSubscription
     where T : class
 {
     private static readonly TimeSpan s_endBound = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_again = TimeSpan.FromMilliseconds(50);
 
     private readonly ChannelBuffer _buffer = new(options.Capacity);
     private readonly CancellationTokenSource _ending = new();
+    private IConnectionMultiplexer? _connection;
     private ChannelMessageQueue? _queue;
     private Task _handling = Task.CompletedTask;
+    private Task _following = Task.CompletedTask;
 
     /// <summary>Until the server has confirmed it.</summary>
     public async Task BeginAsync()
     {
-        connection.ConnectionRestored += OnRestored;
-        connection.ConfigurationChanged += OnChanged;
-        // A queue keeps the order of what comes. It is emptied at once: what is bounded is our own buffer.
-        var queue = await connection.GetSubscriber().SubscribeAsync(topic.Channel, CommandFlags.DemandMaster);
-        queue.OnMessage(message =>
+        while (_queue is null)
         {
-            if (!_buffer.Add(message.Message))
+            try
             {
-                ChannelMetrics.Received.Add(1, ChannelMetrics.Outcome(topic.Name, "dropped"));
+                await SubscribeAsync(connect(), isBack: false);
             }
-        });
-        _queue = queue;
+            catch (Exception e) when (whenMoved is not null && RedisFailure.IsElsewhere(e) && !_ending.IsCancellationRequested)
+            {
+                // The slot has just moved.
+                await LeaveAsync(_connection, null);
+                await Task.Delay(s_again);
+            }
+        }
         if (_ending.IsCancellationRequested)
         {
             // Given up meanwhile.
-            await UnsubscribeAsync(queue);
+            await LeaveAsync(_connection, _queue);
             return;
         }
         _handling = Task.Run(HandleAllAsync);
+        _following = whenMoved is null ? Task.CompletedTask : Task.Run(() => FollowAsync(whenMoved));
     }
 
     public override async ValueTask DisposeAsync()
@@ -64,14 +75,59 @@ internal sealed class ChannelSubscription<T>(
             return;
         }
         await _ending.CancelAsync();
-        connection.ConnectionRestored -= OnRestored;
-        connection.ConfigurationChanged -= OnChanged;
-        if (_queue is { } queue)
-        {
-            await UnsubscribeAsync(queue);
-        }
+        await Task.WhenAny(_following, Task.Delay(s_endBound));
+        await LeaveAsync(_connection, _queue);
         _buffer.End();
         await Task.WhenAny(_handling, Task.Delay(s_endBound));
+    }
+
+    private async Task SubscribeAsync(IConnectionMultiplexer connection, bool isBack)
+    {
+        connection.ConnectionRestored += OnRestored;
+        connection.ConfigurationChanged += OnChanged;
+        _connection = connection;
+        // A queue keeps the order of what comes. It is emptied at once: what is bounded is our own buffer.
+        var queue = await connection.GetSubscriber().SubscribeAsync(topic.Channel, CommandFlags.DemandMaster);
+        if (isBack)
+        {
+            _buffer.AddInterruption();
+        }
+        queue.OnMessage(message =>
+        {
+            if (!_buffer.Add(message.Message))
+            {
+                ChannelMetrics.Received.Add(1, ChannelMetrics.Outcome(topic.Name, "dropped"));
+            }
+        });
+        _queue = queue;
+    }
+
+    /// <summary>Goes where the slot of the channel goes. What was published in between is lost, and the handler told so.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "It is tried again whatever the reason.")]
+    private async Task FollowAsync(Func<Task> moved)
+    {
+        while (!_ending.IsCancellationRequested)
+        {
+            var again = moved();
+            try
+            {
+                if (connect() is var connection && connection != _connection)
+                {
+                    var (former, left) = (_connection, _queue);
+                    _queue = null;
+                    await LeaveAsync(former, left);
+                    await SubscribeAsync(connection, isBack: true);
+                }
+            }
+            catch (Exception e)
+            {
+                logger.LogDebug(e, "Channel {Channel} has moved, and is not subscribed to yet.", topic.Name);
+                await LeaveAsync(_connection, null);
+                _connection = null;
+                again = Task.Delay(s_again);
+            }
+            await Task.WhenAny(again, Task.Delay(Timeout.Infinite, _ending.Token));
+        }
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "The next message follows whatever becomes of one.")]
@@ -157,12 +213,12 @@ internal sealed class ChannelSubscription<T>(
         return activity;
     }
 
-    private void OnRestored(object? sender, ConnectionFailedEventArgs e) => _ = NotifyRestoredAsync();
+    private void OnRestored(object? sender, ConnectionFailedEventArgs e) => _ = NotifyRestoredAsync((IConnectionMultiplexer)sender!);
 
-    private void OnChanged(object? sender, EndPointEventArgs e) => _ = NotifyRestoredAsync();
+    private void OnChanged(object? sender, EndPointEventArgs e) => _ = NotifyRestoredAsync((IConnectionMultiplexer)sender!);
 
     [SuppressMessage("Design", "CA1031", Justification = "An event handler: there is nobody to throw at.")]
-    private async Task NotifyRestoredAsync()
+    private async Task NotifyRestoredAsync(IConnectionMultiplexer connection)
     {
         try
         {
@@ -180,13 +236,18 @@ internal sealed class ChannelSubscription<T>(
         }
     }
 
-    private async Task UnsubscribeAsync(ChannelMessageQueue queue)
+    private async Task LeaveAsync(IConnectionMultiplexer? connection, ChannelMessageQueue? queue)
     {
+        if (connection is not null)
+        {
+            connection.ConnectionRestored -= OnRestored;
+            connection.ConfigurationChanged -= OnChanged;
+        }
         try
         {
-            await queue.UnsubscribeAsync().WaitAsync(s_endBound);
+            await (queue?.UnsubscribeAsync() ?? Task.CompletedTask).WaitAsync(s_endBound);
         }
-        catch (Exception e) when (e is ObjectDisposedException || e.IsOfRedis())
+        catch (Exception e) when (e is ObjectDisposedException or TimeoutException || e.IsOfRedis())
         {
             logger.LogDebug(e, "The subscription to {Channel} ends with its connection.", topic.Name);
         }

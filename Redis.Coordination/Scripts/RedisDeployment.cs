@@ -99,6 +99,9 @@ public sealed class RedisDeployment : IAsyncDisposable
     /// <summary>Of a cluster: ends when the slots are known and the shards connected.</summary>
     internal Task Known => _cluster?.Cluster.Known ?? Task.CompletedTask;
 
+    /// <summary>Of a cluster: ends when another shard has some slot.</summary>
+    internal Task Redivided => _cluster!.Cluster.Redivided;
+
     /// <summary>
     /// The database that has a key, as <see cref="Database"/>; in a cluster that of its shard, at this moment: while slots move, commands
     /// may be refused with an exception of which <see cref="RedisFailure"/> says that nothing was applied.

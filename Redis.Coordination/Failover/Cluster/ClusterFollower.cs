@@ -47,6 +47,7 @@ internal sealed class ClusterFollower : IAsyncDisposable
     private ClusterShard?[] _shardOfSlot = new ClusterShard?[KeySlot.Count];
     private IReadOnlyList<ClusterShard> _shards = [];
     private TaskCompletionSource _hurried = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _redivided = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _hurriedAt;
     private bool _isDue = true;
     private bool _isStopped;
@@ -76,6 +77,9 @@ internal sealed class ClusterFollower : IAsyncDisposable
 
     /// <summary>The shards that have slots, in the order in which they were found.</summary>
     public IReadOnlyList<ClusterShard> Shards => Volatile.Read(ref _shards);
+
+    /// <summary>Ends when another shard has some slot.</summary>
+    public Task Redivided => Volatile.Read(ref _redivided).Task;
 
     /// <summary>What the nodes say of replicas.</summary>
     public ClusterReplicas Replicas { get; } = new();
@@ -323,6 +327,10 @@ internal sealed class ClusterFollower : IAsyncDisposable
                 && (shard.Connected.IsCompleted || before[slot] is null) ? shard : before[slot];
         }
         Volatile.Write(ref _shardOfSlot, after);
+        if (!before.SequenceEqual(after))
+        {
+            Interlocked.Exchange(ref _redivided, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+        }
         Volatile.Write(ref _shards, [.. _found.Where(s => Array.IndexOf(after, s) >= 0)]);
         if (_shards.Count > 0 && _shards.All(s => s.Connected.IsCompleted))
         {
