@@ -17,6 +17,13 @@ internal static class ClusterSnippets
         #endregion
     }
 
+    public static async Task ForceAsync()
+    {
+        #region forced
+        await using var deployment = await RedisDeployment.ConnectAsync("10.0.0.1:6379,topology=cluster,failover=forced,password=...");
+        #endregion
+    }
+
     public static void Add(IServiceCollection services)
     {
         #region add
