@@ -17,7 +17,7 @@ public static class RedisClusterBuilderExtensions
     /// </summary>
     /// <remarks>
     /// For development and tests, and not part of what is published. Services need AspireRedis.Client, or a client that knows clusters.
-    /// Commands: <c>crash-primary</c>, <c>switchover</c>, <c>move-slots</c>, and those of each node.
+    /// Commands: <c>crash-primary</c>, <c>switchover</c>, <c>move-slots</c>, <c>add-shard</c>, <c>remove-shard</c>, and those of each node.
     /// </remarks>
     /// <param name="builder">The application.</param>
     /// <param name="name">The name of the resource and of the connection string.</param>
@@ -51,6 +51,16 @@ public static class RedisClusterBuilderExtensions
     /// <exception cref="ArgumentException">The number is negative.</exception>
     public static IResourceBuilder<RedisClusterResource> WithReplicas(this IResourceBuilder<RedisClusterResource> builder, int count)
         => builder.WithCluster(o => o with { ReplicasPerPrimary = count });
+
+    /// <summary>
+    /// Sets how many further shards run without slots, by default none: the command <c>add-shard</c> gives one its share, while services go
+    /// on.
+    /// </summary>
+    /// <param name="builder">The cluster.</param>
+    /// <param name="count">0 or more.</param>
+    /// <exception cref="ArgumentException">The number is negative, or above that of slots.</exception>
+    public static IResourceBuilder<RedisClusterResource> WithSpareShards(this IResourceBuilder<RedisClusterResource> builder, int count)
+        => builder.WithCluster(o => o with { SpareShards = count });
 
     /// <summary>Sets how long a node may be silent before the others hold it for failing; by default 2 s.</summary>
     /// <param name="builder">The cluster.</param>

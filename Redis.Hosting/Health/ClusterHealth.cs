@@ -8,6 +8,8 @@ namespace AspireRedis.Hosting.Health;
 /// <summary>A cluster needs every slot served, all nodes in agreement, and every replica in sync.</summary>
 internal sealed class ClusterHealth(RedisClusterResource cluster) : DeploymentHealth(cluster)
 {
+    private const string NoSlots = "no slots";
+
     private readonly Dictionary<string, RedisNode> _primaries = new(StringComparer.Ordinal);
     private int _failovers;
 
@@ -29,6 +31,9 @@ internal sealed class ClusterHealth(RedisClusterResource cluster) : DeploymentHe
             }
             _primaries[shard] = primary;
         }
+        // What a resource has shown stays until it shows something else.
+        var emptied = _primaries.Keys.Except(primaries.Select(p => p.Shard), StringComparer.Ordinal)
+            .Where(shard => RedisClusterProbe.PrimaryOf(shard, reports) is { } primary && reports[primary] is { Slots.Count: 0 });
         var served = primaries.Sum(p => p.Primary.Value!.Slots!.Sum(r => r.Count));
         var inSync = reports.Values.Count(r => r is { IsPrimary: false, LinkUp: true });
         return new(
@@ -36,8 +41,9 @@ internal sealed class ClusterHealth(RedisClusterResource cluster) : DeploymentHe
             ShownProperty.Highlighted("redis.slots", "Slots served", $"{served} of {RedisClusterTopology.SlotCount}"),
             .. primaries.Select(p => ShownProperty.Highlighted(
                 $"redis.{p.Shard}", p.Shard, $"{NameOf(p.Primary.Key)}, {ShownProperty.Text(p.Primary.Value!.Slots!)}")),
+            .. emptied.Select(shard => ShownProperty.Highlighted($"redis.{shard}", shard, NoSlots)),
             ShownProperty.Highlighted(
-                "redis.replicas_in_sync", "Replicas in sync", $"{inSync} of {options.Primaries * options.ReplicasPerPrimary}"),
+                "redis.replicas_in_sync", "Replicas in sync", $"{inSync} of {cluster.Shards * options.ReplicasPerPrimary}"),
             ShownProperty.Highlighted("redis.failovers", "Failovers seen", _failovers),
             new ResourcePropertySnapshot("redis.node_timeout_ms", (long)options.NodeTimeout.TotalMilliseconds),
         ],

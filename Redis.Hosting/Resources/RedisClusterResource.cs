@@ -16,6 +16,8 @@ public sealed class RedisClusterResource : RedisDeploymentResource
     private static readonly TimeSpan s_formBound = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
 
+    private RedisClusterControl? _control;
+
     internal RedisClusterResource(string name, INodeRuntime runtime)
         : base(name, runtime)
     {
@@ -30,7 +32,7 @@ public sealed class RedisClusterResource : RedisDeploymentResource
     internal override string TypeName => "Redis Cluster";
 
     internal override IEnumerable<(string Name, RedisRole Role)> NodeNames
-        => RedisNodeNames.Shards(Options.Primaries, Options.ReplicasPerPrimary);
+        => RedisNodeNames.Shards(Shards, Options.ReplicasPerPrimary);
 
     internal override bool NodesReachEachOther => true;
 
@@ -40,7 +42,10 @@ public sealed class RedisClusterResource : RedisDeploymentResource
     internal override INodeProbe NodeProbe => new RedisClusterProbe(Topology, ReachedAt);
 
     /// <summary>Changes the cluster from this machine.</summary>
-    internal RedisClusterControl Control => new(Topology, ReachedAt);
+    internal RedisClusterControl Control => LazyInitializer.EnsureInitialized(ref _control, () => new(Topology, ReachedAt));
+
+    /// <summary>How many shards there are, those without slots too.</summary>
+    internal int Shards => Options.Primaries + Options.SpareShards;
 
     internal override async Task<INodeLayout> LayOutAsync(Func<string, RedisRole, RedisAddress> place, Func<string, int> busPort,
         string? bind, CancellationToken cancellationToken)

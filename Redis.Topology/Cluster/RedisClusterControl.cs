@@ -15,6 +15,8 @@ internal sealed class RedisClusterControl(RedisClusterTopology topology, Func<Re
 {
     // So many keys go at a time: the node does nothing else meanwhile.
     private const int KeysAtATime = 100;
+    private const int SlotsAtATime = 8;
+    private const int SlotsOfAReport = 100;
 
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(50);
     // Without a byte for so long the node gives MIGRATE up; it does nothing else until then, and is not to be taken for dead.
@@ -68,7 +70,8 @@ internal sealed class RedisClusterControl(RedisClusterTopology topology, Func<Re
                 var self = known.First(n => n.Address == replica.Address);
                 var primary = known.First(n => n.Address == topology.PrimaryOf(replica)!.Address);
                 // One that has been promoted, or a primary that follows another one since, stays as it is.
-                if (self is { IsPrimary: true, Slots.Count: 0 } && primary.Slots.Count > 0)
+                if (self is { IsPrimary: true, Slots.Count: 0 } && primary.IsPrimary
+                    && (primary.Slots.Count > 0 || topology.Spares.Contains(topology.PrimaryOf(replica))))
                 {
                     await ExecuteAsync(replica, deadline.Token, "CLUSTER", "REPLICATE", primary.Id);
                 }
@@ -210,6 +213,28 @@ internal sealed class RedisClusterControl(RedisClusterTopology topology, Func<Re
         }
     }
 
+    /// <summary>Moves slots, several at a time: the nodes keep each step on disk.</summary>
+    /// <param name="moves">Which slot goes from where to where.</param>
+    /// <param name="progress">Hears of each hundred.</param>
+    /// <param name="cancellationToken">Ends it, between two steps of a slot.</param>
+    /// <returns>How many slots were moved.</returns>
+    /// <exception cref="IOException">A node does not answer.</exception>
+    public async Task<int> MoveSlotsAsync(
+        IEnumerable<(int Slot, RedisNode From, RedisNode To)> moves, Action<int> progress, CancellationToken cancellationToken)
+    {
+        var moved = 0;
+        await Parallel.ForEachAsync(moves, new ParallelOptions { MaxDegreeOfParallelism = SlotsAtATime, CancellationToken = cancellationToken },
+            async (move, token) =>
+            {
+                await MoveSlotAsync(move.Slot, move.From, move.To, token);
+                if (Interlocked.Increment(ref moved) is var count && count % SlotsOfAReport == 0)
+                {
+                    progress(count);
+                }
+            });
+        return moved;
+    }
+
     /// <summary>
     /// A node that sends keys does nothing else, so nodes that send each other some at the same time wait for one another until both give
     /// up. One of this control's sends at a time; when another operator is in the way it is tried again, as REPLACE allows.
@@ -251,15 +276,14 @@ internal sealed class RedisClusterControl(RedisClusterTopology topology, Func<Re
     /// <summary>Each primary has an epoch of its own from the beginning, so that none has to be found out.</summary>
     private async Task AssignAsync(List<IReadOnlyList<RedisClusterNodeReport>> views, CancellationToken cancellationToken)
     {
-        for (var i = 0; i < topology.Primaries.Count; i++)
+        foreach (var (i, primary) in topology.Primaries.Concat(topology.Spares).Index())
         {
-            var primary = topology.Primaries[i];
             var self = views[i].First(n => n.IsSelf);
             if (self.Epoch == 0)
             {
                 await ExecuteAsync(primary, cancellationToken, "CLUSTER", "SET-CONFIG-EPOCH", Text(i + 1));
             }
-            if (self.Slots.Count == 0)
+            if (self.Slots.Count == 0 && i < topology.Primaries.Count)
             {
                 var slots = topology.SlotsOf(primary);
                 await ExecuteAsync(primary, cancellationToken, "CLUSTER", "ADDSLOTSRANGE", Text(slots.First), Text(slots.Last));

@@ -16,6 +16,12 @@ public sealed record RedisClusterOptions
     public int ReplicasPerPrimary { get; init; } = 1;
 
     /// <summary>
+    /// How many further primaries, with as many replicas, are members without slots, to which slots can be moved when the others have
+    /// too much. Default 0.
+    /// </summary>
+    public int SpareShards { get; init; }
+
+    /// <summary>
     /// How long a node may be silent before the others hold it for failing (<c>cluster-node-timeout</c>). Default 2 s, least
     /// <see cref="MinimumNodeTimeout"/>. A failover takes about twice as long.
     /// </summary>
@@ -53,6 +59,7 @@ public sealed record RedisClusterOptions
     {
         Require(Primaries >= 3, nameof(Primaries), "must be at least 3: a majority of the primaries elects a new one");
         Require(Primaries <= RedisClusterTopology.SlotCount, nameof(Primaries), "must not exceed the number of slots");
+        Require(SpareShards is >= 0 and <= RedisClusterTopology.SlotCount, nameof(SpareShards), "must not be negative, nor exceed the number of slots");
         Require(ReplicasPerPrimary >= 0, nameof(ReplicasPerPrimary), "must not be negative");
         Require(NodeTimeout >= MinimumNodeTimeout && NodeTimeout.TotalMilliseconds <= int.MaxValue, nameof(NodeTimeout),
             string.Create(CultureInfo.InvariantCulture, $"must be at least {MinimumNodeTimeout.TotalMilliseconds:0} ms, and not too long"));

@@ -20,10 +20,11 @@ public sealed class RedisClusterTopology : INodeLayout
     {
         Options = options;
         _busPorts = new(StringComparer.Ordinal);
-        Nodes = [.. RedisNodeNames.Shards(options.Primaries, options.ReplicasPerPrimary).Select(Node)];
-        Primaries = [.. Nodes.Where(n => n.Role == RedisRole.Primary)];
+        Nodes = [.. RedisNodeNames.Shards(options.Primaries + options.SpareShards, options.ReplicasPerPrimary).Select(Node)];
+        var primaries = Nodes.Where(n => n.Role == RedisRole.Primary).ToList();
+        (Primaries, Spares) = ([.. primaries.Take(options.Primaries)], [.. primaries.Skip(options.Primaries)]);
         _primaryOf = Nodes.Where(n => n.Role == RedisRole.Replica)
-            .ToDictionary(n => n.Name, n => Primaries.First(p => ShardOf(p) == ShardOf(n)), StringComparer.Ordinal);
+            .ToDictionary(n => n.Name, n => primaries.First(p => ShardOf(p) == ShardOf(n)), StringComparer.Ordinal);
         var ports = Nodes.SelectMany(n => new[] { n.Address, new RedisAddress(n.Host, _busPorts[n.Name]) }).ToList();
         if (ports.Exists(p => p.Port is < 1 or > 65535) || ports.Distinct().Count() != ports.Count)
         {
@@ -43,6 +44,9 @@ public sealed class RedisClusterTopology : INodeLayout
 
     /// <summary>The primaries at first: <c>shard-1-1</c>, <c>shard-2-1</c>, ... After a failover ask the nodes.</summary>
     public IReadOnlyList<RedisNode> Primaries { get; }
+
+    /// <summary>The primaries that have no slots at first: the shards behind those of <see cref="Primaries"/>.</summary>
+    public IReadOnlyList<RedisNode> Spares { get; }
 
     /// <summary>All nodes: the primaries, then the replicas (<c>shard-1-2</c>, ...).</summary>
     public IReadOnlyList<RedisNode> Nodes { get; }

@@ -26,6 +26,63 @@ public sealed class ClusterTests
     public Task Containers_form_a_cluster_whose_shards_fail_over_switch_over_and_give_slots_away() => AssertOperableAsync("container");
 
     [Fact]
+    public async Task A_shard_is_added_and_another_removed_while_keys_are_written()
+    {
+        using var bound = new CancellationTokenSource(s_bound);
+        var builder = OwnModel.Create("executable");
+        builder.AddRedisCluster("redis").WithReplicas(0).WithSpareShards(1);
+        await using var app = builder.Build();
+        await app.StartAsync(bound.Token);
+        await app.ResourceNotifications.WaitForResourceHealthyAsync("redis", WaitBehavior.WaitOnResourceUnavailable, bound.Token);
+        await using var deployment = await RedisDeployment.ConnectAsync((await app.GetConnectionStringAsync("redis", bound.Token))!);
+        var keys = Enumerable.Range(0, 1000).Select(i => (RedisKey)$"key:{i}").ToList();
+        Assert.Equal("16384 of 16384", Property("redis.slots"));
+        Assert.Null(Property("redis.shard-4"));
+        var refused = await CommandAsync("remove-shard", ("shard", "1"));
+        Assert.False(refused.Success);
+        Assert.Contains("Three primaries", refused.Message, StringComparison.Ordinal);
+
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(bound.Token);
+        var round = 0;
+        var writing = Task.Run(async () =>
+        {
+            for (; !enough.IsCancellationRequested; round++)
+            {
+                foreach (var key in keys)
+                {
+                    await deployment.RunAsync(key, database => database.StringSetAsync(key, round), repeatable: true, bound.Token);
+                }
+            }
+        }, bound.Token);
+        var added = await CommandAsync("add-shard");
+        Assert.Equal("4096 slots moved to redis-shard-4-1.", added.Message);
+        var full = await CommandAsync("add-shard");
+        Assert.False(full.Success);
+        var removed = await CommandAsync("remove-shard", ("shard", "1"));
+        Assert.True(removed.Success, removed.Message);
+        await enough.CancelAsync();
+        await writing;
+
+        await app.ResourceNotifications.WaitForResourceAsync("redis", e => StartedAppHost.Property(e.Snapshot, "redis.shard-4") is not null
+            && StartedAppHost.Property(e.Snapshot, "redis.shard-1") is "no slots", bound.Token);
+        await app.ResourceNotifications.WaitForResourceHealthyAsync("redis", WaitBehavior.WaitOnResourceUnavailable, bound.Token);
+        Assert.True(round > 0);
+        foreach (var key in keys)
+        {
+            Assert.Equal(round - 1, (int)await deployment.RunAsync(key, database => database.StringGetAsync(key), repeatable: true, bound.Token));
+        }
+        await app.StopAsync(bound.Token);
+
+        Task<ExecuteCommandResult> CommandAsync(string command, params (string Name, string Value)[] arguments)
+            => app.ResourceCommands.ExecuteCommandAsync("redis", command, new InteractionInputCollection(
+                [.. arguments.Select(a => new InteractionInput { Name = a.Name, InputType = InputType.Number, Value = a.Value })]),
+                bound.Token);
+
+        string? Property(string name)
+            => app.ResourceNotifications.TryGetCurrentState("redis", out var now) ? StartedAppHost.Property(now.Snapshot, name) : null;
+    }
+
+    [Fact]
     public void Its_nodes_follow_the_options_and_its_connection_string_says_that_it_is_one()
     {
         var builder = OwnModel.Create("executable");
