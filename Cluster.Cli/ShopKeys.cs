@@ -29,7 +29,7 @@ internal sealed class ShopKeys
     public const string Orders = "orders";
     public const string Products = "products";
     public const string Reservations = "reservations";
-    public const string CustomerLists = "customers' orders";
+    public const string CustomerLists = "orders of customers";
     public const string Unsettled = "unsettled orders";
     public const string Settled = "settled orders";
     public const string Erasing = "requests to erase";

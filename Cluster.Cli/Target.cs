@@ -10,7 +10,7 @@ internal sealed class Target : IAsyncDisposable
     public const string Marker = "moved-to-cluster";
 
     private const int Slots = 16384;
-    private const int ReplicaTimeoutMs = 60_000;
+    private const int ReplicaTimeoutMs = 30_000;
 
     private readonly ConnectionMultiplexer _connection;
 
@@ -59,7 +59,7 @@ internal sealed class Target : IAsyncDisposable
         var acknowledged = await Task.WhenAll(Primaries.Select(async primary =>
         {
             var replicas = (await primary.RoleAsync()) is Role.Master master ? master.Replicas.Count : 0;
-            return (Replicas: replicas, Acknowledged: (int)await primary.ExecuteAsync("WAIT", replicas, ReplicaTimeoutMs / 2));
+            return (Replicas: replicas, Acknowledged: (int)await primary.ExecuteAsync("WAIT", replicas, ReplicaTimeoutMs));
         }));
         return acknowledged.All(a => a.Acknowledged >= a.Replicas) ? acknowledged.Sum(a => a.Replicas) : null;
     }
@@ -128,7 +128,7 @@ internal sealed class Target : IAsyncDisposable
 
     private string HowToEmpty()
         => "If nothing in it is needed, empty it, and run this again: redis-cli --cluster call "
-            + $"{EndPointCollection.ToString(Primaries.First().EndPoint)} --cluster-only-masters FLUSHALL";
+            + $"{EndPointCollection.ToString(Primaries.First().EndPoint)} FLUSHALL --cluster-only-masters";
 
     private static string Now() => DateTimeOffset.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

@@ -202,6 +202,7 @@ public sealed class MoveToClusterTests
         Assert.Equal(before, await DumpAsync(source));
         await AssertRefusedAsync(ExitCode.Refused, "it is not done twice", arguments);
         await AssertDividedAsync(source, target, ids);
+        await AssertDifferencesAreFoundAsync(source, target, ids);
         Assert.Contains("rate limits", JsonElement.Parse(move.Output).GetProperty("leftBehind").EnumerateObject().Select(p => p.Name));
 
         async Task<string> AnyNodeAsync()
@@ -305,6 +306,43 @@ public sealed class MoveToClusterTests
         Assert.Equal("1796000000000000", await target.StringGetAsync($"inventory_lock:{ofProduct}/sku-1:fence"));
         Assert.Equal(1001, await target.HashLengthAsync($"product:{ofProduct}:sku-1"));
         Assert.False(await target.KeyExistsAsync("ratelimit:orders:{anna}"));
+    }
+
+    /// <summary>That the comparison can fail.</summary>
+    private static async Task AssertDifferencesAreFoundAsync(IDatabase source, IDatabase target, List<string> ids)
+    {
+        var keys = new ShopKeys(new ShopPartitions(1), new ShopPartitions(Partitions));
+        var division = new Division(source, target, keys, Partitions);
+        var tag = $"{{orders:{HashSlots.Crc16(ids[0]) % Partitions}}}";
+        string[] divided = ["orders:settled", "customer:{anna}:orders", "orders:unsettled", "orders:exported", ShopSystem.OrderEvents];
+        string[] copied = [$"order:{{{ids[0]}}}", $"order:{{{ids[0]}}}:closed", "product:{sku-1}"];
+        Assert.Empty(await FindAsync());
+
+        await target.StreamDeleteAsync($"orders:settled:{tag}", [(await target.StreamRangeAsync($"orders:settled:{tag}", count: 1))[0].Id]);
+        await target.ListRightPopAsync($"customer:{tag}:anna:orders");
+        await target.SortedSetIncrementAsync($"orders:unsettled:{tag}", ids[0], 1);
+        await target.StringSetAsync("orders:exported", "7-0");
+        await target.StreamConsumerGroupSetPositionAsync($"{ShopSystem.OrderEvents}:{tag}", "payments", "0-1");
+        await target.HashSetAsync(keys.Find(copied[0])!.Target, "status", "rejected");
+        await target.KeyPersistAsync(keys.Find(copied[1])!.Target);
+        await target.HashIncrementAsync(keys.Find(copied[2])!.Target, "stock");
+
+        var found = await FindAsync();
+        Assert.All(divided.Concat(copied), key => Assert.Contains(found, text => text.Contains(key, StringComparison.Ordinal)));
+
+        async Task<List<string>> FindAsync()
+        {
+            var differences = new List<string>();
+            foreach (var key in divided)
+            {
+                await division.CompareAsync(key, keys.Find(key)!, differences);
+            }
+            foreach (var key in copied)
+            {
+                differences.AddRange(await Copying.CompareAsync(source, target, key, keys.Find(key)!.Target) is { } found ? [found] : []);
+            }
+            return differences;
+        }
     }
 
     private static async Task<string> DumpAsync(IDatabase database)
