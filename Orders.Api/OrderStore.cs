@@ -89,11 +89,19 @@ internal sealed class OrderStore(
         {
             if (redis.IsCluster)
             {
-                // No earlier version has written there, and while its slot moves a transaction fails for a key that is not there.
+                // While its slot moves a transaction fails for a key that is not there.
                 var own = OrderHash.ByName(await database.HashGetAllAsync(keys.Order(orderId), CommandFlags.DemandMaster));
                 var known = OrderHash.Read(orderId, own);
-                IReadOnlyList<RecordedEvent> journal = known is null ? [] : [.. OrderJournal.Read(known, own)];
-                return (known, journal, 0);
+                if (known is null)
+                {
+                    return (null, (IReadOnlyList<RecordedEvent>)[], 0);
+                }
+                // No earlier version has written there; what eng/to-cluster has brought changes no more, but for its deletion.
+                RecordedEvent[] brought = own.ContainsKey(OrderJournal.NameOf(1)) ? []
+                    : [.. RecordedEvent.From(await database.StreamRangeAsync(keys.EarliestJournal(orderId), flags: CommandFlags.DemandMaster)),
+                        .. (await database.ListRangeAsync(keys.EarlierJournal(orderId), flags: CommandFlags.DemandMaster))
+                            .Select(json => RecordedEvent.FromJson(json!))];
+                return (known, [.. brought, .. OrderJournal.Read(known, own)], brought.Length);
             }
             var transaction = database.CreateTransaction();
             var stored = transaction.HashGetAllAsync(keys.Order(orderId));

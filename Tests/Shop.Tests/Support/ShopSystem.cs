@@ -83,14 +83,19 @@ public sealed class ShopSystem : IAsyncDisposable
     /// <summary>The same on three primaries with a replica each.</summary>
     /// <param name="settings">Environment variables of all services.</param>
     public static async Task<ShopSystem> StartOnClusterAsync(params IEnumerable<KeyValuePair<string, string?>> settings)
-    {
-        var cluster = await LocalCluster.StartAsync(
-            // The files outlive a killed process without being forced to the disk, which other tests keep busy.
-            RedisClusterTopology.Create(new() { NodeTimeout = TimeSpan.FromSeconds(1), ServerSettings = ["appendfsync no"] }),
-            Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);
-        return await StartAsync(
-            new ShopSystem(cluster, cluster.Topology.ConnectionString, settings), cluster.Topology.PlainConnectionString);
-    }
+        => await StartOnAsync(await StartClusterAsync(), settings);
+
+    /// <summary>Three primaries with a replica each, and nothing on them.</summary>
+    public static Task<LocalCluster> StartClusterAsync() => LocalCluster.StartAsync(
+        // The files outlive a killed process without being forced to the disk, which other tests keep busy.
+        RedisClusterTopology.Create(new() { NodeTimeout = TimeSpan.FromSeconds(1), ServerSettings = ["appendfsync no"] }),
+        Directory.CreateTempSubdirectory("aspire-redis-").FullName, deleteDirectory: true);
+
+    /// <summary>The services on a cluster that is there, and is stopped with them.</summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="settings">Environment variables of all services.</param>
+    public static Task<ShopSystem> StartOnAsync(LocalCluster cluster, params IEnumerable<KeyValuePair<string, string?>> settings)
+        => StartAsync(new ShopSystem(cluster, cluster.Topology.ConnectionString, settings), cluster.Topology.PlainConnectionString);
 
     private static async Task<ShopSystem> StartAsync(ShopSystem shop, string connectionString)
     {
@@ -130,6 +135,13 @@ public sealed class ShopSystem : IAsyncDisposable
     /// <inheritdoc cref="StartInventoryAsync"/>
     public async Task StartWorkerAsync(params IEnumerable<KeyValuePair<string, string?>> settings)
         => WorkerInstance = await StartAsync(NotificationsWorker, ShopServices.NewUrl(), settings);
+
+    /// <summary>Ends the services that the others find, and the connection of the test; the servers go on.</summary>
+    public async Task StopServicesAsync()
+    {
+        await Task.WhenAll(OrdersInstance.StopAsync(), InventoryInstance.StopAsync(), WorkerInstance.StopAsync());
+        await _connection!.CloseAsync();
+    }
 
     /// <summary>Starts one more instance of a service, with settings that win over the common ones.</summary>
     public Task<ServiceInstance> StartAnotherAsync(string project, params IEnumerable<KeyValuePair<string, string?>> settings)

@@ -1,0 +1,3 @@
+using AspireRedis.Cluster.Cli;
+
+return await MoveTool.RunOnConsoleAsync(args);
