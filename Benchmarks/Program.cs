@@ -7,7 +7,7 @@ using AspireRedis.Benchmarks.Glue;
 using AspireRedis.Benchmarks.Locks;
 using AspireRedis.Benchmarks.Orders;
 using AspireRedis.Benchmarks.Streams;
-using AspireRedis.Coordination.Streams;
+using AspireRedis.Contracts;
 
 const string Partitions = "--partitions";
 var partitions = !args.Contains(Partitions) ? 1
@@ -28,9 +28,9 @@ if (suite is null)
         + $"orders also [{Partitions} N]");
     return 2;
 }
-if (partitions is < 1 or > StreamPartitions.MaxCount || (args.Contains(Partitions) && suite is not OrdersSuite))
+if (partitions is < 1 or > ShopPartitions.MaxCount || (args.Contains(Partitions) && suite is not OrdersSuite))
 {
-    Console.Error.WriteLine($"{Partitions} is for the suite orders, and a number from 1 to {StreamPartitions.MaxCount}.");
+    Console.Error.WriteLine($"{Partitions} is for the suite orders, and a number from 1 to {ShopPartitions.MaxCount}.");
     return 2;
 }
 var quick = args.Contains("--quick");

@@ -13,11 +13,15 @@ public sealed class ShopPartitions
     /// <summary>The setting.</summary>
     public const string Setting = "Orders:Partitions";
 
+    /// <summary>The largest number: ids of events and cursors, which stand in the head of a request, have a place for each.</summary>
+    public const int MaxCount = 128;
+
     /// <summary>Defines them.</summary>
     /// <param name="count">How many.</param>
-    /// <exception cref="ArgumentOutOfRangeException">It is below 1 or above <see cref="StreamPartitions.MaxCount"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">It is below 1 or above <see cref="MaxCount"/>.</exception>
     public ShopPartitions(int count)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, MaxCount);
         Orders = new StreamPartitions("orders", count);
         Products = new StreamPartitions("products", count);
         OrderPlaced = Topics.OrderPlaced.Partitioned(Orders, placed => placed.OrderId);
@@ -61,8 +65,8 @@ public sealed class ShopPartitions
     public static ShopPartitions Parse(string? setting)
         => string.IsNullOrWhiteSpace(setting) ? new ShopPartitions(1)
             : int.TryParse(setting, NumberStyles.None, CultureInfo.InvariantCulture, out var count)
-                && count is >= 1 and <= StreamPartitions.MaxCount ? new ShopPartitions(count)
-            : throw new InvalidOperationException($"{Setting} is '{setting}'; it must be a number from 1 to {StreamPartitions.MaxCount}.");
+                && count is >= 1 and <= MaxCount ? new ShopPartitions(count)
+            : throw new InvalidOperationException($"{Setting} is '{setting}'; it must be a number from 1 to {MaxCount}.");
 
     /// <summary>The name of a key of which each partition has one.</summary>
     /// <param name="name">What it is called where there is one partition.</param>

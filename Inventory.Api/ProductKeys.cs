@@ -35,7 +35,10 @@ internal sealed class ProductKeys(ShopPartitions partitions)
     public RedisKey DeadlinesOf(string sku) => Deadlines(PartitionOf(sku));
 
     /// <summary>The changes of the products of a SKU's partition; see <see cref="Live.ProductChanges"/>.</summary>
-    public RedisKey ChangesOf(string sku) => ShopPartitions.KeyIn("products:changes", partitions.Products, PartitionOf(sku));
+    public RedisKey ChangesOf(string sku) => Changes(PartitionOf(sku));
+
+    /// <summary>The changes of the products of a partition.</summary>
+    public RedisKey Changes(int partition) => ShopPartitions.KeyIn("products:changes", partitions.Products, partition);
 
     /// <summary>How many changes each partition keeps, about.</summary>
     public int KeptChanges => Math.Max(100, Live.ProductChanges.Kept / partitions.Count);

@@ -3,7 +3,6 @@ using AspireRedis.Coordination;
 using AspireRedis.Coordination.PubSub;
 using AspireRedis.Coordination.Streams;
 using AspireRedis.Orders.History;
-using AspireRedis.Orders.Listing;
 using AspireRedis.Orders.Placing;
 using AspireRedis.Orders.Reconciling;
 using Microsoft.Extensions.Options;
@@ -47,9 +46,6 @@ internal sealed class OrderStore(
     /// <summary>Its result when there was one.</summary>
     public const string Existed = "existed";
 
-    // How often older orders are deleted between two commands.
-    private const int MaxMoves = 5;
-
     private static readonly RedisScript s_place = RedisScript.Load<OrderStore>("place-order", repeatable: true);
     private static readonly RedisScript s_payable = RedisScript.Load<OrderStore>("payable-order", repeatable: true);
     private static readonly RedisScript s_close = RedisScript.Load<OrderStore>("close-order", repeatable: true);
@@ -63,20 +59,6 @@ internal sealed class OrderStore(
         => OrderHash.Read(orderId, OrderHash.ByName(await redis.RunAsync(
             keys.Order(orderId), database => database.HashGetAllAsync(keys.Order(orderId), CommandFlags.DemandMaster),
             repeatable: true, cancellationToken)));
-
-    /// <summary>
-    /// The newest orders of a customer, where there is one partition; null when the order of the cursor is not there any more.
-    /// </summary>
-    /// <param name="userId">The customer.</param>
-    /// <param name="before">Only those that were placed before this one; null for all.</param>
-    /// <param name="atMost">How many at most.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    public Task<OrderIds?> FindOfCustomerAsync(string userId, OrderCursor? before, int atMost, CancellationToken cancellationToken)
-        // No script, which a region that is a standby would refuse.
-        => redis.RunAsync(keys.OfCustomer(userId, 0),
-            database => before is { } cursor ? FindBeforeAsync(database, keys.OfCustomer(userId, 0), cursor, atMost)
-                : FindNewestAsync(database, keys.OfCustomer(userId, 0), atMost),
-            repeatable: true, cancellationToken);
 
     /// <summary>
     /// The order and its journal, both of the same moment, and how many of the events, the first ones, are kept beside the order
@@ -247,34 +229,6 @@ internal sealed class OrderStore(
         return Enum.Parse<ReconcileOutcome>((string)(await redis.EvaluateAsync(s_reconcile,
             [keys.Order(orderId), stream.Key, stream.DeadLetterKey, keys.Unsettled(keys.PartitionOf(orderId))],
             [orderId, group, append?.EventId ?? "", .. append?.Fields ?? []], cancellationToken))!, ignoreCase: true);
-    }
-
-    private static async Task<OrderIds?> FindNewestAsync(IDatabase database, RedisKey list, int atMost)
-    {
-        var transaction = database.CreateTransaction();
-        var length = transaction.ListLengthAsync(list);
-        var ids = transaction.ListRangeAsync(list, -atMost);
-        await transaction.ExecuteAsync(CommandFlags.DemandMaster);
-        return new OrderIds((int)(await length - (await ids).Length), (await ids).ToStringArray()!);
-    }
-
-    private static async Task<OrderIds?> FindBeforeAsync(IDatabase database, RedisKey list, OrderCursor cursor, int atMost)
-    {
-        // It moves when older ones are deleted: then once more, from where it is now.
-        for (var (at, attempt) = ((long)cursor.Index, 0); at >= 0 && attempt < MaxMoves; attempt++)
-        {
-            var transaction = database.CreateTransaction();
-            var there = transaction.ListGetByIndexAsync(list, at);
-            var first = Math.Max(0, at - atMost);
-            var ids = at == 0 ? Task.FromResult<RedisValue[]>([]) : transaction.ListRangeAsync(list, first, at - 1);
-            await transaction.ExecuteAsync(CommandFlags.DemandMaster);
-            if (await there == cursor.OrderId)
-            {
-                return new OrderIds((int)first, (await ids).ToStringArray()!);
-            }
-            at = await database.ListPositionAsync(list, cursor.OrderId, flags: CommandFlags.DemandMaster);
-        }
-        return null;
     }
 
     /// <summary>The event with which the journal begins; null when it has none that can be read.</summary>

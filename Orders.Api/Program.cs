@@ -34,6 +34,7 @@ builder.Services.RequireDurability(provider => provider.GetRequiredService<IOpti
 builder.Services.AddOrderRateLimits();
 builder.Services.AddSingleton<OrderKeys>();
 builder.Services.AddSingleton<OrderStore>();
+builder.Services.AddSingleton<CustomerOrders>();
 builder.Services.AddSingleton<OrderList>();
 builder.Services.AddSingleton<IdempotencyKeys>();
 builder.Services.AddTransient<OrderPlacement>();

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace AspireRedis.Inventory.Live;
 
 /// <summary>
-/// The id of an event of products: that of its entry in the stream, and a mark of what the entry says. After a failover the new primary
+/// The id of a change of products: that of its entry in the stream, and a mark of what the entry says. After a failover the new primary
 /// may give an id, which it never had, to another change; who has seen the first one must not go on behind the second.
 /// </summary>
 /// <param name="Ms">First part of the entry's id.</param>
@@ -12,6 +12,8 @@ namespace AspireRedis.Inventory.Live;
 /// <param name="Mark">Of its content.</param>
 internal readonly record struct ChangeId(ulong Ms, ulong Sequence, ushort Mark)
 {
+    private const char Separator = '_';
+
     /// <summary>Before the first change.</summary>
     public static ChangeId None => default;
 
@@ -24,7 +26,7 @@ internal readonly record struct ChangeId(ulong Ms, ulong Sequence, ushort Mark)
     }
 
     /// <summary>What <see cref="ToString"/> has made; false for anything else.</summary>
-    public static bool TryParse(string text, out ChangeId id)
+    private static bool TryParse(string text, out ChangeId id)
     {
         id = default;
         if (text.Length > 50 || text.Split('-') is not [var ms, var sequence, { Length: 4 } mark]
@@ -36,6 +38,16 @@ internal readonly record struct ChangeId(ulong Ms, ulong Sequence, ushort Mark)
         }
         id = new ChangeId(first, second, third);
         return true;
+    }
+
+    /// <summary>The id of an event: how far it was told in each partition.</summary>
+    public static string Join(IEnumerable<ChangeId> ids) => string.Join(Separator, ids);
+
+    /// <summary>What <see cref="Join"/> has made for so many partitions; null for anything else.</summary>
+    public static ChangeId[]? Split(string text, int count)
+    {
+        var (parts, ids) = (text.Split(Separator, count + 1), new ChangeId[count]);
+        return parts.Length == count && parts.Index().All(part => TryParse(part.Item, out ids[part.Index])) ? ids : null;
     }
 
     /// <summary>Whether its entry comes behind the other's in the stream.</summary>

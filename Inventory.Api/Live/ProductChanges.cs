@@ -5,16 +5,13 @@ using StackExchange.Redis;
 namespace AspireRedis.Inventory.Live;
 
 /// <summary>
-/// The changes of products, a stream that the scripts write which change one: the state of the product afterwards, so that a reader may
-/// leave out all but the last. It is bounded; who has missed more than it has reads the products anew.
+/// The changes of products, a stream of each partition that the scripts write which change one: the state of the product afterwards, so
+/// that a reader may leave out all but the last. It is bounded; who has missed more than it has reads the products anew.
 /// </summary>
 internal static class ProductChanges
 {
-    /// <summary>How many are kept, about.</summary>
+    /// <summary>How many are kept, about, of all partitions.</summary>
     public const int Kept = 10_000;
-
-    /// <summary>The key of the stream.</summary>
-    public static RedisKey Stream { get; } = "products:changes";
 
     /// <summary>An entry of the stream.</summary>
     public static ProductChange Read(in StreamEntry entry)

@@ -7,29 +7,30 @@ using AspireRedis.ServiceDefaults.Live;
 namespace AspireRedis.Inventory.Live;
 
 /// <summary>
-/// Tells everybody who is connected to this instance of changes of products. However many they are, one connection reads the stream, and
-/// none when there is nobody.
+/// Tells everybody who is connected to this instance of changes of products. However many they are, one connection reads the stream of a
+/// partition, and none when there is nobody. One whose server is away holds up nobody but who waits for its products.
 /// </summary>
 internal sealed class ProductFeed(
-    RedisDeployment redis, ProductSnapshots snapshots, TimeProvider clock, ILoggerFactory loggers) : IAsyncDisposable
+    RedisDeployment redis, ProductSnapshots snapshots, ProductKeys keys, TimeProvider clock, ILoggerFactory loggers) : IAsyncDisposable
 {
     // Who connects again finds the reader at work.
     private static readonly TimeSpan s_linger = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan s_startBound = TimeSpan.FromSeconds(5);
 
-    private readonly StreamTail _tail = new(redis, ProductChanges.Stream!, null, clock, loggers.CreateLogger<StreamTail>());
+    private readonly StreamTail[] _tails = [.. keys.Partitions.Select(
+        p => new StreamTail(redis, keys.Changes(p)!, null, clock, loggers.CreateLogger<StreamTail>()))];
     private readonly WhileListened<Reading> _reading = new(
         static r => r.HasEnded, static r => r.Stopping.CancelAsync(), s_linger, clock);
 
-    /// <summary>Until the stream can be read.</summary>
-    /// <exception cref="TimeoutException">It cannot, within 5 s.</exception>
-    public async Task WhenReadyAsync(CancellationToken cancellationToken)
+    /// <summary>Until the streams of these products can be read; null for all.</summary>
+    /// <exception cref="TimeoutException">They cannot, within 5 s.</exception>
+    public async Task WhenReadyAsync(IReadOnlySet<string>? skus, CancellationToken cancellationToken)
     {
         var reading = _reading.Join(Start);
         try
         {
-            await reading.Log.WhenCaughtUpAsync(cancellationToken).WaitAsync(s_startBound, clock, cancellationToken);
+            await reading.Logs.WhenCaughtUpAsync(PartitionsOf(skus), cancellationToken).WaitAsync(s_startBound, clock, cancellationToken);
         }
         finally
         {
@@ -38,60 +39,72 @@ internal sealed class ProductFeed(
     }
 
     /// <summary>The events for one who is connected.</summary>
-    /// <param name="after">The last event that he has seen; null for none.</param>
+    /// <param name="after">Of each partition the last change that he has seen; null for none at all.</param>
     /// <param name="skus">Which products; null for all.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public async IAsyncEnumerable<SseItem<string>> ReadAsync(
-        ChangeId? after, IReadOnlySet<string>? skus, [EnumeratorCancellation] CancellationToken cancellationToken)
+        ChangeId[]? after, IReadOnlySet<string>? skus, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var log = _reading.Join(Start).Log;
+        var logs = _reading.Join(Start).Logs;
         try
         {
-            var generation = await log.WhenCaughtUpAsync(cancellationToken);
-            var at = after ?? ChangeId.None;
-            string? reset = after is null ? "start" : log.Contains(at) ? null : log.IsBeforeAll(at) ? "too-old" : "unknown";
+            var partitions = PartitionsOf(skus);
+            var generations = await logs.WhenCaughtUpAsync(partitions, cancellationToken);
+            var at = after ?? [];
+            string? reset = after is null ? "start"
+                : partitions.Where(p => !logs[p].Contains(at[p])).Select(p => logs[p].IsBeforeAll(at[p]) ? "too-old" : "unknown")
+                    .FirstOrDefault();
             while (true)
             {
                 if (reset is not null)
                 {
-                    var snapshot = skus is null ? await snapshots.ReadAllAsync(generation, cancellationToken)
-                        : await snapshots.ReadAsync(skus, cancellationToken);
-                    var last = snapshot.Products.Count - 1;
+                    // A generation only grows, so their sum tells them apart.
+                    var snapshot = skus is null ? await snapshots.ReadAllAsync(generations.Sum(), cancellationToken)
+                        : await snapshots.ReadAsync(skus, partitions, cancellationToken);
+                    var (id, last) = (ChangeId.Join(snapshot.At), snapshot.Products.Count - 1);
                     // The id is on the last of them: who is cut off before it has not seen them all, and begins anew.
                     yield return new SseItem<string>(
                         $$"""{"reason":"{{reset}}","complete":{{(snapshot.IsComplete ? "true" : "false")}}}""", "reset")
-                    { EventId = last < 0 ? snapshot.At.ToString() : null };
+                    { EventId = last < 0 ? id : null };
                     for (var i = 0; i <= last; i++)
                     {
-                        yield return new SseItem<string>(snapshot.Products[i], "product")
-                        {
-                            EventId = i == last ? snapshot.At.ToString() : null,
-                        };
+                        yield return new SseItem<string>(snapshot.Products[i], "product") { EventId = i == last ? id : null };
                     }
-                    (at, reset) = (snapshot.At, null);
+                    (at, reset) = ([.. snapshot.At], null);
                 }
-                var (changes, more, current, overrun) = log.Behind(at);
-                if (current != generation)
+                var (more, isAny) = (logs.Changed, false);
+                logs.ThrowIfFailed();
+                foreach (var partition in partitions)
                 {
-                    // Another primary perhaps, that has not all that was told.
-                    generation = await log.WhenCaughtUpAsync(cancellationToken);
-                    reset = log.Contains(at) ? null : "failover";
-                    continue;
+                    var (changes, generation, isCaughtUp, overrun) = logs[partition].Behind(at[partition]);
+                    if (generation != generations[partition])
+                    {
+                        // Another primary perhaps, that has not all that was told. Until it is read the other partitions go on.
+                        if (isCaughtUp)
+                        {
+                            (generations[partition], isAny) = (generation, true);
+                            reset ??= logs[partition].Contains(at[partition]) ? null : "failover";
+                        }
+                        continue;
+                    }
+                    if (overrun)
+                    {
+                        throw new LiveEndException(LiveEnd.Slow);
+                    }
+                    foreach (var change in LastOfEach(changes, skus))
+                    {
+                        at[partition] = change.Id;
+                        yield return new SseItem<string>(change.Json, "product") { EventId = ChangeId.Join(at) };
+                    }
+                    if (changes.Count > 0)
+                    {
+                        (at[partition], isAny) = (changes[^1].Id, true);
+                    }
                 }
-                if (overrun)
+                if (!isAny)
                 {
-                    throw new LiveEndException(LiveEnd.Slow);
+                    await more.WaitAsync(cancellationToken);
                 }
-                foreach (var change in LastOfEach(changes, skus))
-                {
-                    yield return new SseItem<string>(change.Json, "product") { EventId = change.Id.ToString() };
-                }
-                if (changes.Count > 0)
-                {
-                    at = changes[^1].Id;
-                    continue;
-                }
-                await more.WaitAsync(cancellationToken);
             }
         }
         finally
@@ -113,35 +126,41 @@ internal sealed class ProductFeed(
         return changes.Reverse().Where(c => (skus is null || skus.Contains(c.Sku)) && seen.Add(c.Sku)).Reverse().ToList();
     }
 
+    private int[] PartitionsOf(IReadOnlySet<string>? skus) => [.. skus?.Select(keys.PartitionOf).Distinct() ?? keys.Partitions];
+
     private Reading Start()
     {
-        var reading = new Reading();
-        _ = Task.Run(() => RunAsync(reading));
+        var reading = new Reading(new ProductLogs(keys.PartitionCount, keys.KeptChanges));
+        foreach (var partition in keys.Partitions)
+        {
+            _ = Task.Run(() => RunAsync(reading, partition));
+        }
         return reading;
     }
 
-    private async Task RunAsync(Reading reading)
+    private async Task RunAsync(Reading reading, int partition)
     {
         try
         {
-            await foreach (var batch in _tail.ReadAsync(reading.Stopping.Token))
+            await foreach (var batch in _tails[partition].ReadAsync(reading.Stopping.Token))
             {
-                reading.Log.Add(batch);
+                reading.Logs.Add(partition, batch);
             }
         }
         catch (Exception e)
         {
             // Whoever reads from it hears why; who comes next begins anew.
             reading.HasEnded = true;
-            reading.Log.Fail(e);
+            reading.Logs.Fail(e);
+            await reading.Stopping.CancelAsync();
         }
     }
 
-    private sealed class Reading
+    private sealed class Reading(ProductLogs logs)
     {
         private volatile bool _hasEnded;
 
-        public ProductLog Log { get; } = new();
+        public ProductLogs Logs { get; } = logs;
 
         public CancellationTokenSource Stopping { get; } = new();
 

@@ -3,18 +3,29 @@ using AspireRedis.Coordination.Streams;
 namespace AspireRedis.Inventory.Live;
 
 /// <summary>
-/// The changes that the one reader of this instance has read, for all who are connected to it: each goes through it at his own pace, so
-/// that nobody has a buffer of his own. Safe for concurrent use.
+/// The changes that the one reader of a partition in this instance has read, for all who are connected to it: each goes through it at his
+/// own pace, so that nobody has a buffer of his own. Safe for concurrent use.
 /// </summary>
-internal sealed class ProductLog
+/// <param name="kept">How many the stream keeps, about.</param>
+internal sealed class ProductLog(int kept)
 {
     private readonly Lock _lock = new();
     private readonly List<ProductChange> _changes = [];
-    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ChangeId _removed;
     private int _generation;
     private bool _caughtUp;
-    private Exception? _failure;
+
+    /// <summary>How often the reader began anew, and whether it has read since what the stream had.</summary>
+    public (int Generation, bool IsCaughtUp) Beginning
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return (_generation, _caughtUp);
+            }
+        }
+    }
 
     /// <summary>What the reader has read.</summary>
     public void Add(StreamTailBatch batch)
@@ -32,43 +43,12 @@ internal sealed class ProductLog
                 _changes.Add(ProductChanges.Read(entry));
             }
             // As the stream itself, in larger steps.
-            if (_changes.Count > 2 * ProductChanges.Kept)
+            if (_changes.Count > 2 * kept)
             {
-                _removed = _changes[^(ProductChanges.Kept + 1)].Id;
-                _changes.RemoveRange(0, _changes.Count - ProductChanges.Kept);
+                _removed = _changes[^(kept + 1)].Id;
+                _changes.RemoveRange(0, _changes.Count - kept);
             }
             _caughtUp |= batch.IsCaughtUp;
-            Signal();
-        }
-    }
-
-    /// <summary>The reader has ended.</summary>
-    public void Fail(Exception failure)
-    {
-        lock (_lock)
-        {
-            _failure = failure;
-            Signal();
-        }
-    }
-
-    /// <summary>Until the reader has read what the stream had, now or since it began anew.</summary>
-    /// <returns>Which beginning that was.</returns>
-    public async Task<int> WhenCaughtUpAsync(CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            Task changed;
-            lock (_lock)
-            {
-                ThrowIfFailed();
-                if (_caughtUp)
-                {
-                    return _generation;
-                }
-                changed = _changed.Task;
-            }
-            await changed.WaitAsync(cancellationToken);
         }
     }
 
@@ -91,14 +71,13 @@ internal sealed class ProductLog
         }
     }
 
-    /// <summary>Those behind a change, and what ends when there are more, or others.</summary>
-    public (IReadOnlyList<ProductChange> Changes, Task More, int Generation, bool Overrun) Behind(ChangeId id)
+    /// <summary>Those behind a change, in the order of the stream, and whether others that were are not kept any more.</summary>
+    public (IReadOnlyList<ProductChange> Changes, int Generation, bool IsCaughtUp, bool Overrun) Behind(ChangeId id)
     {
         lock (_lock)
         {
-            ThrowIfFailed();
             var at = FirstBehind(id);
-            return (at < _changes.Count ? _changes[at..] : [], _changed.Task, _generation, _removed.IsBehind(id));
+            return (at < _changes.Count ? _changes[at..] : [], _generation, _caughtUp, _removed.IsBehind(id));
         }
     }
 
@@ -111,19 +90,5 @@ internal sealed class ProductLog
             (low, high) = _changes[middle].Id.IsBehind(id) ? (low, middle) : (middle + 1, high);
         }
         return low;
-    }
-
-    private void ThrowIfFailed()
-    {
-        if (_failure is not null)
-        {
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_failure);
-        }
-    }
-
-    private void Signal()
-    {
-        _changed.TrySetResult();
-        _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

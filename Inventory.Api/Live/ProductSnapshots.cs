@@ -4,13 +4,16 @@ using StackExchange.Redis;
 
 namespace AspireRedis.Inventory.Live;
 
-/// <summary>Products as they were at one moment.</summary>
-/// <param name="At">The last change that they have.</param>
+/// <summary>Products as they were, those of a partition at one moment.</summary>
+/// <param name="At">Of each partition the last change that they have.</param>
 /// <param name="IsComplete">False: there are too many, and none is here.</param>
 /// <param name="Products">Their states.</param>
-internal sealed record ProductSnapshot(ChangeId At, bool IsComplete, IReadOnlyList<string> Products);
+internal sealed record ProductSnapshot(IReadOnlyList<ChangeId> At, bool IsComplete, IReadOnlyList<string> Products);
 
-/// <summary>Reads products and the last change in one transaction, so that it is known which changes they have.</summary>
+/// <summary>
+/// Reads products and the last change of each partition in one transaction, so that it is known which changes they have. In a cluster,
+/// where a transaction fails while its slot moves, one after the other: what changes in between is told again.
+/// </summary>
 internal sealed class ProductSnapshots(RedisDeployment redis, ProductStore store, ProductKeys keys, TimeProvider clock)
 {
     /// <summary>How many a snapshot of all has at most.</summary>
@@ -25,7 +28,7 @@ internal sealed class ProductSnapshots(RedisDeployment redis, ProductStore store
     private int _allOf;
 
     /// <summary>All products.</summary>
-    /// <param name="generation">Which beginning of the log; one of another is not shared.</param>
+    /// <param name="generation">Which beginning of the logs; one of another is not shared.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public Task<ProductSnapshot> ReadAllAsync(int generation, CancellationToken cancellationToken)
     {
@@ -42,14 +45,39 @@ internal sealed class ProductSnapshots(RedisDeployment redis, ProductStore store
     }
 
     /// <summary>Some of them; those that there are.</summary>
-    public Task<ProductSnapshot> ReadAsync(IReadOnlyCollection<string> skus, CancellationToken cancellationToken)
-        => redis.RunAsync(ProductChanges.Stream, async database =>
+    /// <param name="skus">Which.</param>
+    /// <param name="partitions">Those that are looked at.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<ProductSnapshot> ReadAsync(
+        IReadOnlyCollection<string> skus, IEnumerable<int> partitions, CancellationToken cancellationToken)
+    {
+        var ofPartition = skus.ToLookup(keys.PartitionOf);
+        var (at, states) = (new ChangeId[keys.PartitionCount], new List<string>(skus.Count));
+        foreach (var (partition, last, some) in await Task.WhenAll(
+            partitions.Select(p => ReadAsync(p, [.. ofPartition[p]], cancellationToken))))
         {
-            var transaction = database.CreateTransaction();
-            var last = transaction.StreamRangeAsync(ProductChanges.Stream, count: 1, messageOrder: Order.Descending);
-            var products = skus.Select(sku => (sku, Fields: transaction.HashGetAsync(keys.Product(sku), ["name", "price", "stock"]))).ToList();
-            await transaction.ExecuteAsync(CommandFlags.DemandMaster);
-            var states = new List<string>(products.Count);
+            at[partition] = last;
+            states.AddRange(some);
+        }
+        return new ProductSnapshot(at, IsComplete: true, states);
+    }
+
+    private Task<(int Partition, ChangeId At, List<string> States)> ReadAsync(
+        int partition, string[] skus, CancellationToken cancellationToken)
+        => redis.RunAsync(keys.Changes(partition), async database =>
+        {
+            var transaction = redis.IsCluster ? null : database.CreateTransaction();
+            var reader = transaction ?? (IDatabaseAsync)database;
+            // The last change first: then what is read has it, whatever comes in between.
+            var last = reader.StreamRangeAsync(
+                keys.Changes(partition), count: 1, messageOrder: Order.Descending, flags: CommandFlags.DemandMaster);
+            var products = Array.ConvertAll(skus, sku => (Sku: sku,
+                Fields: reader.HashGetAsync(keys.Product(sku), ["name", "price", "stock"], CommandFlags.DemandMaster)));
+            if (transaction is not null)
+            {
+                await transaction.ExecuteAsync(CommandFlags.DemandMaster);
+            }
+            var states = new List<string>(products.Length);
             foreach (var (sku, fields) in products)
             {
                 if (await fields is [{ IsNull: false } name, var price, var stock])
@@ -57,14 +85,14 @@ internal sealed class ProductSnapshots(RedisDeployment redis, ProductStore store
                     states.Add(ProductChanges.Json(sku, name!, price!, stock!));
                 }
             }
-            return new ProductSnapshot(await last is [var entry] ? ChangeId.Of(entry) : ChangeId.None, IsComplete: true, states);
+            return (partition, await last is [var entry] ? ChangeId.Of(entry) : ChangeId.None, states);
         }, repeatable: true, cancellationToken);
 
     private async Task<ProductSnapshot> ReadAllAsync()
     {
         var skus = await store.FindSkusAsync(null, MaxProducts + 1, CancellationToken.None);
         return skus.Length <= MaxProducts
-            ? await ReadAsync(skus, CancellationToken.None)
-            : await ReadAsync([], CancellationToken.None) with { IsComplete = false };
+            ? await ReadAsync(skus, keys.Partitions, CancellationToken.None)
+            : await ReadAsync([], keys.Partitions, CancellationToken.None) with { IsComplete = false };
     }
 }

@@ -18,7 +18,7 @@ internal static class ProductStreamEndpoints
         => routes.MapGroup("").WithTags("Products").WithSharedProblems()
             .MapGet("/products/stream", GetAsync).WithName("StreamProducts")
             .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
-            .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status501NotImplemented)
+            .ProducesProblem(StatusCodes.Status400BadRequest)
             .WithSummary("Products as they change, as Server-Sent Events.")
             .WithDescription("event: product has the state of a product, {\"sku\",\"name\",\"price\",\"stock\"}; of several changes a slow "
                 + "reader gets the last. event: reset comes first, and again when what was told before may not hold any more: all products "
@@ -30,14 +30,10 @@ internal static class ProductStreamEndpoints
         [FromHeader(Name = "Last-Event-ID")] string? lastEventId,
         ProductFeed feed, ProductKeys keys, LiveStreams streams, HttpContext context, CancellationToken cancellationToken)
     {
-        ChangeId? after = null;
-        if (!string.IsNullOrEmpty(lastEventId))
+        ChangeId[]? after = null;
+        if (!string.IsNullOrEmpty(lastEventId) && (after = ChangeId.Split(lastEventId, keys.PartitionCount)) is null)
         {
-            if (!ChangeId.TryParse(lastEventId, out var id))
-            {
-                return InvalidInput.Of("Last-Event-ID", "Last-Event-ID is not the id of an event of this stream.");
-            }
-            after = id;
+            return InvalidInput.Of("Last-Event-ID", "Last-Event-ID is not the id of an event of this stream.");
         }
         if (sku is { Length: > MaxSkus })
         {
@@ -47,14 +43,9 @@ internal static class ProductStreamEndpoints
         {
             return InvalidInput.Of("sku", Sku.Rule);
         }
-        if (keys.PartitionCount > 1)
-        {
-            return TypedResults.Problem("Each partition has changes of its own, which nothing joins: products are streamed with "
-                + $"{ShopPartitions.Setting}=1 only.", statusCode: StatusCodes.Status501NotImplemented, title: "Not with partitions");
-        }
         // Before the answer begins, so that a failure is one of its own.
-        await feed.WhenReadyAsync(cancellationToken);
         var skus = sku is { Length: > 0 } ? sku.ToHashSet(StringComparer.Ordinal) : null;
+        await feed.WhenReadyAsync(skus, cancellationToken);
         return streams.Answer(context, token => feed.ReadAsync(after, skus, token));
     }
 }

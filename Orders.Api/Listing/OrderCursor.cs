@@ -2,25 +2,61 @@ using System.Globalization;
 
 namespace AspireRedis.Orders.Listing;
 
-/// <summary>The last order of a page: the next one begins behind it, whatever was placed or deleted meanwhile.</summary>
-/// <param name="Index">Where it was among the customer's orders, so that it need not be looked for.</param>
-/// <param name="OrderId">The order.</param>
-internal readonly record struct OrderCursor(int Index, string OrderId)
+/// <summary>
+/// Where a page ended, in each partition that has more: the next one goes on there, whatever was placed or deleted meanwhile. A partition
+/// that had no more has none, so that what is placed there later is on no later page.
+/// </summary>
+internal sealed class OrderCursor
 {
     /// <summary>What is wrong with a cursor.</summary>
     public const string Rule = "cursor must be the next of another page.";
 
-    public static bool TryParse(string text, out OrderCursor cursor)
+    private const char Separator = '.';
+
+    private readonly Dictionary<int, OrderPosition> _positions;
+
+    private OrderCursor(Dictionary<int, OrderPosition> positions) => _positions = positions;
+
+    /// <summary>Null when no partition has more.</summary>
+    public static OrderCursor? Of(Dictionary<int, OrderPosition> positions) => positions.Count == 0 ? null : new OrderCursor(positions);
+
+    /// <summary>What <see cref="ToString"/> has made; null for anything else.</summary>
+    public static OrderCursor? Parse(string text, OrderKeys keys)
     {
-        cursor = default;
-        if (text.Split('-') is not [var index, var orderId] || !Placing.OrderId.IsValid(orderId)
-            || !int.TryParse(index, NumberStyles.None, CultureInfo.InvariantCulture, out var at))
+        var parts = text.Split(Separator, keys.PartitionCount + 1);
+        var positions = new Dictionary<int, OrderPosition>();
+        return parts.All(part => OrderPosition.TryParse(part, out var position)
+            && positions.TryAdd(keys.PartitionOf(position.OrderId), position)) ? new OrderCursor(positions) : null;
+    }
+
+    /// <summary>Where to go on in a partition; null when there is nothing more.</summary>
+    public OrderPosition? In(int partition) => _positions.TryGetValue(partition, out var position) ? position : null;
+
+    public override string ToString() => string.Join(Separator, _positions.Values);
+}
+
+/// <summary>A place among a customer's orders in one partition.</summary>
+/// <param name="Newer">How many of them were newer than this one, so that it need not be looked for.</param>
+/// <param name="OrderId">The order.</param>
+/// <param name="IsShown">Whether it was on a page: then what follows begins behind it, else with it.</param>
+internal readonly record struct OrderPosition(long Newer, string OrderId, bool IsShown)
+{
+    private const char Shown = '-';
+    private const char NotShown = '_';
+    private const int IdLength = 32;
+
+    public static bool TryParse(string text, out OrderPosition position)
+    {
+        position = default;
+        if (text.Length <= IdLength + 1 || text[^(IdLength + 1)] is not (Shown or NotShown) || !Placing.OrderId.IsValid(text[^IdLength..])
+            || !int.TryParse(text.AsSpan(0, text.Length - IdLength - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var newer))
         {
             return false;
         }
-        cursor = new OrderCursor(at, orderId);
+        position = new OrderPosition(newer, text[^IdLength..], text[^(IdLength + 1)] == Shown);
         return true;
     }
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Index}-{OrderId}");
+    public override string ToString()
+        => string.Create(CultureInfo.InvariantCulture, $"{Newer}{(IsShown ? Shown : NotShown)}{OrderId}");
 }

@@ -16,35 +16,38 @@ internal sealed class OrderList
     public const string CacheName = "orders";
 
     private readonly OrderStore _store;
+    private readonly CustomerOrders _customers;
     private readonly IFusionCache _cache;
     private readonly TimeSpan _changing;
     private readonly FusionCacheEntryOptions _forIds;
 
-    public OrderList(OrderStore store, [FromKeyedServices(CacheName)] IFusionCache cache, IOptions<ReadCacheOptions> options)
+    public OrderList(OrderStore store, CustomerOrders customers, [FromKeyedServices(CacheName)] IFusionCache cache,
+        IOptions<ReadCacheOptions> options)
     {
         _store = store;
+        _customers = customers;
         _cache = cache;
         _changing = options.Value.MaxStalenessOfLists;
         _forIds = cache.OptionsForLists(options.Value);
     }
 
-    /// <summary>A page, newest first; null when the order of the cursor is not there any more.</summary>
+    /// <summary>A page, newest first; null when an order of the cursor is not there any more.</summary>
     /// <param name="userId">The customer.</param>
-    /// <param name="before">The last order of the page before; null for the newest.</param>
+    /// <param name="before">Where the page before ended; null for the newest.</param>
     /// <param name="limit">How many at most.</param>
     /// <param name="cancellationToken">Ends the wait; what is loaded meanwhile is for others.</param>
     public async Task<OrderPage?> FindAsync(string userId, OrderCursor? before, int limit, CancellationToken cancellationToken)
     {
         var found = await _cache.ReadAsync<OrderIds?>($"ids:{limit}:{before}:{userId}",
-            (_, token) => _store.FindOfCustomerAsync(userId, before, limit, token), _forIds, cancellationToken);
+            (_, token) => _customers.FindAsync(userId, before, limit, token), _forIds, cancellationToken);
         if (found is null)
         {
             return null;
         }
-        var orders = await Task.WhenAll(found.Ids.Reverse().Select(FindAsync)).WaitAsync(cancellationToken);
+        var orders = await Task.WhenAll(found.Ids.Select(FindAsync)).WaitAsync(cancellationToken);
         // Deleted since, or its customer was erased.
         return new OrderPage([.. orders.OfType<OrderView>().Where(order => order.UserId == userId)],
-            found.First > 0 && found.Ids.Count > 0 ? new OrderCursor(found.First, found.Ids[0]).ToString() : null);
+            found.Next?.ToString());
     }
 
     /// <summary>Has no instance keep it any more.</summary>
@@ -63,8 +66,3 @@ internal sealed class OrderList
 
     private static string KeyOf(string orderId) => $"order:{orderId}";
 }
-
-/// <summary>Ids of orders of a customer, as they were placed.</summary>
-/// <param name="First">Where the first of them is among all of his.</param>
-/// <param name="Ids">The ids.</param>
-internal sealed record OrderIds(int First, IReadOnlyList<string> Ids);

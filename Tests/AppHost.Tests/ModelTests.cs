@@ -95,7 +95,7 @@ public sealed class ModelTests
     [InlineData("Redis:Topology is 'ring'; it must be sentinel, single or cluster", "--Redis:Topology=ring")]
     [InlineData("Redis:Regions is for a Sentinel deployment, and Redis:Topology is 'cluster'", "--Redis:Topology=cluster", "--Redis:Regions=true")]
     [InlineData("Orders:Partitions is 1, and Redis:Topology is 'cluster'", "--Redis:Topology=cluster", "--Orders:Partitions=1")]
-    [InlineData("Orders:Partitions is '0'; it must be a number from 1 to 1024", "--Orders:Partitions=0")]
+    [InlineData("Orders:Partitions is '0'; it must be a number from 1 to 128", "--Orders:Partitions=0")]
     [InlineData("Redis:Mode must be auto or container", "--Redis:Topology=single", "--Redis:Mode=executable")]
     public async Task An_unknown_topology_and_one_that_the_mode_cannot_run_are_refused_by_their_names(string message,
         params string[] settings)

@@ -61,6 +61,8 @@ public sealed class ClusterShopTests(ClusterShopFixture fixture) : PartitionedSh
     {
         await _shop.Cluster.WaitUntilWholeAsync();
         var sku = await _shop.NewProductAsync(stock: 100_000);
+        await using var told = await EventStream.OpenAsync(_shop.Inventory, $"/products/stream?sku={sku}");
+        await told.WaitForAsync(s => s.StocksOf(sku) is [100_000], "the product is told");
         await using var load = new OrderLoad(_shop, sku);
         await load.ReachAsync(20);
         var options = ConfigurationOptions.Parse(_shop.Cluster.Topology.PlainConnectionString);
@@ -85,6 +87,9 @@ public sealed class ClusterShopTests(ClusterShopFixture fixture) : PartitionedSh
 
         Assert.Empty(load.Failures);
         await AssertKeptAsync(load, sku);
+        await AssertToldAsync(told, sku);
+        Assert.Single(told.Data("reset"));
+        Assert.Equal(told.StocksOf(sku).Distinct().OrderDescending(), told.StocksOf(sku));
         var history = await _shop.Orders.GetStringAsync($"/orders/{load.Placed.First()}/history");
         Assert.Contains("order-confirmed", history, StringComparison.Ordinal);
     }
@@ -96,6 +101,7 @@ public sealed class ClusterShopTests(ClusterShopFixture fixture) : PartitionedSh
         var sku = await _shop.NewProductAsync(stock: 100_000);
         // The shard that all of these orders need, for the stock.
         var slot = HashSlots.Of($"product:{{products:{HashSlots.Crc16(sku) % Partitions}}}:{sku}");
+        await using var told = await EventStream.OpenAsync(_shop.Inventory, $"/products/stream?sku={sku}");
         await using var load = new OrderLoad(_shop, sku);
         await load.ReachAsync(20);
         var primary = await _shop.Cluster.PrimaryOfAsync(slot);
@@ -109,7 +115,53 @@ public sealed class ClusterShopTests(ClusterShopFixture fixture) : PartitionedSh
 
         await _shop.Cluster.WaitUntilWholeAsync();
         await AssertKeptAsync(load, sku);
+        await AssertToldAsync(told, sku);
     }
+
+    [Fact]
+    public async Task A_shard_that_is_lost_holds_up_no_events_of_the_others_and_no_list_of_orders_is_without_its_own()
+    {
+        await _shop.Cluster.WaitUntilWholeAsync();
+        var (own, other) = (await NewProductInAsync(1, stock: 5), await NewProductInAsync(2, stock: 5));
+        await using var stream = await EventStream.OpenAsync(_shop.Inventory, $"/products/stream?sku={own}&sku={other}");
+        await stream.WaitForAsync(s => s.StocksOf(own) is [5] && s.StocksOf(other) is [5], "both are told");
+        var primary = await _shop.Cluster.PrimaryOfAsync(HashSlots.Of("{products:1}"));
+        Assert.NotEqual(primary, await _shop.Cluster.PrimaryOfAsync(HashSlots.Of("{products:2}")));
+        var topology = _shop.Cluster.Topology;
+        // The replica first, which shall not take over.
+        var shard = topology.Nodes.Where(n => (topology.PrimaryOf(n) ?? n) == (topology.PrimaryOf(primary) ?? primary))
+            .OrderBy(n => n == primary).ToList();
+
+        shard.ForEach(node => _shop.Cluster[node].Kill());
+        try
+        {
+            await ChangeAsync(2, other, stock: 4);
+            await stream.WaitForAsync(s => s.StocksOf(other) is [5, 4], "the other shard's change is told");
+            using var list = await _shop.Orders.GetAsync($"/orders?userId=lost-{Guid.NewGuid():N}");
+            await list.AssertProblemAsync(HttpStatusCode.ServiceUnavailable);
+            await using var resumed = await EventStream.OpenAsync(
+                _shop.Inventory, $"/products/stream?sku={own}&sku={other}", stream.LastEventId);
+            await ChangeAsync(2, other, stock: 3);
+            await resumed.WaitForAsync(s => s.StocksOf(other) is [3], "who comes meanwhile goes on behind what he has seen");
+        }
+        finally
+        {
+            await Task.WhenAll(shard.Select(node => _shop.Cluster[node].RestartAsync()));
+        }
+        await _shop.Cluster.WaitUntilWholeAsync();
+        await _shop.Database.Multiplexer.ConfigureAsync();
+        await Eventually.HoldsAsync(() => ChangeAsync(1, own, stock: 2), "a change of the shard", ShopSystem.LongBound);
+
+        await stream.WaitForAsync(s => s.StocksOf(own) is [5, 2] && s.StocksOf(other) is [5, 4, 3], "it is told, and nothing twice");
+        await Eventually.HoldsAsync(async () => Assert.Empty((await OrdersAsync("nobody", 20)).Orders), "the list is whole again");
+
+        Task ChangeAsync(int partition, string sku, int stock) => _shop.Database.StreamAddAsync($"products:changes:{{products:{partition}}}",
+            [new("sku", sku), new("name", "Chair"), new("price", "49.90"), new("stock", stock)]);
+    }
+
+    /// <summary>What was told last is how it is.</summary>
+    private Task AssertToldAsync(EventStream told, string sku)
+        => Eventually.HoldsAsync(async () => Assert.Equal(await _shop.StockAsync(sku), told.StocksOf(sku)[^1]), "the last stock is told");
 
     /// <summary>All that was acknowledged is there, paid and mailed once; and what is sold is what is gone.</summary>
     private async Task AssertKeptAsync(OrderLoad load, string sku)

@@ -54,14 +54,14 @@ public abstract class PartitionedShopSuite(ShopSystem shop)
         Assert.Equal(12739, HashSlots.Crc16("123456789"));
         foreach (var order in placed)
         {
-            var partition = HashSlots.Crc16(order.OrderId) % Partitions;
+            var partition = PartitionOf(order.OrderId);
             Assert.Equal([$"order:{{orders:{partition}}}:{order.OrderId}"], keys.Where(
                 k => k.Contains(order.OrderId, StringComparison.Ordinal) && !k.StartsWith("product:", StringComparison.Ordinal)));
             Assert.Contains(await _shop.Database.StreamRangeAsync($"{ShopSystem.OrderEvents}:{{orders:{partition}}}"),
                 e => e["order_id"] == order.OrderId);
         }
         // Not all four: ids are random.
-        Assert.True(placed.Select(o => HashSlots.Crc16(o.OrderId) % Partitions).Distinct().Count() > 1);
+        Assert.True(placed.Select(o => PartitionOf(o.OrderId)).Distinct().Count() > 1);
         // The product, its lease and what is set aside.
         var ofProduct = keys.Where(k => k.Split(':', '/').Contains(first)).ToList();
         Assert.Equal(Count, ofProduct.Count(k => k.Contains(":reservation:", StringComparison.Ordinal)));
@@ -112,7 +112,7 @@ public abstract class PartitionedShopSuite(ShopSystem shop)
     public async Task A_dead_letter_of_a_partition_is_listed_and_requeued_and_an_order_without_its_event_is_found()
     {
         var orderId = Guid.CreateVersion7().ToString("N");
-        var stream = $"{ShopSystem.Mails}:{{orders:{HashSlots.Crc16(orderId) % Partitions}}}";
+        var stream = $"{ShopSystem.Mails}:{{orders:{PartitionOf(orderId)}}}";
         var id = await _shop.Database.StreamAddAsync($"{stream}:dead",
         [
             new("dead_group", "mailers"), new("dead_entry_id", "1-1"), new("dead_reason", "failed in 30 deliveries"),
@@ -131,7 +131,7 @@ public abstract class PartitionedShopSuite(ShopSystem shop)
 
         // As if its event had been acknowledged and nobody had paid.
         var (lost, key) = await PlaceAsync(OrderRequest.For(await _shop.NewProductAsync(stock: 1)));
-        var partition = HashSlots.Crc16(lost) % Partitions;
+        var partition = PartitionOf(lost);
         await _shop.Database.HashDeleteAsync(key, "event:2");
         await _shop.Database.HashSetAsync(key, "status", "placed");
         await _shop.Database.SortedSetAddAsync($"orders:unsettled:{{orders:{partition}}}", lost, 1);
@@ -184,18 +184,135 @@ public abstract class PartitionedShopSuite(ShopSystem shop)
         Assert.DoesNotContain(await _shop.EntriesAsync(ShopSystem.OrderEvents), e => e.GetValueOrDefault("user_id") == user);
 
         // Those of a partition, as if it were long ago.
-        var settled = $"orders:settled:{{orders:{HashSlots.Crc16(placed[0]) % Partitions}}}";
+        var settled = $"orders:settled:{{orders:{PartitionOf(placed[0])}}}";
         await _shop.Database.KeyDeleteAsync(settled);
         await _shop.Database.StreamAddAsync(settled, "id", placed[0], "1600000000000-0");
         await Eventually.TrueAsync(async () => (await KeysAsync($"order:*{placed[0]}*")).Count == 0, "it is gone");
         Assert.Single(await KeysAsync($"order:*{placed[1]}*"));
     }
 
+    [Fact]
+    public async Task A_customers_orders_are_paged_over_the_partitions_newest_first_while_others_are_placed()
+    {
+        const int Count = 14;
+        var user = $"pages-{Guid.NewGuid():N}";
+        var sku = await _shop.NewProductAsync(stock: 1000);
+        List<string> placed = [];
+        while (placed.Count < Count || placed.Select(PartitionOf).Distinct().Count() < Partitions)
+        {
+            placed.Insert(0, await PlaceForAsync());
+        }
+        List<string> seen = [];
+        List<string> later = [];
+        string? cursor = null;
+        do
+        {
+            var page = await OrdersAsync(user, 3, cursor);
+            Assert.InRange(page.Orders.Count, 1, 3);
+            Assert.All(page.Orders, o => Assert.Equal(user, o.UserId));
+            seen.AddRange(page.Orders.Select(o => o.OrderId));
+            cursor = page.Next;
+            later.AddRange(await Task.WhenAll(PlaceForAsync(), PlaceForAsync()));
+        }
+        while (cursor is not null);
+
+        Assert.Equal(placed, seen);
+        var all = await OrdersAsync(user, 100);
+        Assert.Equal(placed.Concat(later).Order(StringComparer.Ordinal), all.Orders.Select(o => o.OrderId).Order(StringComparer.Ordinal));
+        Assert.Equal(placed, all.Orders.Select(o => o.OrderId).Where(placed.Contains));
+        Assert.Null(all.Next);
+
+        // One that is no order of his, two in one partition, more than there are partitions, and none.
+        foreach (var bad in (string[])[$"0-{new string('0', 32)}", $"0-{placed[0]}.1_{placed[0]}",
+            string.Join('.', placed.Select(id => $"0-{id}")), $"0-{placed[0]}.", "."])
+        {
+            using var refused = await _shop.Orders.GetAsync($"/orders?userId={user}&cursor={bad}");
+            Assert.Equal(["cursor"], (await refused.AssertProblemAsync(HttpStatusCode.BadRequest)).ErrorKeys());
+        }
+
+        async Task<string> PlaceForAsync() => (await _shop.PlaceOrderAsync(OrderRequest.For(sku, userId: user))).OrderId;
+    }
+
+    [Fact]
+    public async Task Products_of_all_partitions_are_told_and_after_a_reconnect_nothing_is_missing_nor_told_twice()
+    {
+        List<string> skus = [];
+        for (var i = 0; i < Partitions; i++)
+        {
+            skus.Add(await NewProductInAsync(i, stock: 10));
+        }
+        string last;
+        await using (var stream = await EventStream.OpenAsync(_shop.Inventory, "/products/stream"))
+        {
+            await AllAreAsync(stream, skus, 10);
+            Assert.Equal("start", Assert.Single(stream.Data("reset")).GetProperty("reason").GetString());
+            await PutAsync(skus, 9);
+            await AllAreAsync(stream, skus, 10, 9);
+            last = stream.LastEventId!;
+        }
+        await PutAsync(skus[1..], 8);
+
+        // By way of the other service, which a page has for its origin; and at an instance that has begun to read only now.
+        await using var another = await _shop.StartAnotherAsync(ShopSystem.InventoryApi);
+        await using var again = await EventStream.OpenAsync(_shop.Orders, "/products/stream", last);
+        await using var elsewhere = await EventStream.OpenAsync(another.Http, "/products/stream", last);
+        foreach (var stream in new[] { again, elsewhere })
+        {
+            await AllAreAsync(stream, skus[1..], 8);
+        }
+        await PutAsync(skus[..1], 7);
+        foreach (var stream in new[] { again, elsewhere })
+        {
+            await AllAreAsync(stream, skus[..1], 7);
+            await AllAreAsync(stream, skus[1..], 8);
+            Assert.Empty(stream.Data("reset"));
+        }
+
+        // The history of one partition does not reach back so far.
+        var parts = last.Split('_');
+        Assert.Equal(Partitions, parts.Length);
+        await using var old = await EventStream.OpenAsync(_shop.Inventory, "/products/stream", $"{string.Join('_', parts[..^1])}_1-0-abcd");
+        await AllAreAsync(old, skus[1..], 8);
+        Assert.Equal("too-old", Assert.Single(old.Data("reset")).GetProperty("reason").GetString());
+        foreach (var bad in (string[])[parts[0], $"{last}_{parts[0]}", $"{string.Join('_', parts[..^1])}_", "nonsense"])
+        {
+            using var refused = await EventStream.SendAsync(_shop.Inventory, "/products/stream", bad);
+            Assert.Single((await refused.AssertProblemAsync(HttpStatusCode.BadRequest)).ErrorKeys());
+        }
+
+        async Task PutAsync(IEnumerable<string> some, int stock)
+        {
+            foreach (var sku in some)
+            {
+                await _shop.PutProductAsync(sku, stock);
+            }
+        }
+
+        static Task AllAreAsync(EventStream stream, IReadOnlyList<string> some, params int[] stocks)
+            => stream.WaitForAsync(s => some.All(sku => s.StocksOf(sku).SequenceEqual(stocks)),
+                $"{string.Join(", ", some)} are told as {string.Join(", ", stocks)}");
+    }
+
+    [Fact]
+    public async Task A_page_has_its_script_the_list_of_products_and_the_way_of_an_order()
+    {
+        var sku = await _shop.NewProductAsync(stock: 1);
+        Assert.Contains("page.js", await _shop.Orders.GetStringAsync("/"), StringComparison.Ordinal);
+        var page = await _shop.Orders.GetFromJsonAsync<ProductPageState>($"/products?limit=100&cursor={sku[..^1]}");
+        Assert.Contains(page!.Products, p => p.Sku == sku);
+        var order = await _shop.PlaceOrderAsync(OrderRequest.For(sku));
+
+        await using var stream = await EventStream.OpenAsync(_shop.Orders, $"/orders/{order.OrderId}/stream");
+
+        await stream.WaitForAsync(s => s.Reading.IsCompleted, "the stream ends by itself");
+        Assert.Equal(["placed", "confirmed", "mailed"], stream.Statuses());
+    }
+
     [Theory]
     [InlineData(ShopSystem.OrdersApi, "1", "was used with 1 partition.")]
     [InlineData(ShopSystem.InventoryApi, "8", "was used with 8 partitions 'orders'.")]
     [InlineData(ShopSystem.NotificationsWorker, "1", "was used with 1 partition.")]
-    [InlineData(ShopSystem.OrdersApi, "0", "Orders:Partitions is '0'; it must be a number from 1 to 1024.")]
+    [InlineData(ShopSystem.OrdersApi, "0", "Orders:Partitions is '0'; it must be a number from 1 to 128.")]
     public async Task A_service_with_another_number_does_not_start(string service, string number, string reason)
     {
         var error = await Assert.ThrowsAnyAsync<Exception>(
@@ -204,6 +321,24 @@ public abstract class PartitionedShopSuite(ShopSystem shop)
         Assert.Contains("before it was healthy", error.ToString(), StringComparison.Ordinal);
         Assert.Contains(reason, error.ToString(), StringComparison.Ordinal);
     }
+
+    protected static int PartitionOf(string id) => HashSlots.Crc16(id) % Partitions;
+
+    /// <summary>A product of a partition.</summary>
+    protected async Task<string> NewProductInAsync(int partition, int stock)
+    {
+        var sku = ShopSystem.NewSku();
+        while (PartitionOf(sku) != partition)
+        {
+            sku = ShopSystem.NewSku();
+        }
+        await _shop.PutProductAsync(sku, stock);
+        return sku;
+    }
+
+    private protected async Task<OrderPageState> OrdersAsync(string user, int limit, string? cursor = null)
+        => (await _shop.Orders.GetFromJsonAsync<OrderPageState>(
+            $"/orders?userId={user}&limit={limit}{(cursor is null ? "" : $"&cursor={cursor}")}"))!;
 
     private async Task<string[]> PlaceManyAsync(string sku, int count)
         => [.. (await Task.WhenAll(Enumerable.Range(0, count).Select(_ => _shop.PlaceOrderAsync(OrderRequest.For(sku)))))
@@ -264,12 +399,13 @@ public sealed class PartitionedShopTests(PartitionedShopFixture fixture)
         Assert.Equal(["events:order-placed", "email_stream"], one.Streams);
         Assert.Equal(
             ["order:{7}", "order:{7}:closed", "order:{7}:journal", "order:{7}:events", "orders:unsettled", "orders:settled",
-                "customers:erasing", "customer:{88}:orders", "product:{x}", "product:{x}:reservation:7", "inventory_lock:{x}", "reservation_deadlines"],
+                "customers:erasing", "customer:{88}:orders", "product:{x}", "product:{x}:reservation:7", "inventory_lock:{x}", "reservation_deadlines",
+                "products:changes"],
             new RedisKey[]
             {
                 orders.Order("7"), orders.Closed("7"), orders.EarlierJournal("7"), orders.EarliestJournal("7"), orders.Unsettled(0),
                 orders.Settled(0), orders.Erasing(0), orders.OfCustomer("88", 0), products.Product("x"),
-                products.Reservation(new("7", "x")), products.Lease("x"), products.DeadlinesOf("x"),
+                products.Reservation(new("7", "x")), products.Lease("x"), products.DeadlinesOf("x"), products.ChangesOf("x"),
             }.Select(key => (string)key!));
     }
 }
