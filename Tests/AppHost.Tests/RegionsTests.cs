@@ -19,14 +19,14 @@ public sealed class RegionsTests
 
     private static async Task AssertTakesOverAsync(string mode)
     {
-        using var bound = new CancellationTokenSource(TimeSpan.FromMinutes(6));
+        using var bound = new CancellationTokenSource(TimeSpan.FromMinutes(12));
         using var directory = new TemporaryDirectory();
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(
             [$"--Redis:Mode={mode}", "--Redis:Regions=true", $"--Run:Directory={directory.Path}", "--no-dashboard"], bound.Token);
         await using var app = await builder.BuildAsync(bound.Token);
         await app.StartAsync(bound.Token);
         var path = Path.Combine(directory.Path, "endpoints.env");
-        await Eventually.TrueAsync(() => File.Exists(path), "the endpoints file is written", TimeSpan.FromMinutes(5));
+        await Eventually.TrueAsync(() => File.Exists(path), "the endpoints file is written", TimeSpan.FromMinutes(8));
         var endpoints = (await File.ReadAllLinesAsync(path, bound.Token)).Select(l => l.Split('=', 2)).ToDictionary(p => p[0], p => p[1]);
         Assert.Equal(3, endpoints["LOCK_NODES"].Split(',').Length);
         Assert.Equal(3, endpoints["SENTINELS_STANDBY"].Split(',').Length);
