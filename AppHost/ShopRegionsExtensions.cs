@@ -18,7 +18,7 @@ internal static class ShopRegionsExtensions
     public static bool HasRegions(this IConfiguration configuration) => configuration.GetValue<bool>(Key);
 
     /// <summary>Adds the standby and the witnesses where the setting says so; else null. Nothing of it is published.</summary>
-    /// <exception cref="InvalidOperationException">Redis runs in containers, or the latency of the link cannot be used.</exception>
+    /// <exception cref="InvalidOperationException">Data is to be kept, or the latency of the link cannot be used.</exception>
     public static IResourceBuilder<RedisRegionsResource>? AddShopRegions(this IDistributedApplicationBuilder builder,
         IResourceBuilder<IResourceWithConnectionString> redis)
     {

@@ -44,7 +44,10 @@ internal sealed class EndpointMap : Tunnel
 
     /// <inheritdoc/>
     public override ValueTask<EndPoint?> GetSocketConnectEndpointAsync(EndPoint endpoint, CancellationToken cancellationToken)
-        => new(_map.GetValueOrDefault(endpoint, endpoint));
+        => new(Of(endpoint));
+
+    /// <summary>Where to connect; the address itself when the map does not have it.</summary>
+    public EndPoint Of(EndPoint endpoint) => _map.GetValueOrDefault(endpoint, endpoint);
 
     private static bool TryParse(string text, out EndPoint endpoint)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using AspireRedis.Coordination.Failover;
 using StackExchange.Redis;
 
 namespace AspireRedis.Coordination.Regions;
@@ -11,6 +12,8 @@ namespace AspireRedis.Coordination.Regions;
 /// </remarks>
 public sealed class RegionDefinition
 {
+    private EndpointMap? _map;
+
     /// <summary>Its name: 1 to 64 letters, digits, <c>-</c>, <c>_</c> and <c>.</c>.</summary>
     public string Name { get; set; } = "";
 
@@ -29,9 +32,15 @@ public sealed class RegionDefinition
 
     /// <summary>
     /// How the other region reaches servers and Sentinels of this one, where that is not at their own addresses:
-    /// <c>10.0.0.1:6379</c> to <c>link.example:7001</c>. Default none.
+    /// <c>10.0.0.1:6379</c> to <c>link.example:7001</c>. Its servers are told these addresses, to replicate from. Default none.
     /// </summary>
     public IDictionary<string, string> Links { get; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>
+    /// Where this process connects instead of an address, its own or a link's, when it is outside of the network of the nodes:
+    /// <c>10.0.0.1:6379=127.0.0.1:31001,...</c>. Nodes are never told what is on the right. Default empty.
+    /// </summary>
+    public string EndpointMap { get; set; } = "";
 
     /// <summary>
     /// The user that the other region's servers replicate with; null for the user of <see cref="ConnectionString"/>, or none.
@@ -55,10 +64,19 @@ public sealed class RegionDefinition
 
     internal string? AuthPassword => ReplicationPassword ?? (string.IsNullOrEmpty(Connection.Password) ? null : Connection.Password);
 
-    /// <summary>Where somebody outside of the region reaches one of its nodes.</summary>
+    /// <summary>Where nodes of the other region reach one of this.</summary>
     internal EndPoint FromOutside(EndPoint node)
         => Links.TryGetValue(EndPointCollection.ToString(node), out var link) && EndPointCollection.TryParse(link) is { } reached ? reached
             : node;
+
+    /// <summary>Where this process reaches a node.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="fromOutside">Whether it is in the other region.</param>
+    internal EndPoint ReachedAt(EndPoint node, bool fromOutside)
+    {
+        var address = fromOutside ? FromOutside(node) : node;
+        return _map?.Of(address) ?? address;
+    }
 
     /// <summary>Whether an address is one of its servers, as itself or the other region sees it.</summary>
     internal bool HasServer(EndPoint node) => ServerNodes.Any(s => s.Equals(node) || FromOutside(s).Equals(node));
@@ -89,6 +107,14 @@ public sealed class RegionDefinition
         {
             Parse(node);
             Parse(link);
+        }
+        try
+        {
+            _map = Failover.EndpointMap.Parse(EndpointMap);
+        }
+        catch (FormatException e)
+        {
+            throw new ArgumentException($"{nameof(RegionDefinition)}.{nameof(EndpointMap)} of '{Name}': {e.Message}", nameof(EndpointMap), e);
         }
     }
 

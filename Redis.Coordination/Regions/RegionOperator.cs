@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using AspireRedis.Coordination.Diagnostics;
 using AspireRedis.Coordination.Locking;
 using AspireRedis.Coordination.Locking.Redlock;
@@ -173,8 +174,18 @@ public sealed partial class RegionOperator : IAsyncDisposable
     /// it, or there is no majority of witnesses. Nothing is overwritten.
     /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is overwritten.</exception>
-    public async Task<RegionFailbackResult> FailbackAsync(
+    public Task<RegionFailbackResult> FailbackAsync(
         string region, string file, string? appendOnlyDirectory = null, CancellationToken cancellationToken = default)
+        => FailbackAsync(region, file, (_, directory, _) => Task.FromResult(appendOnlyDirectory ?? directory), cancellationToken);
+
+    /// <param name="region">The region that was lost.</param>
+    /// <param name="file">Where what only it has goes.</param>
+    /// <param name="filesOf">
+    /// From a server and the directory of its append-only file: where this process reads that. Asked when the server takes no writes.
+    /// </param>
+    /// <param name="cancellationToken">Gives up.</param>
+    internal async Task<RegionFailbackResult> FailbackAsync(string region, string file,
+        Func<EndPoint, string, CancellationToken, Task<string>> filesOf, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(file);
         _ = _options[region];
@@ -190,7 +201,7 @@ public sealed partial class RegionOperator : IAsyncDisposable
                 throw new RegionException($"Region '{region}' is the active one.");
             }
             return await new RegionFailback(Servers(region), Other(region), this, _logger)
-                .RunAsync(active, file, appendOnlyDirectory, activity, cancellationToken);
+                .RunAsync(active, file, filesOf, activity, cancellationToken);
         }
         catch (Exception e)
         {

@@ -44,6 +44,8 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
 
     public bool HasOwnAddresses => true;
 
+    public string ThisMachine => _network?.Gateway ?? throw new InvalidOperationException("The network of the nodes is not made yet.");
+
     public IResourceBuilder<IRedisNodeResource> AddNode(
         IDistributedApplicationBuilder builder, RedisDeploymentResource deployment, string nodeName, RedisRole role)
     {
@@ -146,6 +148,12 @@ internal sealed class ContainerRuntime(IConfiguration configuration) : INodeRunt
 
     public Task UnfreezeAsync(string instance, CancellationToken cancellationToken)
         => Engine.RunAsync(cancellationToken, "unpause", instance);
+
+    public async Task<string> FilesAsync(string instance, string directory, string copyTo, CancellationToken cancellationToken)
+    {
+        await Engine.RunAsync(cancellationToken, "cp", $"{instance}:{directory}/.", copyTo);
+        return copyTo;
+    }
 
     public async Task CleanUpAsync(RedisDeploymentResource deployment)
     {

@@ -13,6 +13,7 @@ internal sealed class RedisContainerNetwork
 {
     // A network's first addresses are its gateway's and may be the engine's own.
     private const int FirstHost = 10;
+    private const int GatewayHost = 1;
     private const int Attempts = 5;
     private const int AddressAttempts = 40;
 
@@ -56,13 +57,11 @@ internal sealed class RedisContainerNetwork
         }
     }
 
+    /// <summary>Where its nodes reach the machine of the engine: no outside is needed for that, and no other network has it.</summary>
+    public string Gateway => Host(GatewayHost);
+
     /// <summary>The address of the nth node.</summary>
-    public string AddressOf(int index)
-    {
-        byte[] address = [.. _subnet];
-        address[3] += checked((byte)(FirstHost + index));
-        return new IPAddress(address).ToString();
-    }
+    public string AddressOf(int index) => Host(FirstHost + index);
 
     /// <summary>Gives a container its address, if it has not got it yet.</summary>
     public async Task ConnectAsync(string containerId, RedisNode node, CancellationToken cancellationToken)
@@ -97,6 +96,13 @@ internal sealed class RedisContainerNetwork
         {
             await _engine.RunAsync(cancellationToken, "network", "rm", _name);
         }
+    }
+
+    private string Host(int number)
+    {
+        byte[] address = [.. _subnet];
+        address[3] += checked((byte)number);
+        return new IPAddress(address).ToString();
     }
 
     private static async Task<bool> ExistsAsync(ContainerEngine engine, string name, CancellationToken cancellationToken)

@@ -18,6 +18,8 @@ internal sealed class ProcessRuntime(string deploymentName, RedisServerBinary se
 
     public bool HasOwnAddresses => false;
 
+    public string ThisMachine => "127.0.0.1";
+
     public IResourceBuilder<IRedisNodeResource> AddNode(
         IDistributedApplicationBuilder builder, RedisDeploymentResource deployment, string nodeName, RedisRole role)
     {
@@ -86,6 +88,9 @@ internal sealed class ProcessRuntime(string deploymentName, RedisServerBinary se
     public Task FreezeAsync(string instance, CancellationToken cancellationToken) => SignalAsync(instance, UnixSignal.Stop);
 
     public Task UnfreezeAsync(string instance, CancellationToken cancellationToken) => SignalAsync(instance, UnixSignal.Continue);
+
+    public Task<string> FilesAsync(string instance, string directory, string copyTo, CancellationToken cancellationToken)
+        => Task.FromResult(directory);
 
     public Task CleanUpAsync(RedisDeploymentResource deployment)
     {

@@ -2,7 +2,6 @@ using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using AspireRedis.Hosting.Health;
 using AspireRedis.Hosting.Regions;
-using AspireRedis.Hosting.Resources;
 using AspireRedis.Topology;
 
 namespace AspireRedis.Hosting;
@@ -17,13 +16,17 @@ public static class RedisRegionsBuilderExtensions
     /// persistence. The servers of both get users of their own, see <see cref="RedisRegionUsers"/>. Somebody must run an agent for each region
     /// (<see cref="WithRegionControl"/>), or neither accepts writes of services that are in it (<see cref="WithRegion"/>).
     /// </summary>
-    /// <remarks>For executables. A container has an address that this machine does not reach, and an agent needs one.</remarks>
+    /// <remarks>
+    /// The line is in this process. In containers each region has a network of its own, and reaches the line at the gateway of that, which
+    /// must be an address of this machine: so it is with Docker on Linux, and not where the engine is in a virtual machine or without
+    /// root. Agents are processes of this machine.
+    /// </remarks>
     /// <param name="builder">The deployment that is active at first.</param>
     /// <param name="region">The name of the standby: letters, digits, <c>-</c>, <c>_</c>, <c>.</c>.</param>
     /// <param name="witnesses">The servers on which the right to accept writes is a lease; for a test they may stand beside both.</param>
     /// <param name="activeRegion">The name of the region that is active at first. Default <c>home</c>.</param>
     /// <exception cref="InvalidOperationException">
-    /// Redis runs in containers, the deployment has a password or no Sentinels, or it is in a region already.
+    /// The deployment has a password or no Sentinels, or it is in a region already.
     /// </exception>
     /// <exception cref="ArgumentException">The regions have the same name.</exception>
     public static IResourceBuilder<RedisRegionsResource> WithStandbyRegion(
@@ -38,11 +41,6 @@ public static class RedisRegionsBuilderExtensions
         if (region == activeRegion)
         {
             throw new ArgumentException($"Both regions are called '{region}'.", nameof(region));
-        }
-        if (active.Runtime.HasOwnAddresses)
-        {
-            throw new InvalidOperationException(
-                $"Regions run as processes of redis-server: set {RedisModeSetting.Key} to executable. Their agents reach no container at its own address.");
         }
         if (active.Regions is not null)
         {

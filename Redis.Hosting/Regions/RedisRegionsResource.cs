@@ -1,5 +1,7 @@
+using System.Net.Sockets;
 using Aspire.Hosting.ApplicationModel;
 using AspireRedis.Coordination.Regions;
+using AspireRedis.Hosting.Resources;
 using AspireRedis.Topology;
 
 namespace AspireRedis.Hosting;
@@ -40,6 +42,24 @@ public sealed class RedisRegionsResource : Resource, IResourceWithWaitSupport
 
     internal RedisSentinelResource Other(RedisSentinelResource deployment) => deployment == Active ? Standby : Active;
 
+    /// <summary>Where the other region reaches a node, as its nodes see it; this machine reaches it there too.</summary>
+    /// <exception cref="InvalidOperationException">The nodes of that region reach this machine by none of its addresses.</exception>
+    internal RedisAddress LinkTo(RedisAddress node)
+    {
+        var deployment = Active.Topology.NodeAt(node) is null ? Standby : Active;
+        var host = Other(deployment).Runtime.ThisMachine;
+        try
+        {
+            return Link.Add(node, host, deployment.ReachedAt(deployment.Topology.NodeAt(node)!));
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
+        {
+            throw new InvalidOperationException(
+                $"{host}, the gateway of the containers, is no address of this machine. Regions in containers need networks that are on this "
+                + $"machine, as those of Docker on Linux are; else set {RedisModeSetting.Key} to executable.", e);
+        }
+    }
+
     /// <summary>What a process in a region is told.</summary>
     /// <param name="region">Its region.</param>
     /// <param name="control">Whether it administers both.</param>
@@ -48,11 +68,10 @@ public sealed class RedisRegionsResource : Resource, IResourceWithWaitSupport
         CancellationToken cancellationToken)
         => RegionSettings.Of(region,
             [
-                (ActiveRegion, await Active.PreparedTopologyAsync(cancellationToken)),
-                (StandbyRegion, await Standby.PreparedTopologyAsync(cancellationToken)),
+                (ActiveRegion, await Active.PreparedTopologyAsync(cancellationToken), Active.EndpointMap),
+                (StandbyRegion, await Standby.PreparedTopologyAsync(cancellationToken), Standby.EndpointMap),
             ],
-            (await Witnesses.PreparedTopologyAsync(cancellationToken)).LockNodes.Select(n => n.Address), address => Link.Add(address),
-            control);
+            (await Witnesses.PreparedTopologyAsync(cancellationToken)).LockNodes.Select(n => n.Address), LinkTo, control);
 
     /// <summary>What the AppHost operates on the regions with.</summary>
     /// <param name="from">The region it is in for that.</param>
@@ -63,17 +82,18 @@ public sealed class RedisRegionsResource : Resource, IResourceWithWaitSupport
         {
             Name = from, Witnesses = string.Join(',', Witnesses.Topology.LockNodes.Select(n => n.Address)),
         };
-        foreach (var (name, topology) in new[] { (ActiveRegion, Active.Topology), (StandbyRegion, Standby.Topology) })
+        foreach (var (name, deployment) in new[] { (ActiveRegion, Active), (StandbyRegion, Standby) })
         {
+            var topology = deployment.Topology;
             var definition = new RegionDefinition
             {
                 Name = name, ConnectionString = topology.ControlConnectionString,
-                Servers = string.Join(',', topology.Servers.Select(s => s.Address)),
+                Servers = string.Join(',', topology.Servers.Select(s => s.Address)), EndpointMap = deployment.EndpointMap ?? "",
                 ReplicationUser = RedisRegionUsers.Replication, ReplicationPassword = topology.ReplicationPassword,
             };
             foreach (var node in linked ? topology.Nodes : [])
             {
-                definition.Links[$"{node.Address}"] = $"{Link.Add(node.Address)}";
+                definition.Links[$"{node.Address}"] = $"{LinkTo(node.Address)}";
             }
             options.Regions.Add(definition);
         }

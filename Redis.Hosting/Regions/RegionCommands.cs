@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
@@ -139,9 +140,24 @@ internal static class RegionCommands
             : Path.Combine(context.Services.GetRequiredService<IHostEnvironment>().ContentRootPath,
                 string.Create(CultureInfo.InvariantCulture, $"lost-writes-{lost}-{DateTime.UtcNow:yyyyMMdd-HHmmss}.ndjson"));
         await using var operation = Within(lost, regions, context);
-        var result = await operation.FailbackAsync(lost, file, cancellationToken: context.CancellationToken);
-        return CommandResults.Success(string.Create(CultureInfo.InvariantCulture,
-            $"{result.Region} is a standby again; {result.Writes} writes that only it had are in {result.File}."));
+        var copy = Directory.CreateTempSubdirectory("aspireredis-aof-").FullName;
+        try
+        {
+            var result = await operation.FailbackAsync(lost, file, FilesAsync, context.CancellationToken);
+            return CommandResults.Success(string.Create(CultureInfo.InvariantCulture,
+                $"{result.Region} is a standby again; {result.Writes} writes that only it had are in {result.File}."));
+        }
+        finally
+        {
+            Directory.Delete(copy, recursive: true);
+        }
+
+        Task<string> FilesAsync(EndPoint server, string directory, CancellationToken cancellationToken)
+        {
+            var deployment = lost == regions.ActiveRegion ? regions.Active : regions.Standby;
+            var node = deployment.Nodes.First(n => $"{deployment.NodeOf(n).Address}" == EndPointCollection.ToString(server));
+            return deployment.Runtime.FilesAsync(deployment.States.InstanceOf(node) ?? "", directory, copy, cancellationToken);
+        }
     }
 
     private static async Task<ExecuteCommandResult> SetLinkAsync(RedisRegionsResource regions, ExecuteCommandContext context, bool isCut)

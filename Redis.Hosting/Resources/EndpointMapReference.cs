@@ -13,7 +13,7 @@ internal sealed class EndpointMapReference(RedisDeploymentResource deployment) :
 
     public async ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default)
     {
-        var topology = await deployment.PreparedAsync(cancellationToken);
-        return string.Join(',', topology.Nodes.Select(node => $"{node.Address}={deployment.ReachedAt(node)}"));
+        await deployment.PreparedAsync(cancellationToken);
+        return deployment.EndpointMap;
     }
 }

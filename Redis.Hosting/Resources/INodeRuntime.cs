@@ -19,6 +19,9 @@ internal interface INodeRuntime
     /// </summary>
     bool HasOwnAddresses { get; }
 
+    /// <summary>The address of this machine that the nodes reach; known when the deployment is being laid out.</summary>
+    string ThisMachine { get; }
+
     /// <summary>Adds one node to the model.</summary>
     IResourceBuilder<IRedisNodeResource> AddNode(IDistributedApplicationBuilder builder, RedisDeploymentResource deployment,
         string nodeName, RedisRole role);
@@ -59,6 +62,14 @@ internal interface INodeRuntime
     /// <summary>Lets a frozen instance go on.</summary>
     /// <exception cref="InvalidOperationException">There is no such instance.</exception>
     Task UnfreezeAsync(string instance, CancellationToken cancellationToken);
+
+    /// <summary>A directory of an instance, where this machine can read it.</summary>
+    /// <param name="instance">The instance.</param>
+    /// <param name="directory">Its path as the instance sees it.</param>
+    /// <param name="copyTo">A directory of this machine for a copy, where one is needed.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="InvalidOperationException">There is no such instance or directory.</exception>
+    Task<string> FilesAsync(string instance, string directory, string copyTo, CancellationToken cancellationToken);
 
     /// <summary>Removes what was made for this run, when the application has stopped. Leaves what cannot be removed.</summary>
     Task CleanUpAsync(RedisDeploymentResource deployment);

@@ -86,6 +86,10 @@ public abstract class RedisDeploymentResource : Resource, IResourceWithConnectio
     /// <summary>Where this machine reaches a node.</summary>
     internal RedisAddress ReachedAt(RedisNode node) => Runtime.ReachedAt(ResourceOf(node), node);
 
+    /// <summary>What <see cref="EndpointMapReference"/> gives; null where this machine reaches the nodes at their own addresses.</summary>
+    internal string? EndpointMap => NodesReachEachOther && Runtime.HasOwnAddresses
+        ? string.Join(',', Layout.Nodes.Select(node => $"{node.Address}={ReachedAt(node)}")) : null;
+
     /// <summary><c>host:port,host:port,...</c>, with the password if there is one.</summary>
     private protected ReferenceExpression ListOf(IEnumerable<IRedisNodeResource> nodes, string suffix)
     {

@@ -47,7 +47,7 @@ public sealed class RedisSentinelResource : RedisTopologyResource
             return options;
         }
         var active = await Regions.Active.PreparedTopologyAsync(cancellationToken);
-        return options with { Standby = new RedisStandby(Regions.Link.Add(active.Primary.Address), active.Options.Users!) };
+        return options with { Standby = new RedisStandby(Regions.LinkTo(active.Primary.Address), active.Options.Users!) };
     }
 
     internal override string TypeName => "Redis Sentinel deployment";

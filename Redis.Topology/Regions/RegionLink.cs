@@ -37,9 +37,11 @@ internal sealed class RegionLink : IAsyncDisposable
 
     /// <summary>Makes a node reachable for the other region.</summary>
     /// <param name="target">Its own address.</param>
-    /// <param name="port">Where to listen at <c>127.0.0.1</c>; null for a free port.</param>
+    /// <param name="host">The address of this machine to listen at: one that the nodes of the other region reach.</param>
+    /// <param name="reachedAt">Where this machine reaches it; null for at its own address.</param>
     /// <returns>Where the other region reaches it.</returns>
-    public RedisAddress Add(RedisAddress target, int? port = null)
+    /// <exception cref="SocketException">This machine has no such address.</exception>
+    public RedisAddress Add(RedisAddress target, string host = "127.0.0.1", RedisAddress? reachedAt = null)
     {
         lock (_lock)
         {
@@ -48,11 +50,11 @@ internal sealed class RegionLink : IAsyncDisposable
             {
                 return known.At;
             }
-            var at = new RedisAddress("127.0.0.1", port ?? PortAllocator.Next());
-            var listener = new TcpListener(IPAddress.Loopback, at.Port);
+            var at = new RedisAddress(host, PortAllocator.Next());
+            var listener = new TcpListener(IPAddress.Parse(host), at.Port);
             listener.Start();
             _targets.Add(target, (at, listener));
-            _ = AcceptAsync(listener, target);
+            _ = AcceptAsync(listener, reachedAt ?? target);
             return at;
         }
     }

@@ -12,7 +12,9 @@ internal static class RegionSettings
 
     /// <summary>Names and values.</summary>
     /// <param name="region">The region of the process.</param>
-    /// <param name="regions">Both.</param>
+    /// <param name="regions">
+    /// Both; with an endpoint map where the process does not reach the nodes at their own addresses.
+    /// </param>
     /// <param name="witnesses">The lock nodes.</param>
     /// <param name="link">Where the other region reaches a node.</param>
     /// <param name="control">
@@ -20,7 +22,7 @@ internal static class RegionSettings
     /// <c>Region</c> it must know which servers are those.
     /// </param>
     public static IEnumerable<(string Name, string Value)> Of(
-        string region, IReadOnlyList<(string Name, RedisTopology Topology)> regions, IEnumerable<RedisAddress> witnesses,
+        string region, IReadOnlyList<(string Name, RedisTopology Topology, string? EndpointMap)> regions, IEnumerable<RedisAddress> witnesses,
         Func<RedisAddress, RedisAddress> link, bool control)
     {
         yield return ($"{Section}:Name", region);
@@ -29,13 +31,17 @@ internal static class RegionSettings
             yield return ($"{Section}:Witnesses", string.Join(',', witnesses));
         }
         var index = 0;
-        foreach (var (name, topology) in regions)
+        foreach (var (name, topology, endpointMap) in regions)
         {
             var at = string.Create(CultureInfo.InvariantCulture, $"{Section}:Regions:{index++}");
             yield return ($"{at}:Name", name);
             yield return ($"{at}:ConnectionString", control ? topology.ControlConnectionString
                 : name == region ? topology.ConnectionString : topology.ConnectionStringFor(null));
             yield return ($"{at}:Servers", string.Join(',', topology.Servers.Select(s => s.Address)));
+            if (endpointMap is not null)
+            {
+                yield return ($"{at}:EndpointMap", endpointMap);
+            }
             if (control)
             {
                 yield return ($"{at}:ReplicationUser", RedisRegionUsers.Replication);

@@ -39,7 +39,6 @@ public sealed class RegionsModelTests
     }
 
     [Theory]
-    [InlineData("set Redis:Mode to executable", "--Redis:Mode=container")]
     [InlineData("Redis:Regions is for a Sentinel deployment", "--Redis:Topology=single")]
     [InlineData("Redis:KeepData do not go together", "--Redis:Mode=executable", "--Redis:KeepData=true")]
     [InlineData("Redis:LinkLatency is", "--Redis:Mode=executable", "--Redis:LinkLatency=00:01:00")]

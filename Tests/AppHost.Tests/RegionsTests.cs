@@ -12,16 +12,21 @@ namespace AspireRedis.AppHost.Tests;
 public sealed class RegionsTests
 {
     [Fact]
-    public async Task A_standby_follows_refuses_orders_and_takes_them_once_it_is_promoted_by_a_command()
+    public Task A_standby_follows_refuses_orders_and_takes_them_once_it_is_promoted_by_a_command() => AssertTakesOverAsync("executable");
+
+    [ContainerFact]
+    public Task A_standby_in_containers_takes_over_and_hands_back() => AssertTakesOverAsync("container");
+
+    private static async Task AssertTakesOverAsync(string mode)
     {
-        using var bound = new CancellationTokenSource(TimeSpan.FromMinutes(6));
+        using var bound = new CancellationTokenSource(TimeSpan.FromMinutes(12));
         using var directory = new TemporaryDirectory();
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(
-            ["--Redis:Mode=executable", "--Redis:Regions=true", $"--Run:Directory={directory.Path}", "--no-dashboard"], bound.Token);
+            [$"--Redis:Mode={mode}", "--Redis:Regions=true", $"--Run:Directory={directory.Path}", "--no-dashboard"], bound.Token);
         await using var app = await builder.BuildAsync(bound.Token);
         await app.StartAsync(bound.Token);
         var path = Path.Combine(directory.Path, "endpoints.env");
-        await Eventually.TrueAsync(() => File.Exists(path), "the endpoints file is written", TimeSpan.FromMinutes(5));
+        await Eventually.TrueAsync(() => File.Exists(path), "the endpoints file is written", TimeSpan.FromMinutes(8));
         var endpoints = (await File.ReadAllLinesAsync(path, bound.Token)).Select(l => l.Split('=', 2)).ToDictionary(p => p[0], p => p[1]);
         Assert.Equal(3, endpoints["LOCK_NODES"].Split(',').Length);
         Assert.Equal(3, endpoints["SENTINELS_STANDBY"].Split(',').Length);
@@ -35,8 +40,10 @@ public sealed class RegionsTests
         {
             put.EnsureSuccessStatusCode();
         }
+        string? named = null;
         Assert.Equal(HttpStatusCode.Created, await OrderAsync("ORDERS_URL", "1"));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await OrderAsync("ORDERS_URL_STANDBY", "2"));
+        Assert.Equal("us", named);
         Assert.StartsWith("us is active, epoch ", (await CommandAsync("redis-regions", "status")).Message, StringComparison.Ordinal);
         Assert.False((await CommandAsync("redis-regions", "promote")).Success);
 
@@ -54,9 +61,9 @@ public sealed class RegionsTests
             e => e.Snapshot.Properties.Any(p => p.Name == "redis.primary" && p.Value is "redis-eu-redis-1"), bound.Token);
 
         // The servers that were lost are back with what they had, which the others cannot know.
-        foreach (var server in new[] { "redis-redis-1", "redis-redis-2" })
+        foreach (var resource in new[] { "redis-redis-1", "redis-redis-2", "region-agent-us" })
         {
-            await app.ResourceCommands.ExecuteCommandAsync(server, KnownResourceCommands.StartCommand, bound.Token);
+            await app.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StartCommand, bound.Token);
         }
         await app.ResourceNotifications.WaitForResourceAsync("redis-regions",
             e => e.Snapshot.Commands.Any(c => c.Name == "failback" && c.State == ResourceCommandState.Enabled), bound.Token);
@@ -76,6 +83,14 @@ public sealed class RegionsTests
         await app.ResourceNotifications.WaitForResourceAsync("redis-regions",
             e => e.Snapshot.Properties.Any(p => p.Name == "redis.region.standby" && p.Value is "us, in sync"), bound.Token);
 
+        var switched = await CommandAsync("redis-regions", "switch");
+        Assert.True(switched.Success, switched.Message);
+        Assert.StartsWith("us is the active region", switched.Message, StringComparison.Ordinal);
+        await Eventually.HoldsAsync(async () => Assert.Equal(HttpStatusCode.Created, await OrderAsync("ORDERS_URL", "3")),
+            "us sells again", StartedAppHost.Bound);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await OrderAsync("ORDERS_URL_STANDBY", "4"));
+        Assert.Equal("us", named);
+
         async Task<HttpStatusCode> OrderAsync(string endpoint, string user)
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, $"{endpoints[endpoint]}/orders")
@@ -86,7 +101,7 @@ public sealed class RegionsTests
             using var response = await http.SendAsync(request, bound.Token);
             if (response.StatusCode == HttpStatusCode.ServiceUnavailable)
             {
-                Assert.Equal("us", (await response.Content.ReadFromJsonAsync<JsonElement>(bound.Token)).GetProperty("activeRegion").GetString());
+                named = (await response.Content.ReadFromJsonAsync<JsonElement>(bound.Token)).GetProperty("activeRegion").GetString();
             }
             return response.StatusCode;
         }

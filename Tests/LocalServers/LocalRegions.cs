@@ -100,7 +100,7 @@ public sealed class LocalRegions : IAsyncDisposable
     /// <summary>The same as configuration names them, as in a file.</summary>
     /// <inheritdoc cref="SettingsOf"/>
     public Dictionary<string, string?> ConfigurationOf(string region, bool control)
-        => RegionSettings.Of(region, [(ActiveName, Active.Topology), (StandbyName, Standby.Topology)],
+        => RegionSettings.Of(region, [(ActiveName, Active.Topology, null), (StandbyName, Standby.Topology, null)],
             Witnesses.Topology.LockNodes.Select(n => n.Address), address => Link.Add(address), control)
             .ToDictionary(s => s.Name, s => (string?)s.Value, StringComparer.Ordinal);
 

@@ -1,3 +1,4 @@
+using System.Net;
 using AspireRedis.Coordination.Regions;
 
 namespace AspireRedis.Regions.Tests;
@@ -59,6 +60,29 @@ public sealed class RegionOptionsTests
         var options = Valid();
         options.Regions[1].ConnectionString = connectionString;
         Assert.True(Record.Exception(() => new RegionAgent(options)) is ArgumentException, why);
+    }
+
+    [Fact]
+    public void What_nodes_are_told_and_where_this_process_connects_are_two_things()
+    {
+        var region = Valid().Regions[0];
+        region.Links["127.0.0.1:5"] = "192.0.2.1:7001";
+        region.EndpointMap = "127.0.0.1:4=127.0.0.1:31004,127.0.0.1:5=127.0.0.1:31005,192.0.2.1:7001=127.0.0.1:32001";
+        region.Validate();
+        var (sentinel, server) = (IPEndPoint.Parse("127.0.0.1:4"), IPEndPoint.Parse("127.0.0.1:5"));
+        Assert.Equal(IPEndPoint.Parse("192.0.2.1:7001"), region.FromOutside(server));
+        Assert.Equal(IPEndPoint.Parse("127.0.0.1:31005"), region.ReachedAt(server, fromOutside: false));
+        Assert.Equal(IPEndPoint.Parse("127.0.0.1:32001"), region.ReachedAt(server, fromOutside: true));
+        // No link: the other region is reached as our own.
+        Assert.Equal(IPEndPoint.Parse("127.0.0.1:31004"), region.ReachedAt(sentinel, fromOutside: true));
+    }
+
+    [Fact]
+    public void A_map_that_cannot_be_read_is_refused()
+    {
+        var options = Valid();
+        options.Regions[1].EndpointMap = "127.0.0.1:6";
+        Assert.Contains("EndpointMap", Assert.Throws<ArgumentException>(() => new RegionAgent(options)).Message, StringComparison.Ordinal);
     }
 
     private static RegionOptions Valid() => new()

@@ -21,7 +21,7 @@ internal sealed class RegionServers : IAsyncDisposable
         Servers = [.. region.ServerNodes.Select(Link)];
         Sentinels = [.. region.SentinelNodes.Select(Link)];
 
-        NodeLink Link(EndPoint node) => new(node, fromOutside ? region.FromOutside(node) : node, region.Connection, bound);
+        NodeLink Link(EndPoint node) => new(node, region.ReachedAt(node, fromOutside), region.Connection, bound);
     }
 
     public RegionDefinition Region { get; }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -17,8 +18,8 @@ internal sealed class RegionFailback(RegionServers lost, RegionServers active, R
     // More than there are: the server takes no writes, and is read as before.
     private const string NoWrites = "100";
 
-    public async Task<RegionFailbackResult> RunAsync(RegionPermit permit, string file, string? appendOnlyDirectory,
-        Activity? activity, CancellationToken cancellationToken)
+    public async Task<RegionFailbackResult> RunAsync(RegionPermit permit, string file,
+        Func<EndPoint, string, CancellationToken, Task<string>> filesOf, Activity? activity, CancellationToken cancellationToken)
     {
         var standby = regions.StandbyOf(lost.Region.Name);
         var primary = await active.FindPrimaryAsync(cancellationToken)
@@ -46,7 +47,7 @@ internal sealed class RegionFailback(RegionServers lost, RegionServers active, R
         {
             head = await RegionServers.LookAsync(head.Link, cancellationToken)
                 ?? throw new RegionException($"{head.Link.Name} does not answer any more.");
-            var (writes, isExact) = await ReadAsync(head, primary, appendOnlyDirectory, cancellationToken);
+            var (writes, isExact) = await ReadAsync(head, primary, filesOf, cancellationToken);
             regions.Did("read", activity);
             await KeepAsync(file, head, writes, cancellationToken);
             regions.Did("kept", activity);
@@ -66,7 +67,8 @@ internal sealed class RegionFailback(RegionServers lost, RegionServers active, R
     }
 
     private static async Task<(IReadOnlyList<string[]> Writes, bool IsExact)> ReadAsync(
-        ServerState head, ServerState primary, string? directory, CancellationToken cancellationToken)
+        ServerState head, ServerState primary, Func<EndPoint, string, CancellationToken, Task<string>> filesOf,
+        CancellationToken cancellationToken)
     {
         if (await RegionStandby.SurplusAsync(head, primary, cancellationToken) is { } surplus)
         {
@@ -77,7 +79,7 @@ internal sealed class RegionFailback(RegionServers lost, RegionServers active, R
         var settings = await head.Link.PipelineAsync(cancellationToken, ["CONFIG", "GET", "dir"], ["CONFIG", "GET", "appenddirname"],
             ["CONFIG", "GET", "appendfilename"]);
         var (dir, folder, name) = (Value(0), Value(1), Value(2));
-        directory ??= Path.Combine(dir, folder);
+        var directory = await filesOf(head.Link.Node, Path.Combine(dir, folder), cancellationToken);
         try
         {
             var (commands, isExact) = await AppendOnlyFile.ReadAsync(directory, name,
