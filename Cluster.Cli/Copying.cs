@@ -40,7 +40,8 @@ internal static class Copying
 
     // Of a key that expires at this moment one server may have it, and the other not.
     private static bool IsOver(string expires)
-        => long.Parse(expires, CultureInfo.InvariantCulture) is var ms and > 0 && ms < DateTimeOffset.UtcNow.AddSeconds(10).ToUnixTimeMilliseconds();
+        => long.Parse(expires, CultureInfo.InvariantCulture) is var ms and > 0
+            && ms < DateTimeOffset.UtcNow.AddSeconds(10).ToUnixTimeMilliseconds();
 
     private static async Task<(byte[]? Dump, string Expires)> ReadAsync(IDatabase database, string key)
     {

@@ -71,7 +71,8 @@ internal sealed partial class Division(IDatabase from, IDatabase to, ShopKeys ke
         switch (place.Kind)
         {
             case ShopKeys.CustomerLists:
-                return [.. (await from.ListRangeAsync(key)).GroupBy(id => keys.PartOf(place, key, id!)).Select(p => new Part(p.Key, "RPUSH", [.. p]))];
+                return [.. (await from.ListRangeAsync(key)).GroupBy(id => keys.PartOf(place, key, id!))
+                    .Select(p => new Part(p.Key, "RPUSH", [.. p]))];
             case ShopKeys.Exported:
                 // Of one id there is one entry at most; those of all partitions up to it are exported.
                 return [new Part(key, "SET", [$"{await from.StringGetAsync(key)}-{partitions - 1}"])];
@@ -86,8 +87,8 @@ internal sealed partial class Division(IDatabase from, IDatabase to, ShopKeys ke
                 return [.. orders.GroupBy(o => o.Part).Select(p => Sorted(p.Key, p.CountBy(o => o.Customer)
                     .Select(c => new SortedSetEntry(c.Key, c.Value))))];
             default:
-                return [.. (await from.SortedSetRangeByRankWithScoresAsync(key)).GroupBy(e => keys.PartOf(place, key, MemberId(e.Element!, place)))
-                    .Select(p => Sorted(p.Key, p))];
+                return [.. (await from.SortedSetRangeByRankWithScoresAsync(key))
+                    .GroupBy(e => keys.PartOf(place, key, MemberId(e.Element!, place))).Select(p => Sorted(p.Key, p))];
         }
     }
 

@@ -98,7 +98,8 @@ internal static class MoveTool
         var division = new Division(source.Database, target.Database, keys, after.Count);
 
         var all = await FindAsync(source, keys, before.Count == 1, cancellationToken);
-        var (moved, left) = (all.Where(k => k.Place.Fate != KeyFate.LeftBehind).ToList(), all.Where(k => k.Place.Fate == KeyFate.LeftBehind).ToList());
+        var moved = all.Where(k => k.Place.Fate != KeyFate.LeftBehind).ToList();
+        var left = all.Where(k => k.Place.Fate == KeyFate.LeftBehind).ToList();
         if (moved.Count == 0)
         {
             throw new MoveException($"{source.Name} has nothing of a shop.");
@@ -184,7 +185,8 @@ internal static class MoveTool
                     differences.Add($"{key} is in the cluster, and not of the source or not where it belongs");
                 }
             }
-            var (inSource, inCluster) = (await ShopTotals.ReadAsync(source.Database, moved), await ShopTotals.ReadAsync(target.Database, placed));
+            var inSource = await ShopTotals.ReadAsync(source.Database, moved);
+            var inCluster = await ShopTotals.ReadAsync(target.Database, placed);
             foreach (var name in inSource.Keys.Union(inCluster.Keys))
             {
                 if (inSource.GetValueOrDefault(name) is var one && inCluster.GetValueOrDefault(name) is var other && one != other)
@@ -246,20 +248,20 @@ internal static class MoveTool
     {
         var (count, last) = (0, Stopwatch.GetTimestamp());
         await progress.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"0 of {items.Count} keys {done}"));
-        await Parallel.ForEachAsync(items.Chunk(Batch), new ParallelOptions { MaxDegreeOfParallelism = Batches, CancellationToken = cancellationToken },
-            async (batch, _) =>
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Batches, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(items.Chunk(Batch), options, async (batch, _) =>
+        {
+            await Task.WhenAll(batch.Select(doAsync));
+            lock (items)
             {
-                await Task.WhenAll(batch.Select(doAsync));
-                lock (items)
+                count += batch.Length;
+                if (count == items.Count || Stopwatch.GetElapsedTime(last) >= s_progress)
                 {
-                    count += batch.Length;
-                    if (count == items.Count || Stopwatch.GetElapsedTime(last) >= s_progress)
-                    {
-                        last = Stopwatch.GetTimestamp();
-                        progress.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} of {items.Count} keys {done}"));
-                    }
+                    last = Stopwatch.GetTimestamp();
+                    progress.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} of {items.Count} keys {done}"));
                 }
-            });
+            }
+        });
     }
 
     private static Task SayAsync(TextWriter to, string what, SortedDictionary<string, int> counts)

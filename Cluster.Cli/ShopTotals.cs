@@ -5,8 +5,8 @@ using StackExchange.Redis;
 namespace AspireRedis.Cluster.Cli;
 
 /// <summary>
-/// What the invariants of the shop are made of, for each product: what is in stock, what is counted as sold, set aside, and ordered. Where it
-/// is the same in the source and in the cluster, what fitted together before does so now.
+/// What the invariants of the shop are made of, for each product: what is in stock, what is counted as sold, set aside, and ordered. Where
+/// it is the same in the source and in the cluster, what fitted together before does so now.
 /// </summary>
 internal static class ShopTotals
 {

@@ -68,7 +68,7 @@ internal sealed class Source : IAsyncDisposable
         }
     }
 
-    /// <summary>Looks whether it is as it was when it was opened: still a primary, with nobody connected, and nothing written since.</summary>
+    /// <summary>Looks whether it is as it was when it was opened: a primary, with nobody connected, and nothing written since.</summary>
     /// <param name="exitCode">How the tool ends otherwise.</param>
     /// <exception cref="MoveException">It is not.</exception>
     public async Task ThrowIfUsedAsync(int exitCode)
@@ -78,7 +78,8 @@ internal sealed class Source : IAsyncDisposable
             throw new MoveException($"{Name} is not the primary any more.", exitCode);
         }
         // Its replicas, and Sentinels, which write nothing.
-        var others = (await Server.ClientListAsync()).Where(c => c.Name != ClientName && (c.Flags & (ClientFlags.Replica | ClientFlags.Master)) == 0
+        var others = (await Server.ClientListAsync()).Where(c => c.Name != ClientName
+            && (c.Flags & (ClientFlags.Replica | ClientFlags.Master)) == 0
             && !(c.Name?.StartsWith("sentinel-", StringComparison.Ordinal) ?? false)).ToList();
         if (others.Count > 0)
         {

@@ -79,10 +79,13 @@ internal sealed class OrderStore(
                     return (null, (IReadOnlyList<RecordedEvent>)[], 0);
                 }
                 // No earlier version has written there; what eng/to-cluster has brought changes no more, but for its deletion.
-                RecordedEvent[] brought = own.ContainsKey(OrderJournal.NameOf(1)) ? []
-                    : [.. RecordedEvent.From(await database.StreamRangeAsync(keys.EarliestJournal(orderId), flags: CommandFlags.DemandMaster)),
-                        .. (await database.ListRangeAsync(keys.EarlierJournal(orderId), flags: CommandFlags.DemandMaster))
-                            .Select(json => RecordedEvent.FromJson(json!))];
+                RecordedEvent[] brought = [];
+                if (!own.ContainsKey(OrderJournal.NameOf(1)))
+                {
+                    var inStream = await database.StreamRangeAsync(keys.EarliestJournal(orderId), flags: CommandFlags.DemandMaster);
+                    var inList = await database.ListRangeAsync(keys.EarlierJournal(orderId), flags: CommandFlags.DemandMaster);
+                    brought = [.. RecordedEvent.From(inStream), .. inList.Select(json => RecordedEvent.FromJson(json!))];
+                }
                 return (known, [.. brought, .. OrderJournal.Read(known, own)], brought.Length);
             }
             var transaction = database.CreateTransaction();

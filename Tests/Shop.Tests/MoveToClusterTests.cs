@@ -361,7 +361,8 @@ public sealed class MoveToClusterTests
     {
         using var output = new StringWriter(CultureInfo.InvariantCulture);
         using var progress = new StringWriter(CultureInfo.InvariantCulture);
-        var exitCode = await MoveTool.RunAsync(arguments, TextReader.Null, output, TextWriter.Synchronized(progress), CancellationToken.None);
+        var exitCode = await MoveTool.RunAsync(
+            arguments, TextReader.Null, output, TextWriter.Synchronized(progress), CancellationToken.None);
         return new Result(exitCode, output.ToString(), progress.ToString());
     }
 
