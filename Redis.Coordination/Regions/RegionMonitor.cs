@@ -47,7 +47,8 @@ public sealed class RegionMonitor : IHostedService, IAsyncDisposable
         _clock = clock ?? TimeProvider.System;
         _logger = logger ?? NullLogger<RegionMonitor>.Instance;
         var own = options.Own;
-        _servers = [.. own.ServerNodes.Select(node => new NodeLink(node, own.ReachedAt(node, fromOutside: false), own.Connection, options.NodeTimeout))];
+        _servers = [.. own.ServerNodes.Select(
+            node => new NodeLink(node, own.ReachedAt(node, fromOutside: false), own.Connection, options.NodeTimeout))];
         Guard = new RegionGuard(this, own.Name);
     }
 

@@ -149,7 +149,8 @@ internal static class RedisClusterCommands
     {
         const int Fewest = 3;
         var (from, slots) = await PrimaryAsync(cluster, context, Shard);
-        var others = (await ShardsAsync(cluster, context)).Where(s => s.Primary != from && s.Slots.Count > 0).Select(s => s.Primary).ToList();
+        var others = (await ShardsAsync(cluster, context)).Where(s => s.Primary != from && s.Slots.Count > 0).Select(s => s.Primary)
+            .ToList();
         if (slots.Count == 0 || others.Count < Fewest)
         {
             return CommandResults.Failure(slots.Count == 0 ? $"{from.Name} has no slots."

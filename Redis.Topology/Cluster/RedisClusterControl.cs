@@ -223,15 +223,15 @@ internal sealed class RedisClusterControl(RedisClusterTopology topology, Func<Re
         IEnumerable<(int Slot, RedisNode From, RedisNode To)> moves, Action<int> progress, CancellationToken cancellationToken)
     {
         var moved = 0;
-        await Parallel.ForEachAsync(moves, new ParallelOptions { MaxDegreeOfParallelism = SlotsAtATime, CancellationToken = cancellationToken },
-            async (move, token) =>
+        var several = new ParallelOptions { MaxDegreeOfParallelism = SlotsAtATime, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(moves, several, async (move, token) =>
+        {
+            await MoveSlotAsync(move.Slot, move.From, move.To, token);
+            if (Interlocked.Increment(ref moved) is var count && count % SlotsOfAReport == 0)
             {
-                await MoveSlotAsync(move.Slot, move.From, move.To, token);
-                if (Interlocked.Increment(ref moved) is var count && count % SlotsOfAReport == 0)
-                {
-                    progress(count);
-                }
-            });
+                progress(count);
+            }
+        });
         return moved;
     }
 

@@ -22,8 +22,8 @@ internal static class RegionSettings
     /// <c>Region</c> it must know which servers are those.
     /// </param>
     public static IEnumerable<(string Name, string Value)> Of(
-        string region, IReadOnlyList<(string Name, RedisTopology Topology, string? EndpointMap)> regions, IEnumerable<RedisAddress> witnesses,
-        Func<RedisAddress, RedisAddress> link, bool control)
+        string region, IReadOnlyList<(string Name, RedisTopology Topology, string? EndpointMap)> regions,
+        IEnumerable<RedisAddress> witnesses, Func<RedisAddress, RedisAddress> link, bool control)
     {
         yield return ($"{Section}:Name", region);
         if (control)

@@ -69,7 +69,8 @@ public sealed class ClusterTests
         Assert.True(round > 0);
         foreach (var key in keys)
         {
-            Assert.Equal(round - 1, (int)await deployment.RunAsync(key, database => database.StringGetAsync(key), repeatable: true, bound.Token));
+            var value = await deployment.RunAsync(key, database => database.StringGetAsync(key), repeatable: true, bound.Token);
+            Assert.Equal(round - 1, (int)value);
         }
         await app.StopAsync(bound.Token);
 

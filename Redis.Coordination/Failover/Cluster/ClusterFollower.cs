@@ -221,7 +221,8 @@ internal sealed class ClusterFollower : IAsyncDisposable
             _logger.LogDebug(failure, "{Node} of the cluster does not answer.", EndPointCollection.ToString(watch.Node));
             Refresh();
         }
-        if (_forced is not null && ForcedFailover.IsRefused(failure) && Shards.FirstOrDefault(s => watch.Node.Equals(s.Route.Primary)) is { } shard)
+        if (_forced is not null && ForcedFailover.IsRefused(failure)
+            && Shards.FirstOrDefault(s => watch.Node.Equals(s.Route.Primary)) is { } shard)
         {
             _forced.Begin(shard, watch.Node);
         }
